@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What a person types. Each command gets the words behind its name, prints to standard output and
+// standard error, and returns lvsctl's exit status: 0 fine; 1 the answer is no (refused, different);
+// 2 usage; 3 the daemon is not there.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace lvsd::ctl {
+
+using Words = std::vector<std::string>;
+
+inline constexpr int kFine = 0, kNo = 1, kUsage = 2, kNoDaemon = 3;
+
+// Offline: no daemon, no root, no network.
+int replay(const Words& words);
+int check(const Words& words);
+
+// Live, through the control socket.
+int list(const Words& words);
+int status(const Words& words);
+int rules(const Words& words);
+int network(const Words& words);
+int reload(const Words& words);
+
+}  // namespace lvsd::ctl

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The director: (state, now, packet) -> verdict. One thread owns one Director; nothing in it is
+// shared and nothing in it blocks, reads a clock, or logs. `lvsd` puts it behind NFQUEUE, `lvsctl
+// replay` behind a capture file, the fuzzers behind random bytes.
+//
+// Order of decisions (reference 1.3, 1.8): parse; ICMP errors by the packet they quote; a known
+// connection, as request or as reply; else a new one where a service matches. The protocol state
+// machine runs before the packet is sent, and a packet is counted even when it is then refused
+// for its size or TTL: both as in the kernel.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "lvsd/model/changes.h"
+#include "lvsd/model/emission.h"
+#include "lvsd/model/network.h"
+#include "lvsd/model/time.h"
+#include "lvsd/model/verdict.h"
+#include "lvsd/net/packet_buffer.h"
+#include "lvsd/net/siphash.h"
+
+namespace lvsd {
+
+struct DirectorSettings {
+  std::uint32_t connection_limit = 1U << 20U;
+  HashSeed seed;  // of the connection table; also starts the IP ids of packets we make
+};
+
+// Totals since start, one per verdict and reason.
+struct Counters {
+  std::array<std::uint64_t, kAcceptReasons> accepted{};
+  std::array<std::uint64_t, kDropReasons> dropped{};
+  std::uint64_t forwarded = 0;  // counted when emitted, so a held packet counts once it leaves
+  std::uint64_t held = 0;       // ever held; each ends in forwarded or dropped
+  std::uint64_t originated = 0;  // ICMP errors made here
+  Statistics statistics;         // grand total (reference 8.1)
+};
+
+// One destination or service as `lvsctl list` shows it: copies, so that they can leave the thread.
+struct DestinationSnapshot {
+  DestinationId id = kNoDestination;
+  Destination config;
+  std::uint32_t active = 0, inactive = 0;
+  bool overloaded = false;
+  bool retired = false;
+  Statistics statistics;
+};
+struct ServiceSnapshot {
+  std::string name;
+  ServiceKey key;
+  SchedulerKind scheduler = SchedulerKind::wlc;
+  std::vector<DestinationSnapshot> destinations;  // retired ones last
+  Statistics statistics;
+};
+struct DirectorSnapshot {
+  std::vector<ServiceSnapshot> services;  // in file order; a removed service while it has connections
+  Counters counters;
+  Timeouts timeouts;
+  std::uint32_t connections = 0, connection_limit = 0;
+};
+
+class Director {
+ public:
+  Director(const DirectorSettings& settings, std::shared_ptr<const Network> network);
+  ~Director();
+  Director(Director&&) noexcept;
+  Director& operator=(Director&&) noexcept;
+
+  // Exactly one verdict; 0..n emissions, whose bytes may lie in `packet`. The packet's bytes are
+  // changed only where they are emitted or accepted as changed.
+  Verdict handle(PacketBuffer& packet, TimePoint now, Emissions& out);
+
+  // When expire() next has something to do, never earlier than needed by more than a second.
+  std::optional<TimePoint> next_deadline() const;
+  void expire(TimePoint now, Emissions& out);
+
+  void apply(const Changes& changes, TimePoint now, Emissions& out);
+  // Takes a new view of the network; packets that waited for a neighbour it knows are emitted.
+  void update_network(std::shared_ptr<const Network> network, TimePoint now, Emissions& out);
+
+  DirectorSnapshot snapshot() const;
+  // For replay's report: a destination that any verdict named, retired or not. Null once it is gone.
+  const DestinationState* destination(DestinationId id) const;
+  const Counters& counters() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace lvsd

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// A destination as it lives: the configured value, its connection counts and statistics. Schedulers
+// see it through a Pool. Connections name it by DestinationId, which is stable while any refers to it.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "lvsd/model/service.h"
+
+namespace lvsd {
+
+enum class DestinationId : std::uint32_t {};
+inline constexpr DestinationId kNoDestination{0xffffffffU};
+
+// Counted as IPVS counts (reference section 8.1): bytes are IP lengths, in before NAT or
+// encapsulation, out after.
+struct Statistics {
+  std::uint64_t connections = 0, packets_in = 0, packets_out = 0, bytes_in = 0, bytes_out = 0;
+};
+
+struct DestinationState {
+  Destination config;
+  ServiceKey service;
+  std::uint32_t active = 0, inactive = 0;  // connections (reference section 2.5)
+  bool overloaded = false;
+  bool retired = false;  // removed by reload while connections still refer to it
+  Statistics statistics;
+
+  std::uint32_t connections() const { return active + inactive; }
+  bool usable() const { return config.weight.value() > 0 && !overloaded && !retired; }
+};
+
+// What a scheduler picks from: a service's destinations, in file order.
+class Pool {
+ public:
+  Pool(std::span<const DestinationId> order, std::span<const DestinationState> states)
+      : order_(order), states_(states) {}
+  std::size_t size() const { return order_.size(); }
+  DestinationId id(std::size_t i) const { return order_[i]; }
+  const DestinationState& operator[](std::size_t i) const {
+    return states_[static_cast<std::uint32_t>(order_[i])];
+  }
+  std::span<const DestinationId> order() const { return order_; }
+
+ private:
+  std::span<const DestinationId> order_;
+  std::span<const DestinationState> states_;
+};
+
+}  // namespace lvsd

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The network around the director, as data: interfaces, routes, routing rules, neighbours. One model,
+// filled by rtnetlink when live and from a file when offline, immutable once built; a change makes a
+// new one, which the director takes between two batches.
+//
+// Lookups follow the kernel: rules by priority, then the longest prefix, then the lowest metric.
+// Costs: one hash probe per prefix length that occurs in the table, so a few dozen at most.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "lvsd/net/address.h"
+
+namespace lvsd {
+
+enum class InterfaceIndex : std::uint32_t {};
+inline constexpr InterfaceIndex kNoInterface{0};
+
+struct InterfaceAddress {
+  IpAddress address;
+  std::uint8_t length = 32;  // of the on-link prefix
+  friend bool operator==(const InterfaceAddress&, const InterfaceAddress&) = default;
+};
+
+struct Interface {
+  InterfaceIndex index = kNoInterface;
+  std::string name;
+  std::optional<Mac> mac;  // none: no link-layer addresses (loopback, tun, ppp): nothing to resolve
+  std::uint32_t mtu = 1500;
+  bool up = true;
+  bool loopback = false;
+  std::vector<InterfaceAddress> addresses;
+  friend bool operator==(const Interface&, const Interface&) = default;
+};
+
+enum class RouteKind : std::uint8_t {
+  unicast,
+  local,        // an address of this host
+  unreachable,  // also blackhole, prohibit, throw: nothing can be sent there
+  kernel,       // needs what the model does not hold (lightweight tunnels, several next hops): raw socket
+};
+
+struct Route {
+  Prefix to;
+  RouteKind kind = RouteKind::unicast;
+  std::optional<IpAddress> via;  // none: on-link
+  InterfaceIndex interface = kNoInterface;
+  std::optional<IpAddress> source;  // preferred source address
+  std::uint32_t table = 254;        // main
+  std::uint32_t metric = 0;
+  std::uint32_t mtu = 0;  // 0: the interface's
+  friend bool operator==(const Route&, const Route&) = default;
+};
+
+// Policy routing (ip rule). Rules that match on more than this are not modelled; the reader of
+// rtnetlink replaces the tables behind them by `kernel` routes.
+struct RoutingRule {
+  std::uint32_t priority = 32766;
+  std::optional<Prefix> from, to;
+  std::uint32_t table = 254;
+  friend bool operator==(const RoutingRule&, const RoutingRule&) = default;
+};
+
+struct Neighbor {
+  IpAddress address;
+  InterfaceIndex interface = kNoInterface;
+  Mac mac;
+  friend bool operator==(const Neighbor&, const Neighbor&) = default;
+};
+
+// Where a packet would go: the answer of Network::route.
+struct NextHop {
+  RouteKind kind = RouteKind::unicast;
+  InterfaceIndex interface = kNoInterface;
+  IpAddress gateway;  // the address to resolve: `via`, or the destination itself when on-link
+  IpAddress source;   // the address this host would use as its own
+  std::uint32_t mtu = 1500;
+};
+
+class Network {
+ public:
+  // `assume_neighbors`: offline without a file, every address answers ARP with a MAC made from it
+  // (design section 3).
+  struct Parts {
+    std::vector<Interface> interfaces;
+    std::vector<Route> routes;      // connected routes and local addresses are added from the interfaces
+    std::vector<RoutingRule> rules;  // empty: local, main, default, as the kernel starts with
+    std::vector<Neighbor> neighbors;
+    bool assume_neighbors = false;
+  };
+  explicit Network(Parts parts);
+
+  // The one interface of design section 3 on which every address is a neighbour.
+  static Network assumed();
+  // The MAC that an assumed neighbour answers with: 02:00 and the last four address bytes.
+  static Mac assumed_mac(const IpAddress& address);
+
+  const std::vector<Interface>& interfaces() const { return parts_.interfaces; }
+  const std::vector<Route>& routes() const { return parts_.routes; }
+  const std::vector<RoutingRule>& rules() const { return parts_.rules; }
+  const std::vector<Neighbor>& neighbors() const { return parts_.neighbors; }
+  bool assumes_neighbors() const { return parts_.assume_neighbors; }
+
+  const Interface* interface(InterfaceIndex index) const;
+  const Interface* interface(std::string_view name) const;
+  bool is_local(const IpAddress& address) const;
+  // nullopt: no route. `from` is the source that rules may look at, unspecified as in the kernel's
+  // look-ups for a packet it has no source for yet.
+  std::optional<NextHop> route(const IpAddress& to, const IpAddress& from = {}) const;
+  std::optional<Mac> neighbor(InterfaceIndex interface, const IpAddress& address) const;
+
+ private:
+  struct Table {
+    // Index of the best route per prefix, by prefix length within its family.
+    std::array<std::unordered_map<IpAddress, std::uint32_t, IpAddressHash>, 33> v4;
+    std::array<std::unordered_map<IpAddress, std::uint32_t, IpAddressHash>, 129> v6;
+  };
+  void add_connected();
+  void index_routes();
+  const Route* longest_match(std::uint32_t table, const IpAddress& to) const;
+  NextHop next_hop(const Route& route, const IpAddress& to) const;
+
+  Parts parts_;
+  std::unordered_map<std::uint32_t, Table> tables_;
+  std::unordered_map<std::uint32_t, std::uint32_t> by_index_;  // interface index -> position
+  std::unordered_map<IpAddress, std::uint32_t, IpAddressHash> local_;
+  std::unordered_map<IpAddress, std::vector<std::uint32_t>, IpAddressHash> neighbors_;
+};
+
+}  // namespace lvsd

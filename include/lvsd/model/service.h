@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Virtual services and their destinations as configured: plain values, compared by value in a diff.
+//
+// Identity: a service is its key (protocol, address, port), a destination its endpoint within its
+// service (reference section 0 glossary). Everything else may change under the same identity
+// without losing connections, counters or scheduler position.
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "lvsd/model/time.h"
+#include "lvsd/net/address.h"
+#include "lvsd/net/headers.h"
+
+namespace lvsd {
+
+struct Endpoint {
+  IpAddress address;
+  Port port;
+  friend auto operator<=>(const Endpoint&, const Endpoint&) = default;
+};
+std::string to_string(const Endpoint& endpoint);  // 10.0.0.1:80, [2001:db8::1]:80
+
+// Protocols a service can have. Values are those of the IP header.
+enum class ServiceProtocol : std::uint8_t { tcp = 6, udp = 17 };
+std::string_view to_string(ServiceProtocol protocol);  // "tcp"
+std::optional<ServiceProtocol> parse_protocol(std::string_view name);
+
+struct ServiceKey {
+  ServiceProtocol protocol = ServiceProtocol::tcp;
+  Endpoint listen;
+  friend auto operator<=>(const ServiceKey&, const ServiceKey&) = default;
+};
+std::string to_string(const ServiceKey& key);  // 192.0.2.10:80/tcp, as in the file
+
+// 0..65535, as ipvsadm(8) takes it. Zero quiesces: no new connections, existing ones continue.
+class Weight {
+ public:
+  constexpr Weight() = default;
+  constexpr explicit Weight(std::uint16_t value) : value_(value) {}
+  constexpr std::uint16_t value() const { return value_; }
+  friend constexpr auto operator<=>(Weight, Weight) = default;
+
+ private:
+  std::uint16_t value_ = 1;
+};
+
+// Forwarding methods: a closed set. A new one does not compile until every std::visit answers for it.
+struct DirectRouting {
+  friend bool operator==(DirectRouting, DirectRouting) = default;
+};
+struct Tunnel {  // IPIP (RFC 2003); later encapsulations become members here
+  friend bool operator==(Tunnel, Tunnel) = default;
+};
+struct Masquerade {
+  friend bool operator==(Masquerade, Masquerade) = default;
+};
+using ForwardingMethod = std::variant<DirectRouting, Tunnel, Masquerade>;
+std::string_view to_string(const ForwardingMethod& method);       // "dr", "tun", "nat": as in the file
+std::string_view ipvsadm_name(const ForwardingMethod& method);    // "Route", "Tunnel", "Masq"
+std::optional<ForwardingMethod> parse_method(std::string_view name);
+
+enum class SchedulerKind : std::uint8_t { rr, wrr, lc, wlc, sh };
+std::string_view to_string(SchedulerKind kind);  // ipvsadm's names
+std::optional<SchedulerKind> parse_scheduler(std::string_view name);
+
+struct Destination {
+  Endpoint endpoint;
+  ForwardingMethod method;
+  Weight weight;
+  friend bool operator==(const Destination&, const Destination&) = default;
+};
+
+struct VirtualService {
+  std::string name;  // what the operator calls it; unique in a file, not its identity
+  ServiceKey key;
+  SchedulerKind scheduler = SchedulerKind::wlc;
+  std::vector<Destination> destinations;  // in file order: the order schedulers walk
+  friend bool operator==(const VirtualService&, const VirtualService&) = default;
+};
+
+struct ServiceKeyHash {
+  std::size_t operator()(const ServiceKey& key) const;
+};
+
+}  // namespace lvsd

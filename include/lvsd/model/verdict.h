@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What happens to a packet, and why. Every packet gets exactly one Verdict; every reason is one
+// counter, one line in lvsd(8), and has a name that users meet in replay, status and metrics.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <variant>
+
+#include "lvsd/model/destination_state.h"
+#include "lvsd/net/packet_view.h"
+
+namespace lvsd {
+
+// The packet goes on to the local stack.
+enum class AcceptReason : std::uint8_t {
+  not_ours,         // protocol or ICMP type that lvsd does not balance (reference 1.3, 1.10)
+  no_service,       // nothing listens on that address and port, and no connection matches
+  not_schedulable,  // TCP without SYN, or with RST, and no connection (reference 1.4)
+  no_connection,    // an ICMP error or reply that belongs to no connection of ours
+  local_node,       // the chosen destination is this host (reference 1.14)
+  reply,            // answer of a DR or TUN real server that came through the director (1.8)
+};
+inline constexpr std::size_t kAcceptReasons = 6;
+
+// The packet is discarded.
+enum class DropReason : std::uint8_t {
+  truncated_ip,  // these six mirror Malformed, in its order
+  bad_ip_version,
+  bad_ip_length,
+  bad_ip_checksum,
+  truncated_transport,
+  bad_tcp_length,
+  bad_icmp_checksum,      // an ICMP error for a connection, damaged (reference 1.10 step 6)
+  later_fragment,         // a later IPv4 fragment to a VIP or from a NAT destination
+  no_destination,         // the service has no usable destination (reference 1.7)
+  connection_table_full,
+  no_route,               // to the destination, or back to the client
+  neighbor_unresolved,    // waited for ARP, and nobody answered
+  neighbor_queue_full,    // too many packets wait for that neighbour already
+  ttl_exceeded,           // reference 6.1 step 3
+  fragmentation_needed,   // DF set and larger than the path takes (reference 6.2)
+  mtu_too_small,          // the path takes less than IPv4's minimum of 68 bytes (reference 6.2)
+  no_headroom,            // the edge left no room for a tunnel header
+  local_masquerade,       // NAT to an address of the director itself: not before IPv6 and hairpin
+  icmp_consumed,          // an ICMP error for the tunnel itself, answered or learned from (1.10)
+  link_down,              // the interface towards the next hop is down or has no usable address
+};
+inline constexpr std::size_t kDropReasons = 20;
+
+std::string_view to_string(AcceptReason reason);  // "no-service": stable, documented in lvsd(8)
+std::string_view to_string(DropReason reason);
+std::string_view explain(AcceptReason reason);  // one sentence for people
+std::string_view explain(DropReason reason);
+
+constexpr DropReason drop_reason(Malformed malformed) {
+  return static_cast<DropReason>(malformed);
+}
+
+enum class Direction : std::uint8_t { request, reply };  // client to server, server to client
+
+struct Accept {
+  AcceptReason reason;
+  bool changed = false;  // the packet's bytes were rewritten: hand them back to the stack
+};
+struct Drop {
+  DropReason reason;
+};
+// Sent on by way of Emissions; the stack must forget the packet.
+struct Forwarded {
+  DestinationId destination;
+  Direction direction = Direction::request;
+  bool new_connection = false;
+};
+// Kept by the director until its next hop is resolved: a copy was taken, the stack must forget it.
+struct Held {
+  DestinationId destination;
+  Direction direction = Direction::request;
+  bool new_connection = false;
+};
+using Verdict = std::variant<Accept, Drop, Forwarded, Held>;
+
+}  // namespace lvsd

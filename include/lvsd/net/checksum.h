@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The Internet checksum (RFC 1071) and its incremental update (RFC 1624).
+//
+// Sums are kept unfolded in 64 bits, in memory order: one's complement addition commutes with byte
+// swapping (RFC 1071 section 2B), so nothing is swapped until a header field is written.
+#pragma once
+
+#include <span>
+
+#include "lvsd/net/address.h"
+#include "lvsd/net/headers.h"
+
+namespace lvsd {
+
+class ChecksumSum {
+ public:
+  // Adds bytes; only the last span added may have an odd length.
+  void add(std::span<const std::byte> bytes);
+  void add(Be16 word) { sum_ += word.raw(); }
+  void add(const Ipv4Address& address) { sum_ += address.wire().raw(); }
+  // The pseudo header of TCP and UDP over IPv4 (RFC 9293 section 3.1); length in host order.
+  void add_pseudo(const Ipv4Address& source, const Ipv4Address& destination,
+                  std::uint8_t protocol, std::size_t length);
+  // The complement of the folded sum, ready for a header field. A checksum over data that already
+  // contains a right checksum gives zero.
+  Be16 finish() const;
+
+ private:
+  std::uint64_t sum_ = 0;
+};
+
+// What a rewrite changes in every checksum that covers the changed words (RFC 1624 equation 3).
+// Collect old and new words once, apply to the IP header and the layer-4 checksum alike.
+class ChecksumDelta {
+ public:
+  void replace(Be16 old_word, Be16 new_word);
+  void replace(const Ipv4Address& old_address, const Ipv4Address& new_address);
+  [[nodiscard]] Be16 apply(Be16 checksum) const;
+
+ private:
+  std::uint64_t sum_ = 0;
+};
+
+Be16 internet_checksum(std::span<const std::byte> bytes);
+
+// Fills in `header.checksum`; the options that follow the fixed part are in `options`.
+void finish_checksum(Ipv4Header& header, std::span<const std::byte> options = {});
+
+}  // namespace lvsd

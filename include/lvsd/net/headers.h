@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Wire layouts: Ethernet (IEEE 802.3), IPv4 (RFC 791), TCP (RFC 9293), UDP (RFC 768), ICMP (RFC 792,
+// RFC 1191 for the next-hop MTU). Field values are as on the wire; flags and small fields have
+// accessors, since bit-fields have no portable layout.
+#pragma once
+
+#include "lvsd/net/address.h"
+#include "lvsd/net/wire.h"
+
+namespace lvsd {
+
+enum class IpProtocol : std::uint8_t { icmp = 1, ipip = 4, tcp = 6, udp = 17, gre = 47 };
+
+namespace ethertype {
+inline constexpr std::uint16_t kIpv4 = 0x0800, kArp = 0x0806, kVlan = 0x8100, kIpv6 = 0x86dd;
+}
+
+struct EthernetHeader {
+  Mac destination, source;
+  Be16 type;
+};
+static_assert(sizeof(EthernetHeader) == 14 && alignof(EthernetHeader) == 1);
+
+struct Ipv4Header {
+  std::uint8_t version_ihl = 0x45;  // ihl in 32-bit words, low nibble
+  std::uint8_t tos = 0;
+  Be16 total_length;
+  Be16 id;
+  Be16 flags_offset;  // three flag bits, then the fragment offset in units of 8 bytes
+  std::uint8_t ttl = 0;
+  std::uint8_t protocol = 0;
+  Be16 checksum;
+  Ipv4Address source, destination;
+
+  static constexpr std::uint16_t kDontFragment = 0x4000, kMoreFragments = 0x2000;
+  static constexpr std::uint16_t kOffsetMask = 0x1fff;
+  unsigned version() const { return version_ihl >> 4; }
+  std::size_t header_length() const { return std::size_t{version_ihl & 0x0fU} * 4; }
+  bool dont_fragment() const { return (flags_offset.host() & kDontFragment) != 0; }
+  bool more_fragments() const { return (flags_offset.host() & kMoreFragments) != 0; }
+  std::size_t fragment_offset() const {  // in bytes
+    return std::size_t{flags_offset.host() & unsigned{kOffsetMask}} * 8;
+  }
+};
+static_assert(sizeof(Ipv4Header) == 20 && alignof(Ipv4Header) == 1);
+
+struct TcpHeader {
+  Be16 source, destination;
+  Be32 sequence, acknowledgment;
+  std::uint8_t data_offset = 0x50;  // header length in 32-bit words, high nibble
+  std::uint8_t flags = 0;
+  Be16 window, checksum, urgent;
+
+  static constexpr std::uint8_t kFin = 0x01, kSyn = 0x02, kRst = 0x04, kPsh = 0x08, kAck = 0x10;
+  std::size_t header_length() const { return std::size_t{unsigned{data_offset} >> 4U} * 4; }
+};
+static_assert(sizeof(TcpHeader) == 20 && alignof(TcpHeader) == 1);
+
+struct UdpHeader {
+  Be16 source, destination, length, checksum;
+};
+static_assert(sizeof(UdpHeader) == 8 && alignof(UdpHeader) == 1);
+
+struct IcmpHeader {
+  std::uint8_t type = 0, code = 0;
+  Be16 checksum;
+  Be16 unused;        // high half of the "rest of header" word
+  Be16 next_hop_mtu;  // low half; the MTU in type 3 code 4 (RFC 1191), else as sent
+};
+static_assert(sizeof(IcmpHeader) == 8 && alignof(IcmpHeader) == 1);
+
+namespace icmp {
+inline constexpr std::uint8_t kEchoReply = 0, kDestinationUnreachable = 3, kSourceQuench = 4;
+inline constexpr std::uint8_t kEchoRequest = 8, kTimeExceeded = 11;
+inline constexpr std::uint8_t kHostUnreachable = 1, kPortUnreachable = 3;       // codes of type 3
+inline constexpr std::uint8_t kFragmentationNeeded = 4;                         // code of type 3
+inline constexpr std::uint8_t kTtlExceeded = 0;                                 // code of type 11
+// The error types that IPVS relates to a connection (reference section 1.10); all others are not ours.
+constexpr bool is_error(std::uint8_t type) {
+  return type == kDestinationUnreachable || type == kSourceQuench || type == kTimeExceeded;
+}
+}  // namespace icmp
+
+}  // namespace lvsd

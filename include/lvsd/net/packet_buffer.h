@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// A packet where it was received: the bytes from the IP header on, with headroom in front, so that a
+// tunnel header is prepended instead of the packet being copied. The buffer does not own its memory;
+// the edge that received the packet keeps it until the batch has been sent.
+#pragma once
+
+#include <cstddef>
+#include <span>
+
+#include "lvsd/net/wire.h"
+
+namespace lvsd {
+
+class PacketBuffer {
+ public:
+  // `storage[begin, begin + size)` is the packet, storage[0, begin) its headroom.
+  PacketBuffer(std::span<std::byte> storage, std::size_t begin, std::size_t size)
+      : storage_(storage), begin_(begin), size_(size) {}
+
+  std::span<const std::byte> bytes() const { return storage_.subspan(begin_, size_); }
+  std::span<std::byte> bytes() { return storage_.subspan(begin_, size_); }
+  std::size_t size() const { return size_; }
+  std::size_t headroom() const { return begin_; }
+
+  // Makes room for `count` bytes before the packet; false where the headroom is too small.
+  bool prepend(std::size_t count) {
+    if (count > begin_) return false;
+    begin_ -= count;
+    size_ += count;
+    return true;
+  }
+  // Cuts the packet to `count` bytes (link-layer padding); never grows it.
+  void truncate(std::size_t count) {
+    if (count < size_) size_ = count;
+  }
+
+ private:
+  std::span<std::byte> storage_;
+  std::size_t begin_;
+  std::size_t size_;
+};
+
+// What an edge should leave free before each packet: room for the largest outer header (IPv6 with
+// UDP, GUE and its option) and a link-layer header, rounded up.
+inline constexpr std::size_t kPacketHeadroom = 128;
+
+}  // namespace lvsd

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// A packet parsed once into a flat struct. After parse_packet() nobody reads raw header offsets
+// again: everything the director decides by is a field here.
+//
+// IPv4 with options, TCP, UDP, and ICMP errors with the packet that they quote. A later fragment
+// (offset above 0) has no ports, whatever its protocol. Bytes behind the IP total length (Ethernet
+// padding) are ignored. An ICMP error needs only the 8 quoted bytes that RFC 792 promises.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "lvsd/net/address.h"
+#include "lvsd/net/headers.h"
+#include "lvsd/net/result.h"
+
+namespace lvsd {
+
+// Why bytes are no packet. Each is also a DropReason of the same name.
+enum class Malformed : std::uint8_t {
+  truncated_ip,       // fewer bytes than the IP header, or than its total length says
+  bad_ip_version,     // neither 4 nor (from the next release on) 6
+  bad_ip_length,      // header length below 20, or total length below header length
+  bad_ip_checksum,
+  truncated_transport,  // the TCP, UDP or ICMP header is cut short
+  bad_tcp_length,       // data offset below 20 or beyond the packet
+};
+
+// An address and port pair as the packet has it. Ports are zero where there are none.
+struct Tuple {
+  IpAddress source, destination;
+  Port source_port, destination_port;
+  std::uint8_t protocol = 0;
+  friend bool operator==(const Tuple&, const Tuple&) = default;
+};
+
+// The packet quoted inside an ICMP error: offsets from the start of the outer IP header.
+struct QuotedPacket {
+  Tuple tuple;
+  std::uint16_t offset = 0;            // of the quoted IP header
+  std::uint16_t transport_offset = 0;  // of the quoted TCP, UDP, ... header
+  std::uint16_t fragment_offset = 0;   // in bytes; above 0 the ports are meaningless (and zero)
+  bool dont_fragment = false;
+  bool has_ports = false;
+};
+
+struct PacketView {
+  Tuple tuple;
+  std::uint16_t total_length = 0;      // from the IP header on, in bytes
+  std::uint16_t transport_offset = 0;  // length of the IP header with its options
+  std::uint16_t payload_offset = 0;    // behind the TCP or UDP header; total_length where none
+  std::uint16_t fragment_offset = 0;   // in bytes
+  std::uint8_t ttl = 0;
+  std::uint8_t tos = 0;
+  std::uint8_t tcp_flags = 0;
+  std::uint8_t icmp_type = 0, icmp_code = 0;
+  std::uint16_t icmp_mtu = 0;  // the next-hop MTU field, of type 3 code 4
+  bool dont_fragment = false;
+  bool more_fragments = false;
+  bool has_ports = false;
+  std::optional<QuotedPacket> quoted;  // of an ICMP error with a readable quotation
+
+  bool is(IpProtocol p) const { return tuple.protocol == static_cast<std::uint8_t>(p); }
+  bool is_later_fragment() const { return fragment_offset != 0; }
+  bool is_icmp_error() const { return is(IpProtocol::icmp) && icmp::is_error(icmp_type); }
+};
+
+Result<PacketView, Malformed> parse_packet(std::span<const std::byte> bytes) noexcept;
+
+// The packet that starts at `offset` and may be cut anywhere behind its first 8 transport bytes, as
+// in an ICMP error or inside a tunnel. Nothing where not even that is there.
+std::optional<QuotedPacket> parse_quoted(std::span<const std::byte> bytes,
+                                         std::size_t offset) noexcept;
+
+}  // namespace lvsd
