@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -92,6 +93,9 @@ class Network {
     std::vector<RoutingRule> rules;  // empty: local, main, default, as the kernel starts with
     std::vector<Neighbor> neighbors;
     bool assume_neighbors = false;
+    // Live: the kernel's tables are whole, so no connected route is derived from an address (it may
+    // have been deleted, or given another metric).
+    bool complete_routes = false;
   };
   explicit Network(Parts parts);
 
@@ -116,16 +120,19 @@ class Network {
 
  private:
   struct Table {
-    // Index of the best route per prefix, by prefix length within its family.
+    // Index (route_at) of the best route per prefix, by prefix length within its family.
     std::array<std::unordered_map<IpAddress, std::uint32_t, IpAddressHash>, 33> v4;
     std::array<std::unordered_map<IpAddress, std::uint32_t, IpAddressHash>, 129> v6;
   };
   void add_connected();
   void index_routes();
+  const Route& route_at(std::uint32_t index) const;
   const Route* longest_match(std::uint32_t table, const IpAddress& to) const;
   NextHop next_hop(const Route& route, const IpAddress& to) const;
+  IpAddress source_on(const Interface& out, const IpAddress& gateway) const;
 
   Parts parts_;
+  std::vector<Route> derived_;  // local and connected, from the interfaces' addresses
   std::unordered_map<std::uint32_t, Table> tables_;
   std::unordered_map<std::uint32_t, std::uint32_t> by_index_;  // interface index -> position
   std::unordered_map<IpAddress, std::uint32_t, IpAddressHash> local_;
