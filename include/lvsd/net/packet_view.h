@@ -19,9 +19,9 @@ namespace lvsd {
 
 // Why bytes are no packet. Each is also a DropReason of the same name.
 enum class Malformed : std::uint8_t {
-  truncated_ip,       // fewer bytes than the IP header, or than its total length says
-  bad_ip_version,     // neither 4 nor (from the next release on) 6
-  bad_ip_length,      // header length below 20, or total length below header length
+  truncated_ip,    // fewer bytes than the IP header, or than its total length says
+  bad_ip_version,  // neither 4 nor (from the next release on) 6
+  bad_ip_length,   // header length below 20, or total length below header length
   bad_ip_checksum,
   truncated_transport,  // the TCP, UDP or ICMP header is cut short
   bad_tcp_length,       // data offset below 20 or beyond the packet
