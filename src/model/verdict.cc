@@ -42,6 +42,7 @@ constexpr std::array<Text, kDropReasons> kDrop{{
     {"icmp-consumed",
      "an ICMP error about a tunnel packet, learned from and passed on to the client"},
     {"link-down", "the interface towards the next hop is down"},
+    {"no-link-address", "dr needs a link with MAC addresses, and this one has none"},
 }};
 
 }  // namespace
