@@ -89,11 +89,11 @@ Verdict Director::State::no_connection(const Passage& passage,
   const PacketView& view = passage.view;
   const auto key = service_key(view.tuple);
   const auto found = key ? services.find(*key) : services.end();
-  if (found == services.end()) {
+  if (found == services.end() || !may_schedule(view)) {
     if (replaced) forget(*replaced);
-    return accept(AcceptReason::no_service);
+    return accept(found == services.end() ? AcceptReason::no_service
+                                          : AcceptReason::not_schedulable);
   }
-  if (!may_schedule(view)) return accept(AcceptReason::not_schedulable);
 
   Service& service = *found->second;
   const Pool pool(service.order, destinations.states());
