@@ -27,6 +27,12 @@ VirtualService web(const std::vector<Destination>& destinations,
   return tcp_service(80, DirectRouting{}, destinations, kind);
 }
 
+Config config_of(std::vector<VirtualService> services) {
+  Config config;
+  config.services = std::move(services);
+  return config;
+}
+
 Bytes segment(std::uint16_t port, std::uint8_t flags) {
   return tcp_packet({.source = kClient, .destination = kVip}, {.source = port, .flags = flags});
 }
@@ -80,8 +86,8 @@ TEST(Connections, AFullTableIsANamedDrop) {
 }
 
 TEST(Reload, ARemovedDestinationServesItsConnectionsToTheEnd) {
-  const Config old{.services = {web({to("10.0.2.11"), to("10.0.2.12")})}};
-  const Config next{.services = {web({to("10.0.2.12")})}};
+  const Config old = config_of({web({to("10.0.2.11"), to("10.0.2.12")})});
+  const Config next = config_of({web({to("10.0.2.12")})});
   DirectorFixture f(old.services);
   f.handle(segment(1, kSyn));
   ASSERT_EQ(f.sent.at(0).destination, mac_of("10.0.2.11"));
@@ -104,7 +110,7 @@ TEST(Reload, ARemovedDestinationServesItsConnectionsToTheEnd) {
 }
 
 TEST(Reload, ARemovedServiceServesItsConnectionsToTheEnd) {
-  const Config old{.services = {web({to("10.0.2.11")})}};
+  const Config old = config_of({web({to("10.0.2.11")})});
   DirectorFixture f(old.services);
   f.handle(segment(1, kSyn));
   f.apply(diff(old, Config{}));
@@ -117,7 +123,7 @@ TEST(Reload, ARemovedServiceServesItsConnectionsToTheEnd) {
 }
 
 TEST(Reload, WhatStaysKeepsItsPlaceAndCounters) {
-  const Config old{.services = {web({to("10.0.2.11"), to("10.0.2.12"), to("10.0.2.13")})}};
+  const Config old = config_of({web({to("10.0.2.11"), to("10.0.2.12"), to("10.0.2.13")})});
   Config next = old;
   next.services[0].destinations[2].weight = Weight(7);
   DirectorFixture f(old.services);
@@ -155,7 +161,7 @@ TEST(Neighbors, WhoNeverAnswersIsANamedDropWithinBounds) {
                 [](const Neighbor& n) { return n.address == address("10.0.2.11"); });
   DirectorFixture f({web({to("10.0.2.11")})}, silent);
   std::map<std::string, int> verdicts;
-  for (std::uint16_t port = 1; port <= 100; ++port)
+  for (std::uint16_t port = 1001; port <= 1100; ++port)
     ++verdicts[describe(f.handle(segment(port, kSyn)))];
   EXPECT_EQ(verdicts["held"], 64);
   EXPECT_EQ(verdicts["drop neighbor-queue-full"], 36);
