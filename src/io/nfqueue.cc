@@ -18,8 +18,8 @@
 namespace lvsd {
 namespace {
 
-// Packets that may wait for a verdict, in the kernel. About 10 ms of the fastest stream of small
-// packets that one worker takes; memory is bounded by kReceiveBuffer for our copies.
+// Packets that may wait for a verdict, in the kernel: some 50 ms of the most that one worker takes,
+// so that a busy CPU costs delay and not packets.
 constexpr std::uint32_t kMaxWaiting = 16384;
 // The kernel doubles it and counts some 1 KiB to 3 KiB per packet: enough for kMaxWaiting.
 constexpr int kReceiveBuffer = 32 << 20;

@@ -16,18 +16,12 @@
 #include "lvsd/io/nfqueue.h"
 #include "lvsd/io/packet_socket.h"
 #include "lvsd/io/raw_socket.h"
+#include "lvsd/model/overloaded.h"
 
 namespace lvsd {
 namespace {
 
 constexpr std::size_t kMailboxLimit = 64;
-
-template <class... Ts>
-struct Overloaded : Ts... {
-  using Ts::operator()...;
-};
-template <class... Ts>
-Overloaded(Ts...) -> Overloaded<Ts...>;
 
 TimePoint read_clock() {
   timespec time{};
