@@ -246,14 +246,17 @@ std::string nft_members(const TextSet& set) {
   return text + " }";
 }
 
-std::string nft_chains(const CapturePlan& plan) {
-  const std::string verdict =
-      "counter queue num " + std::to_string(plan.queue) + (plan.bypass ? " bypass\n" : "\n");
-  if (plan.stage == CaptureStage::early) return nft_prerouting(plan, verdict);
-  return nft_input(plan, verdict) + (has_nat(plan) ? nft_prerouting(plan, verdict) : std::string());
+std::string nft_queue(const CapturePlan& plan) {
+  return "queue num " + std::to_string(plan.queue) + (plan.bypass ? " bypass" : "");
 }
 
-std::string nft_text(const CapturePlan& plan) {
+std::string nft_chains(const CapturePlan& plan, const std::string& verdict) {
+  const std::string end = "counter " + verdict + '\n';
+  if (plan.stage == CaptureStage::early) return nft_prerouting(plan, end);
+  return nft_input(plan, end) + (has_nat(plan) ? nft_prerouting(plan, end) : std::string());
+}
+
+std::string nft_text(const CapturePlan& plan, const std::string& verdict) {
   std::string text = "table " + std::string(kNftTable) + " {\n";
   for (const TextSet& set : nft_sets(plan)) {
     text += "\tset " + set.name + " {\n\t\ttype ipv4_addr" +
@@ -261,7 +264,7 @@ std::string nft_text(const CapturePlan& plan) {
     if (!set.members.empty()) text += "\t\telements = " + nft_members(set) + '\n';
     text += "\t}\n";
   }
-  return text + nft_chains(plan) + "}\n";
+  return text + nft_chains(plan, verdict) + "}\n";
 }
 
 }  // namespace lvsd

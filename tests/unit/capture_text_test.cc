@@ -180,7 +180,7 @@ TEST(IpsetText, CreatesWithRoomAndFills) {
 }
 
 TEST(NftText, EarlyStageIsOneTable) {
-  const std::string text = nft_text(make_capture_plan(mixed_config()));
+  const std::string text = nft_text(make_capture_plan(mixed_config()), "queue num 7");
   EXPECT_EQ(text.rfind("table inet lvsd {\n", 0), 0U);
   EXPECT_EQ(count(text, "elements = { 192.0.2.10 . tcp . 80, 192.0.2.10 . udp . 53 }"), 1U);
   EXPECT_EQ(count(text, "hook prerouting priority raw"), 1U);
@@ -195,17 +195,18 @@ TEST(NftText, LateStageAndBypass) {
   Config config = direct_config();
   config.startup.stage = CaptureStage::late;
   config.startup.queue_bypass = true;
-  const std::string text = nft_text(make_capture_plan(config));
+  const CapturePlan plan = make_capture_plan(config);
+  const std::string text = nft_text(plan, nft_queue(plan));
   EXPECT_EQ(count(text, "hook input priority 99"), 1U);
   EXPECT_EQ(count(text, "hook prerouting"), 0U);
   EXPECT_EQ(count(text, "ip daddr @addresses4 icmp type { 3, 4, 11 } counter queue num 0 bypass\n"),
             1U);
   config.services = mixed_config().services;
-  EXPECT_EQ(count(nft_text(make_capture_plan(config)), "hook prerouting"), 1U);
+  EXPECT_EQ(count(nft_text(make_capture_plan(config), "accept"), "hook prerouting"), 1U);
 }
 
 TEST(NftText, EmptySetsHaveNoElements) {
-  const std::string text = nft_text(CapturePlan{});
+  const std::string text = nft_text(CapturePlan{}, nft_queue(CapturePlan{}));
   EXPECT_EQ(count(text, "elements"), 0U);
   EXPECT_EQ(count(text, "\tset "), 4U);
 }
@@ -216,7 +217,7 @@ TEST(CaptureText, LeavesOtherFamiliesOut) {
   config.services.push_back(service(key, {{endpoint("2001:db8::2", 80), Masquerade{}, Weight(1)}}));
   const CapturePlan plan = make_capture_plan(config);
   EXPECT_EQ(plan.services.size(), 2U);
-  EXPECT_EQ(nft_text(plan).find("2001"), std::string::npos);
+  EXPECT_EQ(nft_text(plan, "accept").find("2001"), std::string::npos);
   EXPECT_EQ(iptables_text(plan, {}).find("2001"), std::string::npos);
   EXPECT_EQ(iptables_text(plan, {}).find("nat-sources4 src"), std::string::npos);
 }

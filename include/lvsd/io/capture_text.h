@@ -65,8 +65,10 @@ std::string ipset_create(const TextSet& set, std::string_view name);
 std::string iptables_text(const CapturePlan& plan, const IptablesFeatures& features);
 
 std::vector<TextSet> nft_sets(const CapturePlan& plan);
-std::string nft_chains(const CapturePlan& plan);
-std::string nft_members(const TextSet& set);    // "{ a, b }"; empty where it has none
-std::string nft_text(const CapturePlan& plan);  // table inet lvsd { ... }
+std::string nft_queue(const CapturePlan& plan);  // "queue num 0"
+std::string nft_chains(const CapturePlan& plan, const std::string& verdict);
+std::string nft_members(const TextSet& set);  // "{ a, b }"; empty where it has none
+// table inet lvsd { ... }, its rules ending in `verdict`
+std::string nft_text(const CapturePlan& plan, const std::string& verdict);
 
 }  // namespace lvsd
