@@ -15,6 +15,8 @@
 #include <cstring>
 #include <optional>
 
+#include "lvsd/io/file_descriptor.h"
+
 namespace lvsd {
 namespace {
 
@@ -24,47 +26,26 @@ constexpr std::string_view kFallbackPath = "/usr/sbin:/sbin:/usr/bin:/bin:/usr/l
 // A listing of 100,000 set members is about 5 MB; beyond this a tool has gone mad.
 constexpr std::size_t kOutputLimit = 64U << 20U;
 
-class Descriptor {
- public:
-  Descriptor() = default;
-  explicit Descriptor(int fd) : fd_(fd) {}
-  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  ~Descriptor() { reset(); }
-  int get() const { return fd_; }
-  bool open() const { return fd_ >= 0; }
-  void reset() {
-    if (fd_ >= 0) close(fd_);
-    fd_ = -1;
-  }
-
- private:
-  int fd_ = -1;
-};
-
 struct Pipe {
-  Descriptor read, write;
+  FileDescriptor read, write;
 };
 
 std::optional<Pipe> make_pipe() {
   std::array<int, 2> ends{};
   if (pipe2(ends.data(), O_CLOEXEC) != 0) return std::nullopt;
-  return Pipe{Descriptor(ends[0]), Descriptor(ends[1])};
+  return Pipe{FileDescriptor(ends[0]), FileDescriptor(ends[1])};
 }
 
 // The input as a file at offset 0; an invalid descriptor where that failed.
-Descriptor input_file(std::string_view input) {
-  Descriptor file(memfd_create("lvsd-input", MFD_CLOEXEC));
-  while (file.open() && !input.empty()) {
+FileDescriptor input_file(std::string_view input) {
+  FileDescriptor file(memfd_create("lvsd-input", MFD_CLOEXEC));
+  while (file.valid() && !input.empty()) {
     const ssize_t written = write(file.get(), input.data(), input.size());
     if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return Descriptor();
+    if (written <= 0) return FileDescriptor();
     input.remove_prefix(static_cast<std::size_t>(written));
   }
-  if (file.open()) lseek(file.get(), 0, SEEK_SET);
+  if (file.valid()) lseek(file.get(), 0, SEEK_SET);
   return file;
 }
 
@@ -132,7 +113,7 @@ int remaining_ms(Clock::time_point deadline) {
 }
 
 // Takes in what is there; closes the descriptor at its end.
-void drain(Descriptor& from, std::string& into) {
+void drain(FileDescriptor& from, std::string& into) {
   std::array<char, 65536> buffer;
   const ssize_t got = read(from.get(), buffer.data(), buffer.size());
   if (got < 0 && (errno == EINTR || errno == EAGAIN)) return;
@@ -141,9 +122,9 @@ void drain(Descriptor& from, std::string& into) {
 }
 
 // Reads both outputs to their ends; false where the time was up before.
-bool collect(Descriptor& output, Descriptor& errors, ProcessResult& result,
+bool collect(FileDescriptor& output, FileDescriptor& errors, ProcessResult& result,
              Clock::time_point deadline) {
-  while (output.open() || errors.open()) {
+  while (output.valid() || errors.valid()) {
     std::array<pollfd, 2> polled{pollfd{output.get(), POLLIN, 0}, pollfd{errors.get(), POLLIN, 0}};
     const int ready = poll(polled.data(), polled.size(), remaining_ms(deadline));
     if (ready == 0) return false;
@@ -196,10 +177,10 @@ Result<ProcessResult, Error> run_process(const std::vector<std::string>& argv,
   const std::string program = find_program(argv.at(0));
   if (program.empty()) return fail(argv[0] + ": no such program in PATH");
   const Clock::time_point deadline = Clock::now() + timeout;
-  Descriptor source = input_file(input);
+  FileDescriptor source = input_file(input);
   std::optional<Pipe> output = make_pipe();
   std::optional<Pipe> errors = make_pipe();
-  if (!source.open() || !output || !errors) return Unexpected{system_error(argv[0], errno)};
+  if (!source.valid() || !output || !errors) return Unexpected{system_error(argv[0], errno)};
 
   auto pid = spawn(program, argv, source.get(), output->write.get(), errors->write.get());
   if (!pid) return Unexpected{pid.error()};

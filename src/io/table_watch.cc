@@ -5,7 +5,6 @@
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -57,27 +56,23 @@ std::string_view table_of(const nlmsghdr& message) {
 }  // namespace
 
 TableWatch::TableWatch(std::vector<std::string> tables) : tables_(std::move(tables)) {
-  fd_ = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_NETFILTER);
-  if (fd_ < 0) return;
+  FileDescriptor opened(
+      socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_NETFILTER));
   const sockaddr_nl address{.nl_family = AF_NETLINK, .nl_pad = 0, .nl_pid = 0, .nl_groups = 0};
   const int group = NFNLGRP_NFTABLES;
-  if (bind(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0 &&
-      setsockopt(fd_, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) == 0) {
+  if (!opened.valid() ||
+      bind(opened.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0 ||
+      setsockopt(opened.get(), SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) != 0) {
     return;
   }
-  close(fd_);
-  fd_ = -1;
-}
-
-TableWatch::~TableWatch() {
-  if (fd_ >= 0) close(fd_);
+  fd_ = std::move(opened);
 }
 
 bool TableWatch::drain() {
   bool changed = false;
   alignas(nlmsghdr) std::array<char, 65536> buffer;
-  while (fd_ >= 0) {
-    const ssize_t got = recv(fd_, buffer.data(), buffer.size(), 0);
+  while (fd_.valid()) {
+    const ssize_t got = recv(fd_.get(), buffer.data(), buffer.size(), 0);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0 && errno == ENOBUFS) {
       changed = true;  // who knows what it was

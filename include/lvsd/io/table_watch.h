@@ -7,23 +7,22 @@
 #include <string>
 #include <vector>
 
+#include "lvsd/io/file_descriptor.h"
+
 namespace lvsd {
 
 class TableWatch {
  public:
   // Opened once and for good: where the kernel has no nf_tables, fd() stays -1.
   explicit TableWatch(std::vector<std::string> tables);
-  ~TableWatch();
-  TableWatch(const TableWatch&) = delete;
-  TableWatch& operator=(const TableWatch&) = delete;
 
-  int fd() const { return fd_; }
+  int fd() const { return fd_.get(); }
   // Reads all that waits; true where one of our tables changed, or messages were lost.
   bool drain();
 
  private:
   std::vector<std::string> tables_;
-  int fd_ = -1;
+  FileDescriptor fd_;
 };
 
 }  // namespace lvsd
