@@ -3,7 +3,7 @@
 
 #include <optional>
 
-#include "lvsd/io/capture_backend.h"
+#include "lvsd/io/capture_tool.h"
 #include "lvsd/io/table_watch.h"
 
 namespace lvsd {
@@ -16,6 +16,8 @@ struct CaptureRules::State {
   std::optional<CapturePlan> plan;  // as installed
   bool suspect = false;             // a change was heard of and not yet looked into
 
+  explicit State(std::unique_ptr<CaptureTool> chosen)
+      : wanted(CaptureBackend::automatic), tool(std::move(chosen)) {}
   explicit State(CaptureBackend backend) : wanted(backend) {
     if (backend == CaptureBackend::automatic || backend == CaptureBackend::nft) {
       use(NftTool::probe());
@@ -60,6 +62,9 @@ struct CaptureRules::State {
 };
 
 CaptureRules::CaptureRules(CaptureBackend backend) : state_(std::make_unique<State>(backend)) {}
+
+CaptureRules::CaptureRules(std::unique_ptr<CaptureTool> tool)
+    : state_(std::make_unique<State>(std::move(tool))) {}
 
 CaptureRules::~CaptureRules() = default;
 

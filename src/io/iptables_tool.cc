@@ -6,7 +6,7 @@
 #include <map>
 #include <thread>
 
-#include "lvsd/io/capture_backend.h"
+#include "lvsd/io/capture_tool.h"
 #include "lvsd/io/process.h"
 
 namespace lvsd {

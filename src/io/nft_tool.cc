@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "lvsd/io/capture_backend.h"
+#include "lvsd/io/capture_tool.h"
 #include "lvsd/io/process.h"
 
 namespace lvsd {

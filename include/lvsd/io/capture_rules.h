@@ -45,11 +45,14 @@ CapturePlan make_capture_plan(const Config& config);  // sorted, without duplica
 // removed go on until they end, and their packets must keep coming.
 CapturePlan merged(CapturePlan plan, const CapturePlan& retired);
 
+class CaptureTool;  // capture_tool.h
+
 class CaptureRules {
  public:
   // Chooses the backend, probing the kernel. With `manual` nothing is ever installed, and print()
   // says what the operator should have. Where no backend works, install() says why.
   explicit CaptureRules(CaptureBackend backend);
+  explicit CaptureRules(std::unique_ptr<CaptureTool> tool);  // one chosen already
   ~CaptureRules();  // leaves the rules: remove() is the caller's decision
   CaptureRules(const CaptureRules&) = delete;
   CaptureRules& operator=(const CaptureRules&) = delete;
