@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 
 namespace lvsd {
 namespace {
@@ -184,6 +185,19 @@ std::string nft_input(const CapturePlan& plan, const std::string& verdict) {
 
 }  // namespace
 
+SetDifference difference(const TextSet& from, const TextSet& to) {
+  std::vector<std::string> before = from.members;  // sorted as addresses, not as text
+  std::vector<std::string> after = to.members;
+  std::sort(before.begin(), before.end());
+  std::sort(after.begin(), after.end());
+  SetDifference found;
+  std::set_difference(after.begin(), after.end(), before.begin(), before.end(),
+                      std::back_inserter(found.added));
+  std::set_difference(before.begin(), before.end(), after.begin(), after.end(),
+                      std::back_inserter(found.removed));
+  return found;
+}
+
 std::string IptablesChain::jump() const { return hook + " -j " + std::string(kChainName); }
 
 std::vector<TextSet> ipset_sets(const CapturePlan& plan) {
@@ -239,11 +253,10 @@ std::string iptables_text(const CapturePlan& plan, const IptablesFeatures& featu
 
 std::vector<TextSet> nft_sets(const CapturePlan& plan) { return all_sets(plan, "", nft_member); }
 
-std::string nft_members(const TextSet& set) {
-  if (set.members.empty()) return {};
-  std::string text = "{ " + set.members.front();
-  for (std::size_t i = 1; i < set.members.size(); ++i) text += ", " + set.members[i];
-  return text + " }";
+std::string nft_members(const std::vector<std::string>& members) {
+  std::string text = "{ ";
+  for (const std::string& member : members) text += member + ", ";
+  return text + "}";  // nft takes a comma before the brace
 }
 
 std::string nft_queue(const CapturePlan& plan) {
@@ -261,7 +274,7 @@ std::string nft_text(const CapturePlan& plan, const std::string& verdict) {
   for (const TextSet& set : nft_sets(plan)) {
     text += "\tset " + set.name + " {\n\t\ttype ipv4_addr" +
             (set.ports ? " . inet_proto . inet_service" : "") + "\n";
-    if (!set.members.empty()) text += "\t\telements = " + nft_members(set) + '\n';
+    if (!set.members.empty()) text += "\t\telements = " + nft_members(set.members) + '\n';
     text += "\t}\n";
   }
   return text + nft_chains(plan, verdict) + "}\n";

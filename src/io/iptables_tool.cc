@@ -115,6 +115,25 @@ bool contains(const std::vector<std::string>& names, const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
+std::string ipset_edit(const std::string& name, const SetDifference& changes) {
+  std::string text;
+  for (const std::string& member : changes.added)
+    text += "add -exist " + name + ' ' + member + '\n';
+  for (const std::string& member : changes.removed) {
+    text += "del -exist " + name + ' ' + member + '\n';
+  }
+  return text;
+}
+
+std::string ipset_replace(const TextSet& set, const std::vector<std::string>& present) {
+  const std::string spare = set.name + std::string(kSpareSuffix);
+  std::string text = contains(present, spare) ? "destroy " + spare + '\n' : std::string();
+  text += ipset_create(set, spare);
+  return text + (contains(present, set.name)
+                     ? "swap " + spare + ' ' + set.name + "\ndestroy " + spare + '\n'
+                     : "rename " + spare + ' ' + set.name + '\n');
+}
+
 // Name and number of members of every set, from `ipset list -terse`.
 std::map<std::string, std::size_t> member_counts(const std::string& listing) {
   constexpr std::string_view kName = "Name: ";
@@ -192,20 +211,18 @@ std::string IptablesTool::print(const CapturePlan& plan) const {
   return iptables_text(plan, features_);
 }
 
-// Each set is filled under another name and swapped in, so a member that stays is there throughout.
+// A few members come and go by themselves; for more, the set is filled under another name and
+// swapped in. Either way a member that stays is there throughout.
 Status IptablesTool::load_sets(const std::vector<TextSet>& wanted, bool anew) {
   if (!features_.sets || (!anew && wanted == sets_)) return Done{};
   const std::vector<std::string> present = ipset_names();
   std::string text;
   for (std::size_t i = 0; i < wanted.size(); ++i) {
-    const TextSet& set = wanted[i];
-    const bool exists = contains(present, set.name);
-    if (!anew && exists && i < sets_.size() && set == sets_[i]) continue;
-    const std::string spare = set.name + std::string(kSpareSuffix);
-    if (contains(present, spare)) text += "destroy " + spare + '\n';
-    text += ipset_create(set, spare);
-    text += exists ? "swap " + spare + ' ' + set.name + "\ndestroy " + spare + '\n'
-                   : "rename " + spare + ' ' + set.name + '\n';
+    const bool known = !anew && i < sets_.size() && contains(present, wanted[i].name);
+    const SetDifference changes = known ? difference(sets_[i], wanted[i]) : SetDifference{};
+    const bool few =
+        (changes.added.size() + changes.removed.size()) * 4 <= wanted[i].members.size();
+    text += known && few ? ipset_edit(wanted[i].name, changes) : ipset_replace(wanted[i], present);
   }
   sets_.clear();  // unknown, should it fail midway
   if (Status loaded = ipset_restore(text); !loaded) return loaded;

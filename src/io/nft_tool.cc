@@ -41,12 +41,15 @@ Status NftTool::load_table(const CapturePlan& plan) {
 
 Status NftTool::load_members(const std::vector<TextSet>& wanted) {
   std::string commands;
+  const auto change = [&commands](const char* what, const TextSet& set,
+                                  const std::vector<std::string>& members) {
+    if (members.empty()) return;
+    commands += what + (" element " + kTable) + ' ' + set.name + ' ' + nft_members(members) + '\n';
+  };
   for (std::size_t i = 0; i < wanted.size(); ++i) {
-    if (wanted[i] == sets_[i]) continue;
-    commands += "flush set " + kTable + ' ' + wanted[i].name + '\n';
-    if (wanted[i].members.empty()) continue;
-    commands +=
-        "add element " + kTable + ' ' + wanted[i].name + ' ' + nft_members(wanted[i]) + '\n';
+    const SetDifference changes = difference(sets_[i], wanted[i]);
+    change("add", wanted[i], changes.added);
+    change("delete", wanted[i], changes.removed);
   }
   if (commands.empty()) return Done{};
   return run_nft(commands);

@@ -179,10 +179,20 @@ TEST(IpsetText, CreatesWithRoomAndFills) {
   EXPECT_NE(ipset_create(large, "x").find("maxelem 70000\n"), std::string::npos);
 }
 
+TEST(CaptureText, DifferenceNamesWhatComesAndGoes) {
+  const TextSet from{"x", false, {"9.0.0.1", "10.0.0.1", "10.0.0.2"}};
+  const TextSet to{"x", false, {"10.0.0.2", "10.0.0.3"}};
+  const SetDifference changes = difference(from, to);
+  EXPECT_EQ(changes.added, std::vector<std::string>{"10.0.0.3"});
+  EXPECT_EQ(changes.removed, (std::vector<std::string>{"10.0.0.1", "9.0.0.1"}));
+  EXPECT_TRUE(difference(to, to).added.empty());
+  EXPECT_TRUE(difference(to, to).removed.empty());
+}
+
 TEST(NftText, EarlyStageIsOneTable) {
   const std::string text = nft_text(make_capture_plan(mixed_config()), "queue num 7");
   EXPECT_EQ(text.rfind("table inet lvsd {\n", 0), 0U);
-  EXPECT_EQ(count(text, "elements = { 192.0.2.10 . tcp . 80, 192.0.2.10 . udp . 53 }"), 1U);
+  EXPECT_EQ(count(text, "elements = { 192.0.2.10 . tcp . 80, 192.0.2.10 . udp . 53, }"), 1U);
   EXPECT_EQ(count(text, "hook prerouting priority raw"), 1U);
   EXPECT_EQ(count(text, "hook input"), 0U);
   EXPECT_EQ(count(text, "\t\ticmp type { 3, 4, 11 } counter queue num 7\n"), 1U);

@@ -33,6 +33,12 @@ struct TextSet {
   friend bool operator==(const TextSet&, const TextSet&) = default;
 };
 
+// The members by which two states of a set differ: so one service among ten thousand costs one.
+struct SetDifference {
+  std::vector<std::string> added, removed;
+};
+SetDifference difference(const TextSet& from, const TextSet& to);
+
 // What this kernel and its tools have beside the NFQUEUE target.
 struct IptablesFeatures {
   bool sets = true;            // ipset and `-m set`; else one rule per member
@@ -67,7 +73,7 @@ std::string iptables_text(const CapturePlan& plan, const IptablesFeatures& featu
 std::vector<TextSet> nft_sets(const CapturePlan& plan);
 std::string nft_queue(const CapturePlan& plan);  // "queue num 0"
 std::string nft_chains(const CapturePlan& plan, const std::string& verdict);
-std::string nft_members(const TextSet& set);  // "{ a, b }"; empty where it has none
+std::string nft_members(const std::vector<std::string>& members);  // "{ a, b }"
 // table inet lvsd { ... }, its rules ending in `verdict`
 std::string nft_text(const CapturePlan& plan, const std::string& verdict);
 
