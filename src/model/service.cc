@@ -13,9 +13,8 @@ struct MethodName {
   ForwardingMethod method;
   std::string_view file, ipvsadm;
 };
-const std::array<MethodName, 3> kMethods{{{DirectRouting{}, "dr", "Route"},
-                                          {Tunnel{}, "tun", "Tunnel"},
-                                          {Masquerade{}, "nat", "Masq"}}};
+const std::array<MethodName, 3> kMethods{
+    {{DirectRouting{}, "dr", "Route"}, {Tunnel{}, "tun", "Tunnel"}, {Masquerade{}, "nat", "Masq"}}};
 static_assert(std::variant_size_v<ForwardingMethod> == kMethods.size());
 
 constexpr std::array<std::pair<SchedulerKind, std::string_view>, 5> kSchedulers{

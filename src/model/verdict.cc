@@ -39,8 +39,10 @@ constexpr std::array<Text, kDropReasons> kDrop{{
     {"mtu-too-small", "the path takes less than IPv4's minimum of 68 bytes"},
     {"no-headroom", "no room for an outer header was left in front of the packet"},
     {"local-masquerade", "nat to an address of the director itself is not supported"},
-    {"icmp-consumed", "an ICMP error about a tunnel packet, learned from and passed on to the client"},
+    {"icmp-consumed",
+     "an ICMP error about a tunnel packet, learned from and passed on to the client"},
     {"link-down", "the interface towards the next hop is down"},
+    {"no-link-address", "dr needs a link with MAC addresses, and this one has none"},
 }};
 
 }  // namespace

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The network around the director, as data: interfaces, routes, routing rules, neighbours. One model,
-// filled by rtnetlink when live and from a file when offline, immutable once built; a change makes a
-// new one, which the director takes between two batches.
+// The network around the director, as data: interfaces, routes, routing rules, neighbours. One
+// model, filled by rtnetlink when live and from a file when offline, immutable once built; a change
+// makes a new one, which the director takes between two batches.
 //
 // Lookups follow the kernel: rules by priority, then the longest prefix, then the lowest metric.
 // Costs: one hash probe per prefix length that occurs in the table, so a few dozen at most.
@@ -43,7 +43,8 @@ enum class RouteKind : std::uint8_t {
   unicast,
   local,        // an address of this host
   unreachable,  // also blackhole, prohibit, throw: nothing can be sent there
-  kernel,       // needs what the model does not hold (lightweight tunnels, several next hops): raw socket
+  kernel,       // needs what the model does not hold (lightweight tunnels, several next hops): raw
+                // socket
 };
 
 struct Route {
@@ -89,7 +90,8 @@ class Network {
   // (design section 3).
   struct Parts {
     std::vector<Interface> interfaces;
-    std::vector<Route> routes;      // connected routes and local addresses are added from the interfaces
+    std::vector<Route>
+        routes;  // connected routes and local addresses are added from the interfaces
     std::vector<RoutingRule> rules;  // empty: local, main, default, as the kernel starts with
     std::vector<Neighbor> neighbors;
     bool assume_neighbors = false;
