@@ -74,6 +74,11 @@ Result<Request, Error> parse_request(std::string_view line) {
   return Request{*wanted};
 }
 
+std::string error_reply(std::string_view sentence) {
+  return json{{"version", kControlVersion}, {"ok", false}, {"error", sentence}}.dump(
+      -1, ' ', false, json::error_handler_t::replace);
+}
+
 std::string request_line(Command command) {
   return json{{"version", kControlVersion}, {"command", to_string(command)}}.dump() + "\n";
 }

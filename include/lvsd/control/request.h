@@ -32,6 +32,7 @@ struct Request {
 };
 
 Result<Request, Error> parse_request(std::string_view line);
+std::string error_reply(std::string_view sentence);    // without a newline
 std::string request_line(Command command);             // with its newline
 std::string control_socket(std::string_view run_dir);  // the socket's path
 
