@@ -3,6 +3,8 @@
 
 #include <spdlog/spdlog.h>
 
+#include <utility>
+
 namespace lvsd {
 namespace {
 
@@ -17,6 +19,7 @@ Exposure::Exposure(CaptureBackend backend, const std::string& run_dir)
 
 Status Exposure::open(const Config& config, const Network& network) {
   captured_ = config;
+  addresses_ = announced(config, config, {});
   plan_ = make_capture_plan(captured_);
   if (const Status installed = rules_.install(plan_); !installed) return installed;
   return put_addresses(network);
@@ -33,10 +36,12 @@ std::vector<std::string> Exposure::before_reload(const Config& next, const Live&
                                                  const Network& network) {
   std::vector<std::string> problems;
   Config kept = without_dead(captured_, next, live);
-  if (kept == captured_) return problems;
+  std::vector<IpAddress> addresses = announced(kept, next, live);
+  if (addresses != std::exchange(addresses_, addresses)) {
+    collect(problems, put_addresses(network));
+  }
   captured_ = std::move(kept);
-  collect(problems, put_addresses(network));
-  collect(problems, put_rules());
+  if (!addresses_failed_) collect(problems, put_rules());
   return problems;
 }
 
@@ -44,6 +49,7 @@ std::vector<std::string> Exposure::after_reload(const Config& next, const Live& 
                                                 const Network& network) {
   std::vector<std::string> problems;
   captured_ = with_retired(captured_, next, live);
+  addresses_ = announced(captured_, next, live);
   collect(problems, put_rules());
   // Without its rules a new address would be answered by the local stack.
   if (!rules_failed_) collect(problems, put_addresses(network));
@@ -60,7 +66,7 @@ Status Exposure::put_rules() {
 }
 
 Status Exposure::put_addresses(const Network& network) {
-  Status synced = announcer_.sync(virtual_addresses(captured_), captured_.announce, network);
+  Status synced = announcer_.sync(addresses_, captured_.announce, network);
   addresses_failed_ = !synced;
   return synced;
 }
@@ -92,11 +98,11 @@ void Exposure::watch(const Network& network) {
 }
 
 void Exposure::release(const Config& running, const Live& live, const Network& network) {
-  Config captured = with_retired(captured_, running, live);
-  if (captured == captured_) return;
-  captured_ = std::move(captured);
+  captured_ = with_retired(captured_, running, live);
+  // Addresses first: none outlives its rules.
+  std::vector<IpAddress> addresses = announced(captured_, running, live);
+  if (addresses != std::exchange(addresses_, addresses)) sync_addresses(network);
   if (captured_ == running) spdlog::info("the last retired connections have ended");
-  sync_addresses(network);  // first: an address never outlives its rules
   if (const Status status = put_rules(); !status) spdlog::error("{}", status.error().message);
 }
 
@@ -106,7 +112,7 @@ Exposure::View Exposure::view() const {
   view.rules_in_place = !rules_failed_;
   view.addresses_in_place = !addresses_failed_;
   view.restored = restored_;
-  if (captured_.announce.enabled) view.addresses = virtual_addresses(captured_);
+  if (captured_.announce.enabled) view.addresses = addresses_;
   return view;
 }
 

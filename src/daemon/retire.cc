@@ -22,7 +22,8 @@ bool has(const VirtualService& service, const Destination& wanted) {
   });
 }
 
-std::vector<Destination> live_ones(const VirtualService& service, const Live& live) {
+std::vector<Destination> among(const std::set<LiveDestination>& live,
+                               const VirtualService& service) {
   std::vector<Destination> result;
   for (const Destination& destination : service.destinations) {
     if (live.contains({service.key, destination.endpoint})) result.push_back(destination);
@@ -37,8 +38,10 @@ Live live_destinations(const std::vector<DirectorSnapshot>& workers) {
   for (const DirectorSnapshot& worker : workers) {
     for (const ServiceSnapshot& service : worker.services) {
       for (const DestinationSnapshot& destination : service.destinations) {
-        if (destination.active == 0 && destination.inactive == 0) continue;
-        live.insert({service.key, destination.config.endpoint});
+        const LiveDestination key{service.key, destination.config.endpoint};
+        const bool udp = service.key.protocol == ServiceProtocol::udp;
+        if (destination.active > 0 || destination.inactive > 0) live.any.insert(key);
+        if (destination.active > 0 || (udp && destination.inactive > 0)) live.open.insert(key);
       }
     }
   }
@@ -49,7 +52,7 @@ Config without_dead(const Config& captured, const Config& next, const Live& live
   const ServiceMap places = index(next);
   Config result = captured;
   std::erase_if(result.services, [&](const VirtualService& service) {
-    return !places.contains(service.key) && live_ones(service, live).empty();
+    return !places.contains(service.key) && among(live.any, service).empty();
   });
   return result;
 }
@@ -58,7 +61,7 @@ Config with_retired(const Config& captured, const Config& next, const Live& live
   const ServiceMap places = index(next);
   Config result = next;
   for (const VirtualService& old : captured.services) {
-    std::vector<Destination> alive = live_ones(old, live);
+    std::vector<Destination> alive = among(live.any, old);
     const auto place = places.find(old.key);
     if (place == places.end()) {
       if (alive.empty()) continue;
@@ -77,9 +80,11 @@ Config with_retired(const Config& captured, const Config& next, const Live& live
   return result;
 }
 
-std::vector<IpAddress> virtual_addresses(const Config& config) {
+std::vector<IpAddress> announced(const Config& captured, const Config& next, const Live& live) {
+  const ServiceMap places = index(next);
   std::vector<IpAddress> addresses;
-  for (const VirtualService& service : config.services) {
+  for (const VirtualService& service : captured.services) {
+    if (!places.contains(service.key) && among(live.open, service).empty()) continue;
     addresses.push_back(service.key.listen.address);
   }
   std::sort(addresses.begin(), addresses.end());

@@ -52,8 +52,9 @@ class Exposure {
   CaptureRules rules_;
   Announcer announcer_;
   Config captured_;
-  CapturePlan plan_;           // of captured_, as last asked for
-  bool rules_failed_ = false;  // the kernel does not have plan_
+  std::vector<IpAddress> addresses_;  // that should be there
+  CapturePlan plan_;                  // of captured_, as last asked for
+  bool rules_failed_ = false;         // the kernel does not have plan_
   bool addresses_failed_ = false;
   std::uint64_t restored_ = 0;
   std::string last_error_;  // logged once, not once a second
