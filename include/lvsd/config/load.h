@@ -34,7 +34,8 @@ Result<Config, Problems> load_config(const std::string& file);
 // The file with every default filled in (`lvsctl check --show`). Parses back to an equal Config.
 std::string show_config(const Config& config);
 
-// The network file of `lvsctl replay --network` (design section 3), and the live network in its form.
+// The network file of `lvsctl replay --network` (design section 3), and the live network in its
+// form.
 Result<Network, Problems> parse_network(std::string_view text);
 Result<Network, Problems> load_network(const std::string& file);
 std::string show_network(const Network& network);

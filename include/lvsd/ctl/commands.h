@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // What a person types. Each command gets the words behind its name, prints to standard output and
-// standard error, and returns lvsctl's exit status: 0 fine; 1 the answer is no (refused, different);
-// 2 usage; 3 the daemon is not there.
+// standard error, and returns lvsctl's exit status: 0 fine; 1 the answer is no (refused,
+// different); 2 usage; 3 the daemon is not there.
 #pragma once
 
 #include <string>

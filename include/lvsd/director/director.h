@@ -34,8 +34,8 @@ struct DirectorSettings {
 struct Counters {
   std::array<std::uint64_t, kAcceptReasons> accepted{};
   std::array<std::uint64_t, kDropReasons> dropped{};
-  std::uint64_t forwarded = 0;  // counted when emitted, so a held packet counts once it leaves
-  std::uint64_t held = 0;       // ever held; each ends in forwarded or dropped
+  std::uint64_t forwarded = 0;   // counted when emitted, so a held packet counts once it leaves
+  std::uint64_t held = 0;        // ever held; each ends in forwarded or dropped
   std::uint64_t originated = 0;  // ICMP errors made here
   Statistics statistics;         // grand total (reference 8.1)
 };
@@ -57,7 +57,8 @@ struct ServiceSnapshot {
   Statistics statistics;
 };
 struct DirectorSnapshot {
-  std::vector<ServiceSnapshot> services;  // in file order; a removed service while it has connections
+  std::vector<ServiceSnapshot>
+      services;  // in file order; a removed service while it has connections
   Counters counters;
   Timeouts timeouts;
   std::uint32_t connections = 0, connection_limit = 0;
@@ -83,7 +84,8 @@ class Director {
   void update_network(std::shared_ptr<const Network> network, TimePoint now, Emissions& out);
 
   DirectorSnapshot snapshot() const;
-  // For replay's report: a destination that any verdict named, retired or not. Null once it is gone.
+  // For replay's report: a destination that any verdict named, retired or not. Null once it is
+  // gone.
   const DestinationState* destination(DestinationId id) const;
   const Counters& counters() const;
 

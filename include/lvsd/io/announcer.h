@@ -2,8 +2,8 @@
 // VIPs on interfaces, and the gratuitous ARP that tells the network (design section 4, "Announce").
 //
 // A VIP goes on the interface whose network holds it, else on lo, or where the configuration says,
-// as a /32. An address found at start is never removed: only what is recorded under the run directory
-// as ours, by this process or by one that was killed.
+// as a /32. An address found at start is never removed: only what is recorded under the run
+// directory as ours, by this process or by one that was killed.
 #pragma once
 
 #include <memory>
@@ -23,8 +23,8 @@ class Announcer {
   Announcer(const Announcer&) = delete;
   Announcer& operator=(const Announcer&) = delete;
 
-  // Makes the addresses that are ours equal to `vips`: adds (and announces) what is missing, removes
-  // what is no longer wanted. Called at start, on reload, and when the network changed.
+  // Makes the addresses that are ours equal to `vips`: adds (and announces) what is missing,
+  // removes what is no longer wanted. Called at start, on reload, and when the network changed.
   Status sync(const std::vector<IpAddress>& vips, const Announce& announce, const Network& network);
   Status withdraw();  // removes all that are ours; before the capture rules go
 

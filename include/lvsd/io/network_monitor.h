@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// rtnetlink -> Network: links, addresses, routes, rules and neighbours, dumped once and then watched.
-// The owner polls fd(); process() takes in what has come and says whether the picture changed. After
-// an overrun (ENOBUFS) everything is dumped anew.
+// rtnetlink -> Network: links, addresses, routes, rules and neighbours, dumped once and then
+// watched. The owner polls fd(); process() takes in what has come and says whether the picture
+// changed. After an overrun (ENOBUFS) everything is dumped anew.
 #pragma once
 
 #include <cstdint>
@@ -36,7 +36,8 @@ class NeighborProber {
   NeighborProber(const NeighborProber&) = delete;
   NeighborProber& operator=(const NeighborProber&) = delete;
 
-  void resolve(InterfaceIndex interface, const IpAddress& address);  // as if the kernel had a packet
+  void resolve(InterfaceIndex interface,
+               const IpAddress& address);  // as if the kernel had a packet
   void refresh(InterfaceIndex interface, const IpAddress& address);  // NUD_PROBE: unicast ARP now
 
  private:

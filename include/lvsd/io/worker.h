@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // One worker: one thread, its own NFQUEUE socket, Director, packet and raw sockets. It shares
-// nothing with other workers but immutable values (Changes, Network). All it is told comes through a
-// bounded mailbox that it empties between two batches; every message that wants an answer carries
+// nothing with other workers but immutable values (Changes, Network). All it is told comes through
+// a bounded mailbox that it empties between two batches; every message that wants an answer carries
 // the function to call with it, which runs on the worker's thread and must only post elsewhere.
 #pragma once
 
@@ -17,15 +17,15 @@ namespace lvsd {
 
 // What the kernel and the sockets did, beside what the director decided.
 struct EdgeCounters {
-  std::uint64_t received = 0;          // packets handed over by NFQUEUE
-  std::uint64_t batches = 0;           // wake-ups that brought any
-  std::uint64_t overruns = 0;          // ENOBUFS on the netlink socket: messages lost to us
-  std::uint64_t queue_dropped = 0;     // the kernel's queue was full
-  std::uint64_t user_dropped = 0;      // the kernel could not hand a packet to our socket
-  std::uint64_t queue_waiting = 0;     // in the kernel's queue right now
-  std::uint64_t truncated = 0;         // longer than our receive slot: dropped
+  std::uint64_t received = 0;       // packets handed over by NFQUEUE
+  std::uint64_t batches = 0;        // wake-ups that brought any
+  std::uint64_t overruns = 0;       // ENOBUFS on the netlink socket: messages lost to us
+  std::uint64_t queue_dropped = 0;  // the kernel's queue was full
+  std::uint64_t user_dropped = 0;   // the kernel could not hand a packet to our socket
+  std::uint64_t queue_waiting = 0;  // in the kernel's queue right now
+  std::uint64_t truncated = 0;      // longer than our receive slot: dropped
   std::uint64_t sent_frames = 0, sent_routed = 0;
-  std::uint64_t send_errors = 0;       // refused by the kernel (link down, no buffer)
+  std::uint64_t send_errors = 0;  // refused by the kernel (link down, no buffer)
 };
 
 struct WorkerSnapshot {
@@ -52,8 +52,8 @@ struct WorkerSettings {
 
 class Worker {
  public:
-  // Opens the sockets and binds the queue; throws std::system_error where it cannot (another program
-  // holds the queue, no privilege). Packets wait in the kernel until start().
+  // Opens the sockets and binds the queue; throws std::system_error where it cannot (another
+  // program holds the queue, no privilege). Packets wait in the kernel until start().
   Worker(const WorkerSettings& settings, std::shared_ptr<const Network> network);
   ~Worker();  // stops and joins
   Worker(const Worker&) = delete;

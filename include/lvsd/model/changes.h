@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What turns one configuration into another: made by config/diff, applied by Director::apply between
-// two batches. Only what changed is in it, so that reloading one service out of ten thousand costs one.
+// What turns one configuration into another: made by config/diff, applied by Director::apply
+// between two batches. Only what changed is in it, so that reloading one service out of ten
+// thousand costs one.
 #pragma once
 
 #include <optional>
@@ -26,7 +27,8 @@ struct Changes {
   std::vector<VirtualService> added;
   std::vector<ServiceKey> removed;
   std::vector<ServiceChange> changed;
-  std::vector<std::string> needs_restart;  // paths of changed StartupConfig keys: "director.workers"
+  std::vector<std::string>
+      needs_restart;  // paths of changed StartupConfig keys: "director.workers"
   bool empty() const {
     return !timeouts && !announce && added.empty() && removed.empty() && changed.empty() &&
            needs_restart.empty();

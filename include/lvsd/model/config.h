@@ -14,8 +14,11 @@
 namespace lvsd {
 
 enum class CaptureBackend : std::uint8_t { automatic, iptables, nft, manual };
-enum class CaptureStage : std::uint8_t { early, late };  // raw PREROUTING, or INPUT (design section 4)
-std::string_view to_string(CaptureBackend backend);      // "auto", "iptables", ...
+enum class CaptureStage : std::uint8_t {
+  early,
+  late
+};                                                   // raw PREROUTING, or INPUT (design section 4)
+std::string_view to_string(CaptureBackend backend);  // "auto", "iptables", ...
 std::string_view to_string(CaptureStage stage);
 
 // director.announce: whether, and on which interface, VIPs are put.

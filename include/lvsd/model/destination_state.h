@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // A destination as it lives: the configured value, its connection counts and statistics. Schedulers
-// see it through a Pool. Connections name it by DestinationId, which is stable while any refers to it.
+// see it through a Pool. Connections name it by DestinationId, which is stable while any refers to
+// it.
 #pragma once
 
 #include <cstdint>

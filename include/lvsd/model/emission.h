@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What the core wants sent. An edge carries the list out in order and clears it; replay writes it to a
-// capture. Bytes are either the received packet in place (valid until its batch is done) or in the
-// list's own arena (valid until clear()).
+// What the core wants sent. An edge carries the list out in order and clears it; replay writes it
+// to a capture. Bytes are either the received packet in place (valid until its batch is done) or in
+// the list's own arena (valid until clear()).
 #pragma once
 
 #include <cstddef>

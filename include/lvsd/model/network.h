@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The network around the director, as data: interfaces, routes, routing rules, neighbours. One model,
-// filled by rtnetlink when live and from a file when offline, immutable once built; a change makes a
-// new one, which the director takes between two batches.
+// The network around the director, as data: interfaces, routes, routing rules, neighbours. One
+// model, filled by rtnetlink when live and from a file when offline, immutable once built; a change
+// makes a new one, which the director takes between two batches.
 //
 // Lookups follow the kernel: rules by priority, then the longest prefix, then the lowest metric.
 // Costs: one hash probe per prefix length that occurs in the table, so a few dozen at most.
@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -42,7 +43,8 @@ enum class RouteKind : std::uint8_t {
   unicast,
   local,        // an address of this host
   unreachable,  // also blackhole, prohibit, throw: nothing can be sent there
-  kernel,       // needs what the model does not hold (lightweight tunnels, several next hops): raw socket
+  kernel,       // needs what the model does not hold (lightweight tunnels, several next hops): raw
+                // socket
 };
 
 struct Route {
@@ -88,10 +90,14 @@ class Network {
   // (design section 3).
   struct Parts {
     std::vector<Interface> interfaces;
-    std::vector<Route> routes;      // connected routes and local addresses are added from the interfaces
+    std::vector<Route>
+        routes;  // connected routes and local addresses are added from the interfaces
     std::vector<RoutingRule> rules;  // empty: local, main, default, as the kernel starts with
     std::vector<Neighbor> neighbors;
     bool assume_neighbors = false;
+    // Live: the kernel's tables are whole, so no connected route is derived from an address (it may
+    // have been deleted, or given another metric).
+    bool complete_routes = false;
   };
   explicit Network(Parts parts);
 
@@ -116,16 +122,19 @@ class Network {
 
  private:
   struct Table {
-    // Index of the best route per prefix, by prefix length within its family.
+    // Index (route_at) of the best route per prefix, by prefix length within its family.
     std::array<std::unordered_map<IpAddress, std::uint32_t, IpAddressHash>, 33> v4;
     std::array<std::unordered_map<IpAddress, std::uint32_t, IpAddressHash>, 129> v6;
   };
   void add_connected();
   void index_routes();
+  const Route& route_at(std::uint32_t index) const;
   const Route* longest_match(std::uint32_t table, const IpAddress& to) const;
   NextHop next_hop(const Route& route, const IpAddress& to) const;
+  IpAddress source_on(const Interface& out, const IpAddress& gateway) const;
 
   Parts parts_;
+  std::vector<Route> derived_;  // local and connected, from the interfaces' addresses
   std::unordered_map<std::uint32_t, Table> tables_;
   std::unordered_map<std::uint32_t, std::uint32_t> by_index_;  // interface index -> position
   std::unordered_map<IpAddress, std::uint32_t, IpAddressHash> local_;

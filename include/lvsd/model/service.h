@@ -51,7 +51,8 @@ class Weight {
   std::uint16_t value_ = 1;
 };
 
-// Forwarding methods: a closed set. A new one does not compile until every std::visit answers for it.
+// Forwarding methods: a closed set. A new one does not compile until every std::visit answers for
+// it.
 struct DirectRouting {
   friend bool operator==(DirectRouting, DirectRouting) = default;
 };
@@ -62,8 +63,8 @@ struct Masquerade {
   friend bool operator==(Masquerade, Masquerade) = default;
 };
 using ForwardingMethod = std::variant<DirectRouting, Tunnel, Masquerade>;
-std::string_view to_string(const ForwardingMethod& method);       // "dr", "tun", "nat": as in the file
-std::string_view ipvsadm_name(const ForwardingMethod& method);    // "Route", "Tunnel", "Masq"
+std::string_view to_string(const ForwardingMethod& method);  // "dr", "tun", "nat": as in the file
+std::string_view ipvsadm_name(const ForwardingMethod& method);  // "Route", "Tunnel", "Masq"
 std::optional<ForwardingMethod> parse_method(std::string_view name);
 
 enum class SchedulerKind : std::uint8_t { rr, wrr, lc, wlc, sh };

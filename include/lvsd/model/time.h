@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Time as the core knows it: a parameter. Live it is CLOCK_MONOTONIC read once per wake-up, in replay
-// the capture's own timestamps. Only differences mean anything.
+// Time as the core knows it: a parameter. Live it is CLOCK_MONOTONIC read once per wake-up, in
+// replay the capture's own timestamps. Only differences mean anything.
 #pragma once
 
 #include <chrono>

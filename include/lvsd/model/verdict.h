@@ -32,31 +32,30 @@ enum class DropReason : std::uint8_t {
   bad_ip_checksum,
   truncated_transport,
   bad_tcp_length,
-  bad_icmp_checksum,      // an ICMP error for a connection, damaged (reference 1.10 step 6)
-  later_fragment,         // a later IPv4 fragment to a VIP or from a NAT destination
-  no_destination,         // the service has no usable destination (reference 1.7)
+  bad_icmp_checksum,  // an ICMP error for a connection, damaged (reference 1.10 step 6)
+  later_fragment,     // a later IPv4 fragment to a VIP or from a NAT destination
+  no_destination,     // the service has no usable destination (reference 1.7)
   connection_table_full,
-  no_route,               // to the destination, or back to the client
-  neighbor_unresolved,    // waited for ARP, and nobody answered
-  neighbor_queue_full,    // too many packets wait for that neighbour already
-  ttl_exceeded,           // reference 6.1 step 3
-  fragmentation_needed,   // DF set and larger than the path takes (reference 6.2)
-  mtu_too_small,          // the path takes less than IPv4's minimum of 68 bytes (reference 6.2)
-  no_headroom,            // the edge left no room for a tunnel header
-  local_masquerade,       // NAT to an address of the director itself: not before IPv6 and hairpin
-  icmp_consumed,          // an ICMP error for the tunnel itself, answered or learned from (1.10)
-  link_down,              // the interface towards the next hop is down or has no usable address
+  no_route,              // to the destination, or back to the client
+  neighbor_unresolved,   // waited for ARP, and nobody answered
+  neighbor_queue_full,   // too many packets wait for that neighbour already
+  ttl_exceeded,          // reference 6.1 step 3
+  fragmentation_needed,  // DF set and larger than the path takes (reference 6.2)
+  mtu_too_small,         // the path takes less than IPv4's minimum of 68 bytes (reference 6.2)
+  no_headroom,           // the edge left no room for a tunnel header
+  local_masquerade,      // NAT to an address of the director itself: not before IPv6 and hairpin
+  icmp_consumed,         // an ICMP error for the tunnel itself, answered or learned from (1.10)
+  link_down,              // the interface towards the next hop is down
+  no_link_address,        // dr over a link without MAC addresses: nothing to direct the frame to
 };
-inline constexpr std::size_t kDropReasons = 20;
+inline constexpr std::size_t kDropReasons = 21;
 
 std::string_view to_string(AcceptReason reason);  // "no-service": stable, documented in lvsd(8)
 std::string_view to_string(DropReason reason);
 std::string_view explain(AcceptReason reason);  // one sentence for people
 std::string_view explain(DropReason reason);
 
-constexpr DropReason drop_reason(Malformed malformed) {
-  return static_cast<DropReason>(malformed);
-}
+constexpr DropReason drop_reason(Malformed malformed) { return static_cast<DropReason>(malformed); }
 
 enum class Direction : std::uint8_t { request, reply };  // client to server, server to client
 

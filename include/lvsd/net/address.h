@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Addresses and ports as distinct types. All are kept in network order inside; `to_string` is the one
-// function that prints each, and `parse` the one that reads it.
+// Addresses and ports as distinct types. All are kept in network order inside; `to_string` is the
+// one function that prints each, and `parse` the one that reads it.
 //
 // IpAddress holds either family in 16 bytes, IPv4 as the mapped form ::ffff:a.b.c.d (RFC 4291
 // section 2.5.5.2), so that tables have one key type. Parsing refuses the textual mapped form: an
@@ -52,9 +52,24 @@ class IpAddress {
   using Bytes = std::array<std::uint8_t, 16>;
   constexpr IpAddress() = default;
   constexpr explicit IpAddress(Bytes bytes) : bytes_(bytes) {}
-  constexpr IpAddress(Ipv4Address v4)  // NOLINT(google-explicit-constructor): widening, loses nothing
-      : bytes_{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff,
-               v4.bytes()[0], v4.bytes()[1], v4.bytes()[2], v4.bytes()[3]} {}
+  constexpr IpAddress(
+      Ipv4Address v4)  // NOLINT(google-explicit-constructor): widening, loses nothing
+      : bytes_{0,
+               0,
+               0,
+               0,
+               0,
+               0,
+               0,
+               0,
+               0,
+               0,
+               0xff,
+               0xff,
+               v4.bytes()[0],
+               v4.bytes()[1],
+               v4.bytes()[2],
+               v4.bytes()[3]} {}
   constexpr IpAddress(std::uint8_t a, std::uint8_t b, std::uint8_t c, std::uint8_t d)
       : IpAddress(Ipv4Address(Ipv4Address::Bytes{a, b, c, d})) {}
 

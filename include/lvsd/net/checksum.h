@@ -19,8 +19,8 @@ class ChecksumSum {
   void add(Be16 word) { sum_ += word.raw(); }
   void add(const Ipv4Address& address) { sum_ += address.wire().raw(); }
   // The pseudo header of TCP and UDP over IPv4 (RFC 9293 section 3.1); length in host order.
-  void add_pseudo(const Ipv4Address& source, const Ipv4Address& destination,
-                  std::uint8_t protocol, std::size_t length);
+  void add_pseudo(const Ipv4Address& source, const Ipv4Address& destination, std::uint8_t protocol,
+                  std::size_t length);
   // The complement of the folded sum, ready for a header field. A checksum over data that already
   // contains a right checksum gives zero.
   Be16 finish() const;

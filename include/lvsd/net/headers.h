@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Wire layouts: Ethernet (IEEE 802.3), IPv4 (RFC 791), TCP (RFC 9293), UDP (RFC 768), ICMP (RFC 792,
-// RFC 1191 for the next-hop MTU). Field values are as on the wire; flags and small fields have
+// Wire layouts: Ethernet (IEEE 802.3), IPv4 (RFC 791), TCP (RFC 9293), UDP (RFC 768), ICMP (RFC
+// 792, RFC 1191 for the next-hop MTU). Field values are as on the wire; flags and small fields have
 // accessors, since bit-fields have no portable layout.
 #pragma once
 
@@ -72,10 +72,11 @@ static_assert(sizeof(IcmpHeader) == 8 && alignof(IcmpHeader) == 1);
 namespace icmp {
 inline constexpr std::uint8_t kEchoReply = 0, kDestinationUnreachable = 3, kSourceQuench = 4;
 inline constexpr std::uint8_t kEchoRequest = 8, kTimeExceeded = 11;
-inline constexpr std::uint8_t kHostUnreachable = 1, kPortUnreachable = 3;       // codes of type 3
-inline constexpr std::uint8_t kFragmentationNeeded = 4;                         // code of type 3
-inline constexpr std::uint8_t kTtlExceeded = 0;                                 // code of type 11
-// The error types that IPVS relates to a connection (reference section 1.10); all others are not ours.
+inline constexpr std::uint8_t kHostUnreachable = 1, kPortUnreachable = 3;  // codes of type 3
+inline constexpr std::uint8_t kFragmentationNeeded = 4;                    // code of type 3
+inline constexpr std::uint8_t kTtlExceeded = 0;                            // code of type 11
+// The error types that IPVS relates to a connection (reference section 1.10); all others are not
+// ours.
 constexpr bool is_error(std::uint8_t type) {
   return type == kDestinationUnreachable || type == kSourceQuench || type == kTimeExceeded;
 }

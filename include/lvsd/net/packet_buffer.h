@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// A packet where it was received: the bytes from the IP header on, with headroom in front, so that a
-// tunnel header is prepended instead of the packet being copied. The buffer does not own its memory;
-// the edge that received the packet keeps it until the batch has been sent.
+// A packet where it was received: the bytes from the IP header on, with headroom in front, so that
+// a tunnel header is prepended instead of the packet being copied. The buffer does not own its
+// memory; the edge that received the packet keeps it until the batch has been sent.
 #pragma once
 
 #include <cstddef>

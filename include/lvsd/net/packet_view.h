@@ -19,9 +19,9 @@ namespace lvsd {
 
 // Why bytes are no packet. Each is also a DropReason of the same name.
 enum class Malformed : std::uint8_t {
-  truncated_ip,       // fewer bytes than the IP header, or than its total length says
-  bad_ip_version,     // neither 4 nor (from the next release on) 6
-  bad_ip_length,      // header length below 20, or total length below header length
+  truncated_ip,    // fewer bytes than the IP header, or than its total length says
+  bad_ip_version,  // neither 4 nor (from the next release on) 6
+  bad_ip_length,   // header length below 20, or total length below header length
   bad_ip_checksum,
   truncated_transport,  // the TCP, UDP or ICMP header is cut short
   bad_tcp_length,       // data offset below 20 or beyond the packet
@@ -68,8 +68,9 @@ struct PacketView {
 
 Result<PacketView, Malformed> parse_packet(std::span<const std::byte> bytes) noexcept;
 
-// The packet that starts at `offset` and may be cut anywhere behind its first 8 transport bytes, as
-// in an ICMP error or inside a tunnel. Nothing where not even that is there.
+// The packet that starts at `offset` and may be cut anywhere behind its ports, as in an ICMP error or
+// inside a tunnel. Nothing where not even those are there; protocols without ports need only the IP
+// header, so an IPIP packet gives the offset at which to look for the inner one.
 std::optional<QuotedPacket> parse_quoted(std::span<const std::byte> bytes,
                                          std::size_t offset) noexcept;
 

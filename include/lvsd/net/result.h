@@ -23,7 +23,7 @@ template <class T, class E>
 class [[nodiscard]] Result {
  public:
   Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}  // NOLINT: as std::expected
-  Result(Unexpected<E> failure)  // NOLINT: as std::expected
+  Result(Unexpected<E> failure)                                          // NOLINT: as std::expected
       : state_(std::in_place_index<1>, std::move(failure.error)) {}
 
   bool has_value() const { return state_.index() == 0; }

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The connection table: flat memory addressed by index, no pointers inside, so that it is dense, can
+// grow without moving anything, and could live in a file that a restarted daemon maps again.
+//
+// One hash over (protocol, client address, client port) finds a connection from both sides, since the
+// client's end is the same in either direction (reference section 2.2). The bucket array is sized for
+// the limit once, in memory the kernel hands out zeroed and only as touched; entries come in chunks.
+// So an insertion never rehashes and never moves, and the cost of a packet does not depend on how
+// many connections there are. The hash is seeded: clients cannot choose their bucket.
+//
+// Expiry is a wheel of lists linked by index (director/timer_wheel.h). A packet only writes the new
+// expiry time into its entry; the wheel finds out when it visits. A look-up never returns an entry
+// whose time is past, so the wheel's coarseness is not visible in what happens to packets.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "lvsd/director/timer_wheel.h"
+#include "lvsd/model/destination_state.h"
+#include "lvsd/model/time.h"
+#include "lvsd/net/packet_view.h"
+#include "lvsd/net/siphash.h"
+
+namespace lvsd {
+
+enum class ConnectionId : std::uint32_t {};
+
+struct Connection {
+  IpAddress client, virtual_address;
+  Port client_port, virtual_port, destination_port;
+  std::uint8_t protocol = 0;
+  std::uint8_t state = 0;  // TcpState, or 0
+  DestinationId destination = kNoDestination;
+  std::uint32_t flags = 0;
+  std::uint32_t next = 0;  // in the bucket or the free list: index + 1, 0 ends
+  TimerLinks timer;
+  TimePoint expires{};
+  std::uint64_t packets_in = 0;
+
+  // The kernel's flag values (reference section 2.3).
+  static constexpr std::uint32_t kNoOutput = 0x0080, kInactive = 0x0100;
+  bool has(std::uint32_t flag) const { return (flags & flag) != 0; }
+};
+static_assert(sizeof(Connection) <= 96, "design: 128 bytes or less per connection all told");
+
+class ConnectionTable {
+ public:
+  ConnectionTable(std::uint32_t limit, const HashSeed& seed);
+
+  // Client to server: C:cport -> V:vport. Expired entries are not found.
+  std::optional<ConnectionId> find_request(const Tuple& tuple, TimePoint now) const;
+  // Every live connection of the client end (protocol, X, xport), newest first, until `match` is true.
+  template <class Match>
+  std::optional<ConnectionId> find_by_client(std::uint8_t protocol, const IpAddress& client,
+                                             Port client_port, TimePoint now, Match&& match) const {
+    std::uint32_t link = buckets_[bucket_of(protocol, client, client_port)];
+    while (link != 0) {
+      const Connection& entry = at(link - 1);
+      if (entry.client_port == client_port && entry.protocol == protocol &&
+          entry.client == client && entry.expires > now && match(entry)) {
+        return ConnectionId{link - 1};
+      }
+      link = entry.next;
+    }
+    return std::nullopt;
+  }
+
+  // A new entry with the keys of `value`; nothing where the table is full.
+  std::optional<ConnectionId> insert(const Connection& value, TimePoint now);
+  void erase(ConnectionId id);
+  // The entry's expiry moved: earlier ones need the wheel's attention, later ones do not.
+  void touch(ConnectionId id, TimePoint expires);
+
+  Connection& operator[](ConnectionId id) { return at(static_cast<std::uint32_t>(id)); }
+  const Connection& operator[](ConnectionId id) const { return at(static_cast<std::uint32_t>(id)); }
+
+  // Visits at most `budget` entries whose time may be up; `on_expired` is called before each is
+  // erased. False where the budget ran out and more is due.
+  template <class OnExpired>
+  bool expire(TimePoint now, std::size_t budget, OnExpired&& on_expired) {
+    while (const std::optional<std::uint32_t> due = wheel_.pop_due(now, *this)) {
+      Connection& entry = at(*due);
+      if (entry.expires > now) {
+        wheel_.schedule(*due, entry.expires, *this);
+      } else {
+        on_expired(ConnectionId{*due}, entry);
+        erase(ConnectionId{*due});
+      }
+      if (--budget == 0) return false;
+    }
+    return true;
+  }
+  std::optional<TimePoint> next_deadline() const { return wheel_.next_deadline(); }
+
+  std::uint32_t size() const { return size_; }
+  std::uint32_t limit() const { return limit_; }
+  std::uint32_t buckets() const { return mask_ + 1; }
+  // Calls visit(id, connection) for every entry, expired ones not yet collected included.
+  template <class Visit>
+  void for_each(Visit&& visit) const {
+    for (std::uint32_t bucket = 0; bucket <= mask_; ++bucket) {
+      for (std::uint32_t link = buckets_[bucket]; link != 0; link = at(link - 1).next) {
+        visit(ConnectionId{link - 1}, at(link - 1));
+      }
+    }
+  }
+
+  TimerLinks& timer_links(std::uint32_t index) { return at(index).timer; }  // for the wheel
+
+ private:
+  static constexpr std::uint32_t kChunkBits = 12;
+  static constexpr std::uint32_t kChunk = 1U << kChunkBits;
+  struct FreeBuckets {
+    void operator()(std::uint32_t* memory) const;
+  };
+
+  Connection& at(std::uint32_t index) { return chunks_[index >> kChunkBits][index & (kChunk - 1)]; }
+  const Connection& at(std::uint32_t index) const {
+    return chunks_[index >> kChunkBits][index & (kChunk - 1)];
+  }
+  std::uint32_t bucket_of(std::uint8_t protocol, const IpAddress& client, Port port) const;
+
+  HashSeed seed_;
+  std::uint32_t limit_;
+  std::uint32_t mask_;
+  std::unique_ptr<std::uint32_t[], FreeBuckets> buckets_;  // index + 1 of the newest entry
+  std::vector<std::unique_ptr<Connection[]>> chunks_;
+  std::uint32_t used_ = 0;  // entries ever handed out
+  std::uint32_t free_ = 0;  // index + 1
+  std::uint32_t size_ = 0;
+  TimerWheel wheel_;
+};
+
+}  // namespace lvsd

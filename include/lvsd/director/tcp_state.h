@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The TCP state machine of IPVS (reference section 3.1 to 3.3, normal tables). States carry the
+// kernel's numbers, which the sync protocol puts on the wire.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "lvsd/model/config.h"
+
+namespace lvsd {
+
+enum class TcpState : std::uint8_t {
+  none,
+  established,
+  syn_sent,
+  syn_recv,
+  fin_wait,
+  time_wait,
+  close,
+  close_wait,
+  last_ack,
+  listen,
+  synack,
+};
+inline constexpr std::size_t kTcpStates = 11;
+
+// Which table a packet is judged by. Input-only: the replies do not pass the director (dr, tun).
+enum class TcpDirection : std::uint8_t { input, output, input_only };
+
+// The state after a packet with these flags. The first of RST, SYN, FIN, ACK counts; none: CLOSE.
+TcpState next_state(TcpState current, TcpDirection direction, std::uint8_t tcp_flags);
+
+Duration timeout_of(TcpState state, const Timeouts& timeouts);
+bool counts_as_active(TcpState state);
+std::string_view to_string(TcpState state);  // as `ipvsadm -Lc` shows it
+
+}  // namespace lvsd

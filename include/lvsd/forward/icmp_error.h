@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// ICMP errors that the director makes itself: fragmentation needed, time exceeded, port and host
+// unreachable. Form as the kernel's (observed): TOS 0xc0, TTL 64, no DF, at most 576 bytes in all
+// (RFC 1812 section 4.3.2.3).
+#pragma once
+
+#include <optional>
+
+#include "lvsd/model/emission.h"
+#include "lvsd/net/address.h"
+#include "lvsd/net/headers.h"
+#include "lvsd/net/packet_view.h"
+
+namespace lvsd {
+
+struct IcmpError {
+  std::uint8_t type = icmp::kDestinationUnreachable;
+  std::uint8_t code = 0;
+  Be16 unused;            // passed on from an error that is translated
+  std::uint16_t mtu = 0;  // of type 3 code 4
+};
+
+// Errors are never sent about errors, later fragments, or packets from or to addresses that name no
+// single host (RFC 1122 section 3.2.2).
+bool may_answer(const PacketView& offending);
+
+// The message from `source` to `destination`, quoting `offending` from its IP header on, in
+// `memory`.
+std::span<std::byte> make_icmp_error(Emissions& memory, const IcmpError& error,
+                                     const Ipv4Address& source, const Ipv4Address& destination,
+                                     std::span<const std::byte> offending, std::uint16_t id);
+
+}  // namespace lvsd

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What NAT changes in a packet, and the TTL that every method decrements. All work in place on
+// bytes that a PacketView describes, and keep checksums right by RFC 1624: a checksum that arrived
+// wrong leaves equally wrong (reference section 6.5), so that errors are never hidden.
+#pragma once
+
+#include <span>
+
+#include "lvsd/model/service.h"
+#include "lvsd/net/packet_view.h"
+
+namespace lvsd {
+
+// IPv4 TTL - 1, with its header checksum. The caller has seen that it is above 1.
+void decrement_ttl(std::span<std::byte> packet);
+
+// Request: destination V:vport -> D:dport. Reply: source D:dport -> V:vport. A UDP checksum of 0 is
+// replaced by a real one, as the kernel does, but in a first fragment, whose rest is not here.
+void rewrite_destination(std::span<std::byte> packet, const PacketView& view, const Endpoint& to);
+void rewrite_source(std::span<std::byte> packet, const PacketView& view, const Endpoint& to);
+
+// ICMP errors (reference section 1.12). Client side to real server: outer destination, quoted
+// source. Server side to client: outer source, quoted destination. The quoted layer-4 checksum
+// stays as it is; the ICMP checksum is recomputed.
+void rewrite_icmp_request(std::span<std::byte> packet, const PacketView& view, const Endpoint& to);
+void rewrite_icmp_reply(std::span<std::byte> packet, const PacketView& view, const Endpoint& to);
+
+// Whether the ICMP message's own checksum is right.
+bool icmp_checksum_ok(std::span<const std::byte> packet, const PacketView& view);
+
+}  // namespace lvsd

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lvsd/director/connection_table.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+
+namespace lvsd {
+namespace {
+
+std::uint32_t power_of_two_at_least(std::uint32_t value) {
+  std::uint32_t power = 1024;
+  while (power < value && power < (1U << 31U)) power <<= 1U;
+  return power;
+}
+
+std::uint32_t* allocate_buckets(std::uint32_t count) {
+  // calloc: a large array comes as untouched zero pages, so an idle director pays nothing for it.
+  void* memory = std::calloc(count, sizeof(std::uint32_t));
+  if (memory == nullptr) throw std::bad_alloc();
+  return static_cast<std::uint32_t*>(memory);
+}
+
+}  // namespace
+
+void ConnectionTable::FreeBuckets::operator()(std::uint32_t* memory) const { std::free(memory); }
+
+ConnectionTable::ConnectionTable(std::uint32_t limit, const HashSeed& seed)
+    : seed_(seed),
+      limit_(std::max(limit, 1U)),
+      mask_(power_of_two_at_least(limit_) - 1),
+      buckets_(allocate_buckets(mask_ + 1)) {
+  chunks_.reserve(limit_ / kChunk + 1);
+}
+
+std::uint32_t ConnectionTable::bucket_of(std::uint8_t protocol, const IpAddress& client,
+                                         Port port) const {
+  std::array<std::byte, 19> key;
+  std::memcpy(key.data(), client.bytes().data(), 16);
+  const Be16 wire = port.wire();
+  std::memcpy(key.data() + 16, &wire, 2);
+  key[18] = std::byte{protocol};
+  return static_cast<std::uint32_t>(siphash13(seed_, key)) & mask_;
+}
+
+std::optional<ConnectionId> ConnectionTable::find_request(const Tuple& tuple,
+                                                          TimePoint now) const {
+  return find_by_client(tuple.protocol, tuple.source, tuple.source_port, now,
+                        [&](const Connection& entry) {
+                          return entry.virtual_port == tuple.destination_port &&
+                                 entry.virtual_address == tuple.destination;
+                        });
+}
+
+std::optional<ConnectionId> ConnectionTable::insert(const Connection& value, TimePoint now) {
+  wheel_.begin(now);
+  std::uint32_t index = 0;
+  if (free_ != 0) {
+    index = free_ - 1;
+    free_ = at(index).next;
+  } else {
+    if (used_ == limit_) return std::nullopt;
+    index = used_++;
+    if ((index >> kChunkBits) == chunks_.size()) {
+      chunks_.push_back(std::make_unique<Connection[]>(kChunk));
+    }
+  }
+  Connection& entry = at(index);
+  entry = value;
+  entry.timer = {};
+  std::uint32_t& head = buckets_[bucket_of(entry.protocol, entry.client, entry.client_port)];
+  entry.next = head;
+  head = index + 1;
+  ++size_;
+  wheel_.schedule(index, entry.expires, *this);
+  return ConnectionId{index};
+}
+
+void ConnectionTable::erase(ConnectionId id) {
+  const auto index = static_cast<std::uint32_t>(id);
+  Connection& entry = at(index);
+  std::uint32_t* link = &buckets_[bucket_of(entry.protocol, entry.client, entry.client_port)];
+  while (*link != index + 1) link = &at(*link - 1).next;
+  *link = entry.next;
+  wheel_.cancel(index, *this);
+  entry = Connection{};
+  entry.next = free_;
+  free_ = index + 1;
+  --size_;
+}
+
+void ConnectionTable::touch(ConnectionId id, TimePoint expires) {
+  const auto index = static_cast<std::uint32_t>(id);
+  at(index).expires = expires;
+  wheel_.hasten(index, expires, *this);
+}
+
+}  // namespace lvsd

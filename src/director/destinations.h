@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The destinations of one director, by stable id: an id is reused only after its destination was
+// removed and its last connection is gone. Connection counts and the overload flag are kept here, as
+// in reference section 2.5.
+#pragma once
+
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include "lvsd/model/destination_state.h"
+#include "lvsd/model/time.h"
+
+namespace lvsd {
+
+struct Service;
+
+// What the director keeps beside a DestinationState, which schedulers see as a dense array.
+struct DestinationExtra {
+  Service* service = nullptr;  // null once the service object is gone
+  std::uint32_t path_mtu = 0;  // of a tunnel, learned from ICMP; 0: not known
+  TimePoint path_mtu_until{};
+  bool in_use = false;  // the id is taken
+};
+
+class Destinations {
+ public:
+  DestinationId add(const Destination& config, const ServiceKey& key, Service* service);
+  void retire(DestinationId id);  // frees the id at once where no connection refers to it
+  // A retired destination of this identity, brought back to life with its connections and counts.
+  std::optional<DestinationId> revive(const Destination& config, const ServiceKey& key,
+                                      Service* service);
+
+  void bind(DestinationId id);                       // a new connection, inactive at first
+  void set_active(DestinationId id, bool active);    // one connection changed sides
+  void unbind(DestinationId id, bool was_inactive);  // may free a retired id
+
+  DestinationState& operator[](DestinationId id) { return states_[index(id)]; }
+  const DestinationState& operator[](DestinationId id) const { return states_[index(id)]; }
+  DestinationExtra& extra(DestinationId id) { return extras_[index(id)]; }
+  std::span<const DestinationState> states() const { return states_; }
+  const DestinationState* find(DestinationId id) const;
+  const std::vector<DestinationId>& retired() const { return retired_; }
+  // Whether any NAT destination, retired ones included, has this address: its fragments are ours.
+  bool is_nat_address(const IpAddress& address) const { return nat_addresses_.contains(address); }
+  // Call around a change of a destination's method, which is_nat_address depends on.
+  void forget_nat(const Destination& config);
+  void remember_nat(const Destination& config);
+
+ private:
+  static std::size_t index(DestinationId id) { return static_cast<std::size_t>(id); }
+  void release(DestinationId id);
+
+  std::vector<DestinationState> states_;
+  std::vector<DestinationExtra> extras_;
+  std::vector<DestinationId> free_, retired_;
+  std::unordered_map<IpAddress, std::uint32_t, IpAddressHash> nat_addresses_;
+};
+
+}  // namespace lvsd

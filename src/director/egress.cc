@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "egress.h"
+
+#include <algorithm>
+
+#include "lvsd/forward/fragment.h"
+
+namespace lvsd {
+namespace {
+
+using std::chrono::seconds;
+
+constexpr std::size_t kCacheSize = 4096;          // a power of two
+constexpr std::size_t kNeighborsRemembered = 65536;
+constexpr std::size_t kHeldPerNeighbor = 64;      // the kernel's own queue holds about 100
+constexpr std::size_t kHeldInAll = 4096;
+constexpr Duration kPatience = seconds(3);        // the kernel gives up after three tries, 1 s apart
+constexpr Duration kResolveAgain = seconds(1);
+// With three unicast probes 1 s apart a silent change of MAC is found within 12 s.
+constexpr Duration kRefresh = seconds(8);
+
+}  // namespace
+
+Egress::Egress(std::shared_ptr<const Network> network)
+    : network_(std::move(network)), cache_(kCacheSize) {}
+
+const ResolvedRoute& Egress::route(const IpAddress& to, const IpAddress& from) {
+  const std::size_t slot = (IpAddressHash{}(to) ^ IpAddressHash{}(from) * 31) & (kCacheSize - 1);
+  ResolvedRoute& entry = cache_[slot];
+  if (entry.known && entry.to == to && entry.from == from) return entry;
+  entry = ResolvedRoute{};
+  entry.to = to;
+  entry.from = from;
+  entry.known = true;
+  const std::optional<NextHop> hop = network_->route(to, from);
+  if (!hop) return entry;
+  entry.found = true;
+  entry.hop = *hop;
+  if (hop->kind == RouteKind::kernel) {
+    entry.up = true;
+    return entry;
+  }
+  const Interface* out = network_->interface(hop->interface);
+  if (out == nullptr) return entry;
+  entry.up = out->up;
+  if (out->mac) {
+    entry.has_mac = true;
+    entry.source_mac = *out->mac;
+    if (hop->kind == RouteKind::unicast) {
+      entry.neighbor = neighbor_use(hop->interface, hop->gateway);
+    }
+  }
+  return entry;
+}
+
+Egress::Outcome Egress::send(std::span<const std::byte> packet, const ResolvedRoute& route,
+                             std::size_t mtu, TimePoint now, Emissions& out) {
+  if (!route.usable()) return Outcome::no_route;
+  if (!route.up) return Outcome::link_down;
+  if (packet.size() <= mtu) return send_whole(packet, route, now, out);
+  cut_to_mtu(packet, mtu, out, pieces_);
+  Outcome outcome = Outcome::no_route;
+  for (const auto piece : pieces_) outcome = send_whole(piece, route, now, out);
+  return outcome;
+}
+
+Egress::Outcome Egress::send_whole(std::span<const std::byte> packet, const ResolvedRoute& route,
+                                   TimePoint now, Emissions& out) {
+  if (!route.has_mac) {
+    out.add({.kind = EmissionKind::routed,
+             .interface = route.hop.interface,
+             .source = {},
+             .destination = {},
+             .next_hop = route.hop.gateway,
+             .packet = packet});
+    return Outcome::emitted;
+  }
+  NeighborUse& use = neighbors_[route.neighbor];
+  if (!use.mac) return hold(packet, route, use, now, out);
+  out.add({.kind = EmissionKind::frame,
+           .interface = route.hop.interface,
+           .source = route.source_mac,
+           .destination = *use.mac,
+           .next_hop = use.address,
+           .packet = packet});
+  if (now >= use.next_refresh) {
+    use.next_refresh = now + kRefresh;
+    out.add({.kind = EmissionKind::refresh,
+             .interface = use.interface,
+             .source = {},
+             .destination = *use.mac,
+             .next_hop = use.address,
+             .packet = {}});
+  }
+  return Outcome::emitted;
+}
+
+Egress::Outcome Egress::hold(std::span<const std::byte> packet, const ResolvedRoute& route,
+                             NeighborUse& use, TimePoint now, Emissions& out) {
+  if (now >= use.next_resolve) {
+    use.next_resolve = now + kResolveAgain;
+    out.add({.kind = EmissionKind::resolve,
+             .interface = use.interface,
+             .source = {},
+             .destination = {},
+             .next_hop = use.address,
+             .packet = {}});
+  }
+  if (use.waiting.size() >= kHeldPerNeighbor || held_ >= kHeldInAll) return Outcome::queue_full;
+  use.waiting.push_back({{packet.begin(), packet.end()}, route.source_mac, now + kPatience});
+  ++held_;
+  return Outcome::held;
+}
+
+Egress::Settled Egress::update(std::shared_ptr<const Network> network, TimePoint now,
+                               Emissions& out) {
+  network_ = std::move(network);
+  for (ResolvedRoute& entry : cache_) entry.known = false;
+  Settled settled;
+  for (NeighborUse& use : neighbors_) {
+    const std::optional<Mac> before = use.mac;
+    use.mac = network_->neighbor(use.interface, use.address);
+    if (use.mac && use.mac != before) use.next_refresh = now + kRefresh;
+    if (!use.mac) continue;
+    for (HeldPacket& packet : use.waiting) {
+      out.add({.kind = EmissionKind::frame,
+               .interface = use.interface,
+               .source = packet.source,
+               .destination = *use.mac,
+               .next_hop = use.address,
+               .packet = out.copy(packet.bytes)});
+      ++settled.forwarded;
+    }
+    held_ -= use.waiting.size();
+    use.waiting.clear();
+  }
+  return settled;
+}
+
+Egress::Settled Egress::expire(TimePoint now) {
+  Settled settled;
+  if (held_ == 0) return settled;
+  for (NeighborUse& use : neighbors_) {
+    while (!use.waiting.empty() && use.waiting.front().give_up <= now) {
+      use.waiting.pop_front();
+      --held_;
+      ++settled.dropped;
+    }
+  }
+  return settled;
+}
+
+std::optional<TimePoint> Egress::next_deadline() const {
+  if (held_ == 0) return std::nullopt;
+  std::optional<TimePoint> first;
+  for (const NeighborUse& use : neighbors_) {
+    if (use.waiting.empty()) continue;
+    const TimePoint deadline = use.waiting.front().give_up;
+    if (!first || deadline < *first) first = deadline;
+  }
+  return first;
+}
+
+std::uint32_t Egress::neighbor_use(InterfaceIndex interface, const IpAddress& address) {
+  const auto found = neighbor_index_.find({interface, address});
+  if (found != neighbor_index_.end()) return found->second;
+  if (neighbors_.size() >= kNeighborsRemembered) forget_idle_neighbors();
+  const auto index = static_cast<std::uint32_t>(neighbors_.size());
+  neighbors_.push_back({interface, address, network_->neighbor(interface, address), {}, {}, {}});
+  neighbor_index_.emplace(NeighborKey{interface, address}, index);
+  return index;
+}
+
+// On a link with more neighbours than that, start over but for those that packets wait for.
+void Egress::forget_idle_neighbors() {
+  std::vector<NeighborUse> kept;
+  for (NeighborUse& use : neighbors_) {
+    if (!use.waiting.empty()) kept.push_back(std::move(use));
+  }
+  neighbors_ = std::move(kept);
+  neighbor_index_.clear();
+  for (std::uint32_t i = 0; i < neighbors_.size(); ++i) {
+    neighbor_index_.emplace(NeighborKey{neighbors_[i].interface, neighbors_[i].address}, i);
+  }
+  for (ResolvedRoute& entry : cache_) entry.known = false;
+}
+
+}  // namespace lvsd

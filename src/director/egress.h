@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// From an IP packet to emissions: route, next hop, MAC, pieces that fit the MTU. What the network
+// says is cached per address and forgotten when the network changes.
+//
+// A next hop that has not answered ARP yet gets a short, bounded queue of its own, so that one dead
+// real server costs nobody else a packet. The kernel does the ARP: `resolve` asks it to, `refresh`
+// has it check a neighbour that is in use (packet sockets do not; design section 4, "Emission").
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "lvsd/model/emission.h"
+#include "lvsd/model/network.h"
+#include "lvsd/model/time.h"
+#include "lvsd/model/verdict.h"
+
+namespace lvsd {
+
+struct ResolvedRoute {
+  IpAddress to, from;
+  bool known = false;  // this cache entry holds an answer
+  bool found = false;
+  NextHop hop;
+  bool up = false;
+  bool has_mac = false;
+  Mac source_mac;
+  std::uint32_t neighbor = 0;  // index of the NeighborUse
+
+  bool usable() const { return found && hop.kind != RouteKind::unreachable; }
+  bool is_local() const { return found && hop.kind == RouteKind::local; }
+};
+
+class Egress {
+ public:
+  explicit Egress(std::shared_ptr<const Network> network);
+
+  const Network& network() const { return *network_; }
+  // Valid until the next call.
+  const ResolvedRoute& route(const IpAddress& to, const IpAddress& from = {});
+
+  enum class Outcome : std::uint8_t { emitted, held, queue_full, link_down, no_route };
+  // Emits `packet` (which must stay in place until the emissions are sent), cut to `mtu` where it is
+  Outcome send(std::span<const std::byte> packet, const ResolvedRoute& route, std::size_t mtu,
+               TimePoint now, Emissions& out);
+
+  struct Settled {
+    std::uint64_t forwarded = 0, dropped = 0;  // held packets whose wait ended
+  };
+  Settled update(std::shared_ptr<const Network> network, TimePoint now, Emissions& out);
+  Settled expire(TimePoint now);
+  std::optional<TimePoint> next_deadline() const;
+
+ private:
+  struct HeldPacket {
+    std::vector<std::byte> bytes;
+    Mac source;
+    TimePoint give_up;
+  };
+  struct NeighborUse {
+    InterfaceIndex interface = kNoInterface;
+    IpAddress address;
+    std::optional<Mac> mac;
+    TimePoint next_refresh{}, next_resolve{};
+    std::deque<HeldPacket> waiting;
+  };
+  using NeighborKey = std::pair<InterfaceIndex, IpAddress>;
+
+  std::uint32_t neighbor_use(InterfaceIndex interface, const IpAddress& address);
+  void forget_idle_neighbors();
+  Outcome send_whole(std::span<const std::byte> packet, const ResolvedRoute& route, TimePoint now,
+                     Emissions& out);
+  Outcome hold(std::span<const std::byte> packet, const ResolvedRoute& route, NeighborUse& use,
+               TimePoint now, Emissions& out);
+
+  std::shared_ptr<const Network> network_;
+  std::vector<ResolvedRoute> cache_;  // direct-mapped: a collision costs a look-up, nothing else
+  std::vector<NeighborUse> neighbors_;
+  std::map<NeighborKey, std::uint32_t> neighbor_index_;
+  std::vector<std::span<const std::byte>> pieces_;
+  std::size_t held_ = 0;
+};
+
+}  // namespace lvsd

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lvsd/model/service.h"
+
+#include <array>
+#include <utility>
+
+#include "lvsd/model/config.h"
+
+namespace lvsd {
+namespace {
+
+struct MethodName {
+  ForwardingMethod method;
+  std::string_view file, ipvsadm;
+};
+const std::array<MethodName, 3> kMethods{
+    {{DirectRouting{}, "dr", "Route"}, {Tunnel{}, "tun", "Tunnel"}, {Masquerade{}, "nat", "Masq"}}};
+static_assert(std::variant_size_v<ForwardingMethod> == kMethods.size());
+
+constexpr std::array<std::pair<SchedulerKind, std::string_view>, 5> kSchedulers{
+    {{SchedulerKind::rr, "rr"},
+     {SchedulerKind::wrr, "wrr"},
+     {SchedulerKind::lc, "lc"},
+     {SchedulerKind::wlc, "wlc"},
+     {SchedulerKind::sh, "sh"}}};
+
+}  // namespace
+
+std::string to_string(const Endpoint& endpoint) {
+  std::string address = to_string(endpoint.address);
+  if (!endpoint.address.is_v4()) address = "[" + address + "]";
+  return address + ":" + to_string(endpoint.port);
+}
+
+std::string_view to_string(ServiceProtocol protocol) {
+  switch (protocol) {
+    case ServiceProtocol::tcp:
+      return "tcp";
+    case ServiceProtocol::udp:
+      return "udp";
+  }
+  return "?";
+}
+
+std::optional<ServiceProtocol> parse_protocol(std::string_view name) {
+  if (name == "tcp") return ServiceProtocol::tcp;
+  if (name == "udp") return ServiceProtocol::udp;
+  return std::nullopt;
+}
+
+std::string to_string(const ServiceKey& key) {
+  return to_string(key.listen) + "/" + std::string(to_string(key.protocol));
+}
+
+std::string_view to_string(const ForwardingMethod& method) { return kMethods[method.index()].file; }
+
+std::string_view ipvsadm_name(const ForwardingMethod& method) {
+  return kMethods[method.index()].ipvsadm;
+}
+
+std::optional<ForwardingMethod> parse_method(std::string_view name) {
+  for (const MethodName& known : kMethods) {
+    if (name == known.file) return known.method;
+  }
+  return std::nullopt;
+}
+
+std::string_view to_string(SchedulerKind kind) {
+  for (const auto& [known, name] : kSchedulers) {
+    if (kind == known) return name;
+  }
+  return "?";
+}
+
+std::optional<SchedulerKind> parse_scheduler(std::string_view name) {
+  for (const auto& [kind, known] : kSchedulers) {
+    if (name == known) return kind;
+  }
+  return std::nullopt;
+}
+
+std::string_view to_string(CaptureBackend backend) {
+  switch (backend) {
+    case CaptureBackend::automatic:
+      return "auto";
+    case CaptureBackend::iptables:
+      return "iptables";
+    case CaptureBackend::nft:
+      return "nft";
+    case CaptureBackend::manual:
+      return "manual";
+  }
+  return "?";
+}
+
+std::string_view to_string(CaptureStage stage) {
+  return stage == CaptureStage::early ? "early" : "late";
+}
+
+std::size_t ServiceKeyHash::operator()(const ServiceKey& key) const {
+  const std::size_t address = IpAddressHash{}(key.listen.address);
+  const std::size_t rest = std::size_t{key.listen.port.host()} << 8U |
+                           static_cast<std::size_t>(static_cast<std::uint8_t>(key.protocol));
+  return address ^ (rest * 0x9e3779b97f4a7c15U);
+}
+
+}  // namespace lvsd

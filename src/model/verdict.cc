@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lvsd/model/verdict.h"
+
+#include <array>
+
+namespace lvsd {
+namespace {
+
+struct Text {
+  std::string_view name, sentence;
+};
+
+// In the order of the enumerations.
+constexpr std::array<Text, kAcceptReasons> kAccept{{
+    {"not-ours", "a protocol or an ICMP type that lvsd does not balance"},
+    {"no-service", "no virtual service listens there and no connection matches"},
+    {"not-schedulable", "TCP without SYN, or with RST, that belongs to no known connection"},
+    {"no-connection", "an ICMP error about a packet of no known connection"},
+    {"local-node", "the chosen destination is an address of the director itself"},
+    {"reply", "the answer of a dr or tun real server that came through the director"},
+}};
+
+constexpr std::array<Text, kDropReasons> kDrop{{
+    {"truncated-ip", "the packet is shorter than its IP header says"},
+    {"bad-ip-version", "the IP version is not one that lvsd forwards"},
+    {"bad-ip-length", "the IP header's lengths contradict each other"},
+    {"bad-ip-checksum", "the IP header checksum is wrong"},
+    {"truncated-transport", "the TCP, UDP or ICMP header is cut short"},
+    {"bad-tcp-length", "the TCP header length is below 20 or beyond the packet"},
+    {"bad-icmp-checksum", "an ICMP error for a known connection has a wrong checksum"},
+    {"later-fragment", "a later fragment, which carries no ports"},
+    {"no-destination", "the service has no destination that takes new connections"},
+    {"connection-table-full", "the connection table is at its configured limit"},
+    {"no-route", "there is no route to the next hop"},
+    {"neighbor-unresolved", "the next hop did not answer ARP in time"},
+    {"neighbor-queue-full", "too many packets already wait for that next hop to answer ARP"},
+    {"ttl-exceeded", "the TTL was used up"},
+    {"fragmentation-needed", "DF is set and the packet is larger than the path takes"},
+    {"mtu-too-small", "the path takes less than IPv4's minimum of 68 bytes"},
+    {"no-headroom", "no room for an outer header was left in front of the packet"},
+    {"local-masquerade", "nat to an address of the director itself is not supported"},
+    {"icmp-consumed",
+     "an ICMP error about a tunnel packet, learned from and passed on to the client"},
+    {"link-down", "the interface towards the next hop is down"},
+    {"no-link-address", "dr needs a link with MAC addresses, and this one has none"},
+}};
+
+}  // namespace
+
+std::string_view to_string(AcceptReason reason) {
+  return kAccept[static_cast<std::size_t>(reason)].name;
+}
+std::string_view to_string(DropReason reason) {
+  return kDrop[static_cast<std::size_t>(reason)].name;
+}
+std::string_view explain(AcceptReason reason) {
+  return kAccept[static_cast<std::size_t>(reason)].sentence;
+}
+std::string_view explain(DropReason reason) {
+  return kDrop[static_cast<std::size_t>(reason)].sentence;
+}
+
+static_assert(drop_reason(Malformed::truncated_ip) == DropReason::truncated_ip);
+static_assert(drop_reason(Malformed::bad_tcp_length) == DropReason::bad_tcp_length);
+
+}  // namespace lvsd
