@@ -16,6 +16,7 @@ Nothing happens outside the namespaces. Their names carry the process id, so tha
 and what a killed run left behind is removed by the next one.
 """
 import ctypes
+import glob
 import os
 import shutil
 import signal
@@ -106,13 +107,24 @@ def remove_leftovers():
             remove_namespace(name)
 
 
+def remove_kept():
+    """Ends what `scripts/demo --keep` left running; how many namespaces that were."""
+    kept = namespaces(KEPT_PREFIX)
+    for name in kept:
+        remove_namespace(name)
+    for directory in glob.glob(f"/run/{KEPT_PREFIX}*"):
+        shutil.rmtree(directory, ignore_errors=True)
+    return len(kept)
+
+
 class Lab:
     def __init__(self, offloads=False, keep=False):
         global _next_lab
         _next_lab += 1
         self.prefix = f"{KEPT_PREFIX if keep else PREFIX}{os.getpid()}.{_next_lab}-"
         self.children = []  # Popen objects, in order of their start
-        self.directory = tempfile.mkdtemp(prefix="lvsd-lab-")
+        self.directory = (tempfile.mkdtemp(prefix=KEPT_PREFIX, dir="/run") if keep
+                          else tempfile.mkdtemp(prefix=PREFIX))
         os.chmod(self.directory, 0o755)  # nginx's workers read from here
         try:
             if not keep:

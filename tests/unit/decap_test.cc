@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
 #include <string>
 
@@ -25,9 +26,9 @@ Bytes ipv4(IpProtocol protocol, Ipv4Address source, Ipv4Address destination, con
   header.source = source;
   header.destination = destination;
   finish_checksum(header);
-  Bytes packet(sizeof(header));
+  Bytes packet(sizeof(header) + payload.size());
   EXPECT_TRUE(store(packet, header));
-  packet.insert(packet.end(), payload.begin(), payload.end());
+  std::copy(payload.begin(), payload.end(), packet.begin() + sizeof(header));
   return packet;
 }
 
