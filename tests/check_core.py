@@ -40,6 +40,8 @@ def wrong_includes(source):
                 parts = found[1].removeprefix("lvsd/").split("/")
                 if len(parts) == 2 and parts[0] in (layer, *LAYERS[layer]):
                     continue
+                if os.path.exists(os.path.join(os.path.dirname(path), found[1])):
+                    continue
                 yield f"{os.path.relpath(path, source)}:{number}: {layer} may not include {found[1]}"
 
 

@@ -106,6 +106,7 @@ def start_tunnel_end(lab, server, vips=(VIP["tun"],), directors=(ADDRESS["direct
         lab.ip(server, "link set tunl0 up", *(f"addr add {vip}/32 dev tunl0" for vip in vips))
         return None
     log = lab.path(f"{server}-decap.log")
+    open(log, "w", encoding="ascii").close()
     args = [os.path.join(build_directory(), "lvsd-decap"), "--device", device]
     for vip in vips:
         args += ["--vip", vip]
