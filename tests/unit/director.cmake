@@ -1,0 +1,5 @@
+lvsd_unit_test(director_test
+  connection_table_test.cc
+  tcp_state_test.cc
+  timer_wheel_test.cc
+  LIBS lvsd_core)
