@@ -1,7 +1,19 @@
-lvsd_unit_test(netlink_tests
+lvsd_unit_test(lvsd_netlink_test
   announcer_live_test.cc
   announcer_test.cc
   kernel_tables_test.cc
   network_live_test.cc
   rtnetlink_test.cc
-  LIBS lvsd_io)
+  LIBS lvsd_io
+)
+lvsd_unit_test(lvsd_edges_test
+  emitter_test.cc
+  mailbox_test.cc
+  queue_message_test.cc
+  LIBS lvsd_io
+)
+lvsd_unit_test(lvsd_capture_test
+  capture_text_test.cc
+  process_test.cc
+  LIBS lvsd_io
+)

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// All schedulers as one closed set. A new one is a header with a SchedulerLike class, a
+// SchedulerKind and a place in the variant; what does not know it yet then does not compile.
+#pragma once
+
+#include <variant>
+
+#include "lvsd/sched/key.h"
+#include "lvsd/sched/lc.h"
+#include "lvsd/sched/rr.h"
+#include "lvsd/sched/sh.h"
+#include "lvsd/sched/wlc.h"
+#include "lvsd/sched/wrr.h"
+
+namespace lvsd {
+
+using Scheduler = std::variant<RoundRobin, WeightedRoundRobin, LeastConnection,
+                               WeightedLeastConnection, SourceHash>;
+
+// A scheduler that knows of no destination yet: destinations_changed() introduces the first ones,
+// with an empty old order for a new service, with the current one where the scheduler of a running
+// service is exchanged (the two differ in where wrr begins, as they do in the kernel).
+Scheduler make_scheduler(SchedulerKind kind);
+
+// The index in `pool` of the destination for a new connection, or nothing where none is usable.
+std::optional<std::size_t> pick(Scheduler& scheduler, const Pool& pool, const ScheduleKey& key);
+
+// To be called after destinations were added, removed, edited or reordered, with the order as it
+// was before. An id that is in both orders has to be the same destination in both.
+void destinations_changed(Scheduler& scheduler, const Pool& next,
+                          std::span<const DestinationId> old_order, bool weights_changed);
+
+}  // namespace lvsd

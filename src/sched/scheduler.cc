@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lvsd/sched/scheduler.h"
+
+#include "lvsd/net/result.h"
+
+namespace lvsd {
+
+Scheduler make_scheduler(SchedulerKind kind) {
+  switch (kind) {
+    using enum SchedulerKind;
+    case rr:
+      return RoundRobin();
+    case wrr:
+      return WeightedRoundRobin();
+    case lc:
+      return LeastConnection();
+    case wlc:
+      return WeightedLeastConnection();
+    case sh:
+      return SourceHash();
+  }
+  LVSD_ASSERT(false);
+  return RoundRobin();
+}
+
+std::optional<std::size_t> pick(Scheduler& scheduler, const Pool& pool, const ScheduleKey& key) {
+  return std::visit([&](SchedulerLike auto& s) { return s.pick(pool, key); }, scheduler);
+}
+
+void destinations_changed(Scheduler& scheduler, const Pool& next,
+                          std::span<const DestinationId> old_order, bool weights_changed) {
+  std::visit([&](SchedulerLike auto& s) { s.changed(next, old_order, weights_changed); },
+             scheduler);
+}
+
+}  // namespace lvsd
