@@ -4,3 +4,8 @@ lvsd_unit_test(lvsd_edges_test
   queue_message_test.cc
   LIBS lvsd_io
 )
+lvsd_unit_test(lvsd_capture_test
+  capture_text_test.cc
+  process_test.cc
+  LIBS lvsd_io
+)
