@@ -44,8 +44,7 @@ std::uint32_t ConnectionTable::bucket_of(std::uint8_t protocol, const IpAddress&
   return static_cast<std::uint32_t>(siphash13(seed_, key)) & mask_;
 }
 
-std::optional<ConnectionId> ConnectionTable::find_request(const Tuple& tuple,
-                                                          TimePoint now) const {
+std::optional<ConnectionId> ConnectionTable::find_request(const Tuple& tuple, TimePoint now) const {
   return find_by_client(tuple.protocol, tuple.source, tuple.source_port, now,
                         [&](const Connection& entry) {
                           return entry.virtual_port == tuple.destination_port &&

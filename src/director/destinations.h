@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The destinations of one director, by stable id: an id is reused only after its destination was
-// removed and its last connection is gone. Connection counts and the overload flag are kept here, as
-// in reference section 2.5.
+// removed and its last connection is gone. Connection counts and the overload flag are kept here,
+// as in reference section 2.5.
 #pragma once
 
 #include <optional>
@@ -38,6 +38,7 @@ class Destinations {
   DestinationState& operator[](DestinationId id) { return states_[index(id)]; }
   const DestinationState& operator[](DestinationId id) const { return states_[index(id)]; }
   DestinationExtra& extra(DestinationId id) { return extras_[index(id)]; }
+  const Service* service_of(DestinationId id) const { return extras_[index(id)].service; }
   std::span<const DestinationState> states() const { return states_; }
   const DestinationState* find(DestinationId id) const;
   const std::vector<DestinationId>& retired() const { return retired_; }

@@ -10,11 +10,11 @@ namespace {
 
 using std::chrono::seconds;
 
-constexpr std::size_t kCacheSize = 4096;          // a power of two
+constexpr std::size_t kCacheSize = 4096;  // a power of two
 constexpr std::size_t kNeighborsRemembered = 65536;
-constexpr std::size_t kHeldPerNeighbor = 64;      // the kernel's own queue holds about 100
+constexpr std::size_t kHeldPerNeighbor = 64;  // the kernel's own queue holds about 100
 constexpr std::size_t kHeldInAll = 4096;
-constexpr Duration kPatience = seconds(3);        // the kernel gives up after three tries, 1 s apart
+constexpr Duration kPatience = seconds(3);  // the kernel gives up after three tries, 1 s apart
 constexpr Duration kResolveAgain = seconds(1);
 // With three unicast probes 1 s apart a silent change of MAC is found within 12 s.
 constexpr Duration kRefresh = seconds(8);
@@ -25,7 +25,7 @@ Egress::Egress(std::shared_ptr<const Network> network)
     : network_(std::move(network)), cache_(kCacheSize) {}
 
 const ResolvedRoute& Egress::route(const IpAddress& to, const IpAddress& from) {
-  const std::size_t slot = (IpAddressHash{}(to) ^ IpAddressHash{}(from) * 31) & (kCacheSize - 1);
+  const std::size_t slot = (IpAddressHash{}(to) ^ IpAddressHash{}(from)*31) & (kCacheSize - 1);
   ResolvedRoute& entry = cache_[slot];
   if (entry.known && entry.to == to && entry.from == from) return entry;
   entry = ResolvedRoute{};

@@ -43,7 +43,8 @@ class Egress {
   const ResolvedRoute& route(const IpAddress& to, const IpAddress& from = {});
 
   enum class Outcome : std::uint8_t { emitted, held, queue_full, link_down, no_route };
-  // Emits `packet` (which must stay in place until the emissions are sent), cut to `mtu` where it is
+  // Emits `packet` (which must stay in place until the emissions are sent), cut to `mtu` where it
+  // is
   Outcome send(std::span<const std::byte> packet, const ResolvedRoute& route, std::size_t mtu,
                TimePoint now, Emissions& out);
 

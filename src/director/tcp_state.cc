@@ -16,45 +16,45 @@ struct Row {
 using Table = std::array<Row, kTcpStates>;
 
 constexpr Table kInput{{
-    {syn_recv, close, established, close},            // none
-    {established, close_wait, established, close},    // established
-    {established, syn_sent, syn_sent, close},         // syn_sent
-    {syn_recv, time_wait, established, syn_recv},     // syn_recv
-    {syn_recv, time_wait, fin_wait, close},           // fin_wait
-    {syn_recv, time_wait, time_wait, close},          // time_wait
-    {syn_recv, close, close, close},                  // close
-    {syn_recv, close_wait, close_wait, close},        // close_wait
-    {syn_recv, last_ack, close, last_ack},            // last_ack
-    {syn_recv, listen, listen, listen},               // listen
-    {syn_recv, time_wait, established, syn_recv},     // synack
+    {syn_recv, close, established, close},          // none
+    {established, close_wait, established, close},  // established
+    {established, syn_sent, syn_sent, close},       // syn_sent
+    {syn_recv, time_wait, established, syn_recv},   // syn_recv
+    {syn_recv, time_wait, fin_wait, close},         // fin_wait
+    {syn_recv, time_wait, time_wait, close},        // time_wait
+    {syn_recv, close, close, close},                // close
+    {syn_recv, close_wait, close_wait, close},      // close_wait
+    {syn_recv, last_ack, close, last_ack},          // last_ack
+    {syn_recv, listen, listen, listen},             // listen
+    {syn_recv, time_wait, established, syn_recv},   // synack
 }};
 
 constexpr Table kOutput{{
-    {syn_sent, time_wait, established, close},        // none
-    {established, fin_wait, established, close},      // established
-    {syn_sent, syn_sent, syn_sent, syn_sent},         // syn_sent
-    {syn_recv, time_wait, established, close},        // syn_recv
-    {syn_sent, fin_wait, fin_wait, close},            // fin_wait
-    {syn_sent, time_wait, time_wait, time_wait},      // time_wait
-    {syn_sent, close, close, close},                  // close
-    {syn_sent, time_wait, close_wait, close},         // close_wait
-    {syn_sent, last_ack, last_ack, close},            // last_ack
-    {listen, listen, established, close},             // listen
-    {syn_recv, time_wait, established, close},        // synack
+    {syn_sent, time_wait, established, close},    // none
+    {established, fin_wait, established, close},  // established
+    {syn_sent, syn_sent, syn_sent, syn_sent},     // syn_sent
+    {syn_recv, time_wait, established, close},    // syn_recv
+    {syn_sent, fin_wait, fin_wait, close},        // fin_wait
+    {syn_sent, time_wait, time_wait, time_wait},  // time_wait
+    {syn_sent, close, close, close},              // close
+    {syn_sent, time_wait, close_wait, close},     // close_wait
+    {syn_sent, last_ack, last_ack, close},        // last_ack
+    {listen, listen, established, close},         // listen
+    {syn_recv, time_wait, established, close},    // synack
 }};
 
 constexpr Table kInputOnly{{
-    {syn_recv, close, established, close},            // none
-    {established, fin_wait, established, close},      // established
-    {established, syn_sent, syn_sent, close},         // syn_sent
-    {syn_recv, time_wait, established, syn_recv},     // syn_recv
-    {syn_recv, fin_wait, fin_wait, close},            // fin_wait
-    {syn_recv, time_wait, time_wait, close},          // time_wait
-    {syn_recv, close, close, close},                  // close
-    {syn_recv, close_wait, close_wait, close},        // close_wait
-    {syn_recv, last_ack, close, last_ack},            // last_ack
-    {syn_recv, listen, listen, listen},               // listen
-    {syn_recv, time_wait, established, close},        // synack
+    {syn_recv, close, established, close},         // none
+    {established, fin_wait, established, close},   // established
+    {established, syn_sent, syn_sent, close},      // syn_sent
+    {syn_recv, time_wait, established, syn_recv},  // syn_recv
+    {syn_recv, fin_wait, fin_wait, close},         // fin_wait
+    {syn_recv, time_wait, time_wait, close},       // time_wait
+    {syn_recv, close, close, close},               // close
+    {syn_recv, close_wait, close_wait, close},     // close_wait
+    {syn_recv, last_ack, close, last_ack},         // last_ack
+    {syn_recv, listen, listen, listen},            // listen
+    {syn_recv, time_wait, established, close},     // synack
 }};
 
 const Table& table_for(TcpDirection direction) {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The connection table: flat memory addressed by index, no pointers inside, so that it is dense, can
-// grow without moving anything, and could live in a file that a restarted daemon maps again.
+// The connection table: flat memory addressed by index, no pointers inside, so that it is dense,
+// can grow without moving anything, and could live in a file that a restarted daemon maps again.
 //
-// One hash over (protocol, client address, client port) finds a connection from both sides, since the
-// client's end is the same in either direction (reference section 2.2). The bucket array is sized for
-// the limit once, in memory the kernel hands out zeroed and only as touched; entries come in chunks.
-// So an insertion never rehashes and never moves, and the cost of a packet does not depend on how
-// many connections there are. The hash is seeded: clients cannot choose their bucket.
+// One hash over (protocol, client address, client port) finds a connection from both sides, since
+// the client's end is the same in either direction (reference section 2.2). The bucket array is
+// sized for the limit once, in memory the kernel hands out zeroed and only as touched; entries come
+// in chunks. So an insertion never rehashes and never moves, and the cost of a packet does not
+// depend on how many connections there are. The hash is seeded: clients cannot choose their bucket.
 //
 // Expiry is a wheel of lists linked by index (director/timer_wheel.h). A packet only writes the new
 // expiry time into its entry; the wheel finds out when it visits. A look-up never returns an entry
@@ -40,9 +40,14 @@ struct Connection {
   TimePoint expires{};
   std::uint64_t packets_in = 0;
 
-  // The kernel's flag values (reference section 2.3).
+  // The kernel's flag values (reference section 2.3). The method is the connection's own: editing
+  // the destination does not change it.
+  static constexpr std::uint32_t kMethodMask = 0x0007;
+  static constexpr std::uint32_t kMasquerade = 0, kTunnel = 2, kDirectRouting = 3;
   static constexpr std::uint32_t kNoOutput = 0x0080, kInactive = 0x0100;
   bool has(std::uint32_t flag) const { return (flags & flag) != 0; }
+  std::uint32_t method() const { return flags & kMethodMask; }
+  bool is_masquerade() const { return method() == kMasquerade; }
 };
 static_assert(sizeof(Connection) <= 96, "design: 128 bytes or less per connection all told");
 
@@ -52,7 +57,8 @@ class ConnectionTable {
 
   // Client to server: C:cport -> V:vport. Expired entries are not found.
   std::optional<ConnectionId> find_request(const Tuple& tuple, TimePoint now) const;
-  // Every live connection of the client end (protocol, X, xport), newest first, until `match` is true.
+  // Every live connection of the client end (protocol, X, xport), newest first, until `match` is
+  // true.
   template <class Match>
   std::optional<ConnectionId> find_by_client(std::uint8_t protocol, const IpAddress& client,
                                              Port client_port, TimePoint now, Match&& match) const {

@@ -55,13 +55,14 @@ struct ServiceSnapshot {
   SchedulerKind scheduler = SchedulerKind::wlc;
   std::vector<DestinationSnapshot> destinations;  // retired ones last
   Statistics statistics;
+  bool removed = false;  // gone from the configuration, here while it has connections
 };
 struct DirectorSnapshot {
   std::vector<ServiceSnapshot>
       services;  // in file order; a removed service while it has connections
   Counters counters;
   Timeouts timeouts;
-  std::uint32_t connections = 0, connection_limit = 0;
+  std::uint32_t connections = 0, connection_limit = 0, connection_buckets = 0;
 };
 
 class Director {

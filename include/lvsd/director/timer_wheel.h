@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// A hierarchical timer wheel whose lists are linked by index through the entries themselves: arming,
-// moving and cancelling cost the same however many timers there are. Four levels of 256 slots with a
-// tick of 1/8 s reach 17 years. An entry comes due in the first tick that starts at or after its time,
-// so up to 1/8 s late, never early.
+// A hierarchical timer wheel whose lists are linked by index through the entries themselves:
+// arming, moving and cancelling cost the same however many timers there are. Four levels of 256
+// slots with a tick of 1/8 s reach 17 years. An entry comes due in the first tick that starts at or
+// after its time, so up to 1/8 s late, never early.
 //
-// The owner of the entries passes itself to every call and offers `timer_links(index)`; nothing here
-// allocates. begin() names the time that ticks count from, before anything is scheduled.
+// The owner of the entries passes itself to every call and offers `timer_links(index)`; nothing
+// here allocates. begin() names the time that ticks count from, before anything is scheduled.
 #pragma once
 
 #include <algorithm>
@@ -20,8 +20,8 @@ namespace lvsd {
 // Part of every entry. Links are index + 1; 0 means none.
 struct TimerLinks {
   std::uint32_t next = 0, previous = 0;
-  std::uint32_t tick = 0;   // when the wheel will look at the entry
-  std::uint16_t slot = 0;   // which list it is in, from 1; 0: not armed
+  std::uint32_t tick = 0;  // when the wheel will look at the entry
+  std::uint16_t slot = 0;  // which list it is in, from 1; 0: not armed
 };
 
 class TimerWheel {
@@ -92,7 +92,8 @@ class TimerWheel {
     ++armed_;
   }
 
-  // Moves to the next tick in which something can happen, spreading higher slots as they are reached.
+  // Moves to the next tick in which something can happen, spreading higher slots as they are
+  // reached.
   template <class Owner>
   void advance(std::uint32_t target, Owner& owner) {
     do {

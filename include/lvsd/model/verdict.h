@@ -45,8 +45,8 @@ enum class DropReason : std::uint8_t {
   no_headroom,           // the edge left no room for a tunnel header
   local_masquerade,      // NAT to an address of the director itself: not before IPv6 and hairpin
   icmp_consumed,         // an ICMP error for the tunnel itself, answered or learned from (1.10)
-  link_down,              // the interface towards the next hop is down
-  no_link_address,        // dr over a link without MAC addresses: nothing to direct the frame to
+  link_down,             // the interface towards the next hop is down
+  no_link_address,       // dr over a link without MAC addresses: nothing to direct the frame to
 };
 inline constexpr std::size_t kDropReasons = 21;
 

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// ICMP errors about packets of ours, in both directions and about tunnels (reference 1.10 to 1.12).
+// They touch neither the state nor the timer of a connection.
+#include <algorithm>
+
+#include "lvsd/forward/rewrite.h"
+#include "state.h"
+
+namespace lvsd {
+namespace {
+
+constexpr Duration kPathMtuLifetime = std::chrono::minutes(10);  // net.ipv4.route.mtu_expires
+constexpr std::uint32_t kSmallestPathMtu = 68 + 20;
+
+Tuple reversed(const Tuple& tuple) {
+  return {tuple.destination, tuple.source, tuple.destination_port, tuple.source_port,
+          tuple.protocol};
+}
+
+bool is_fragmentation_needed(const PacketView& view) {
+  return view.icmp_type == icmp::kDestinationUnreachable &&
+         view.icmp_code == icmp::kFragmentationNeeded;
+}
+
+}  // namespace
+
+Verdict Director::State::handle_icmp_error(const Passage& passage) {
+  if (!passage.view.quoted) return accept(AcceptReason::not_ours);
+  const QuotedPacket& quoted = *passage.view.quoted;
+  if (quoted.tuple.protocol == static_cast<std::uint8_t>(IpProtocol::ipip)) {
+    const auto verdict = tunnel_error(passage);
+    return verdict ? *verdict : accept(AcceptReason::no_connection);
+  }
+  if (!quoted.has_ports) return accept(AcceptReason::not_ours);
+  // A client or a router near it quotes our V -> C; a real server or a router near it C -> D.
+  const Tuple tuple = reversed(quoted.tuple);
+  if (const auto id = connections.find_request(tuple, passage.now)) {
+    return icmp_to_server(passage, *id);
+  }
+  if (const auto id = find_reply(tuple, passage.now)) return icmp_to_client(passage, *id);
+  return accept(AcceptReason::no_connection);
+}
+
+Verdict Director::State::icmp_to_server(const Passage& passage, ConnectionId id) {
+  Connection& connection = connections[id];
+  // A rewrite would make a wrong checksum right, so only NAT has to look (observed in the kernel:
+  // dr and tun pass a damaged error on as it is).
+  if (connection.is_masquerade() && !icmp_checksum_ok(passage.packet.bytes(), passage.view)) {
+    return drop(DropReason::bad_icmp_checksum);
+  }
+  count_in(connection, passage.view.total_length);
+  return to_server(passage, connection, {connection.destination, Direction::request, false, true});
+}
+
+Verdict Director::State::icmp_to_client(const Passage& passage, ConnectionId id) {
+  const Connection& connection = connections[id];
+  if (!connection.is_masquerade()) {
+    count_out(connection, passage.view.total_length);
+    return accept(AcceptReason::reply);
+  }
+  if (!icmp_checksum_ok(passage.packet.bytes(), passage.view)) {
+    return drop(DropReason::bad_icmp_checksum);
+  }
+  const Verdict verdict =
+      to_client(passage, connection, {connection.destination, Direction::reply, false, true});
+  if (!std::holds_alternative<Drop>(verdict)) count_out(connection, passage.view.total_length);
+  return verdict;
+}
+
+// An error that a router sent us about a packet of our tunnel. What the client has to know is told
+// in a new error about its own packet; the original has done its work. Nothing: not about our
+// tunnels.
+std::optional<Verdict> Director::State::tunnel_error(const Passage& passage) {
+  const PacketView& view = passage.view;
+  const QuotedPacket& outer = *view.quoted;
+  if (outer.fragment_offset != 0 || !egress.network().is_local(view.tuple.destination)) {
+    return std::nullopt;
+  }
+  const auto bytes = passage.packet.bytes().first(view.total_length);
+  const auto inner = parse_quoted(bytes, outer.transport_offset);
+  const auto id = inner && inner->has_ports ? connections.find_request(inner->tuple, passage.now)
+                                            : std::nullopt;
+  const auto is_tunnel_of_ours = [&] {
+    const Connection& connection = connections[*id];
+    return connection.method() == Connection::kTunnel &&
+           destinations[connection.destination].config.endpoint.address == outer.tuple.destination;
+  };
+  if (!id || !is_tunnel_of_ours()) {
+    // Only 8 bytes may be quoted (RFC 792): no telling whose packet it was, but the path is known.
+    if (is_fragmentation_needed(view) && icmp_checksum_ok(bytes, view)) {
+      learn_path_mtu(outer.tuple.destination, view.icmp_mtu, passage.now);
+    }
+    return std::nullopt;
+  }
+  if (!icmp_checksum_ok(bytes, view)) return drop(DropReason::bad_icmp_checksum);
+
+  IcmpError error{.type = view.icmp_type, .code = view.icmp_code, .unused = {}, .mtu = 0};
+  if (is_fragmentation_needed(view)) {
+    learn_path_mtu(outer.tuple.destination, view.icmp_mtu, passage.now);
+    if (!inner->dont_fragment) return drop(DropReason::icmp_consumed);
+    const std::uint32_t learned = destinations.extra(connections[*id].destination).path_mtu;
+    const std::uint32_t mtu = learned == 0 ? view.icmp_mtu : learned;
+    error.mtu = static_cast<std::uint16_t>(mtu > kSmallestPathMtu ? mtu - 20 : mtu);
+  }
+  originate_about(passage, error, inner->tuple.destination, inner->tuple.source,
+                  bytes.subspan(inner->offset));
+  count_out(connections[*id], view.total_length);
+  return drop(DropReason::icmp_consumed);
+}
+
+void Director::State::learn_path_mtu(const IpAddress& destination, std::uint16_t mtu,
+                                     TimePoint now) {
+  if (mtu < kSmallestPathMtu) return;  // below what a tunnel can use: a mistake or an attack
+  const auto states = destinations.states();
+  for (std::uint32_t i = 0; i < states.size(); ++i) {
+    if (!std::holds_alternative<Tunnel>(states[i].config.method)) continue;
+    if (states[i].config.endpoint.address != destination) continue;
+    DestinationExtra& extra = destinations.extra(DestinationId{i});
+    const bool current = extra.path_mtu != 0 && extra.path_mtu_until > now;
+    extra.path_mtu = current ? std::min<std::uint32_t>(extra.path_mtu, mtu) : mtu;
+    extra.path_mtu_until = now + kPathMtuLifetime;
+  }
+}
+
+}  // namespace lvsd

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Changes to the configuration, between two packets. What stays keeps its connections, counters and
+// scheduler position; what goes is retired and lives until its last connection has ended.
+#include <algorithm>
+
+#include "state.h"
+
+namespace lvsd {
+
+void Director::State::apply(const Changes& changes) {
+  if (changes.timeouts) timeouts = *changes.timeouts;
+  for (const ServiceKey& key : changes.removed) remove_service(key);
+  for (const VirtualService& service : changes.added) add_service(service);
+  for (const ServiceChange& change : changes.changed) change_service(change);
+  forget_removed_services();
+}
+
+void Director::State::add_service(const VirtualService& config) {
+  auto service = std::make_unique<Service>();
+  service->name = config.name;
+  service->key = config.key;
+  service->kind = config.scheduler;
+  service->scheduler = make_scheduler(config.scheduler);
+  for (const Destination& destination : config.destinations) {
+    const auto revived = destinations.revive(destination, config.key, service.get());
+    service->order.push_back(revived ? *revived
+                                     : destinations.add(destination, config.key, service.get()));
+  }
+  destinations_changed(service->scheduler, Pool(service->order, destinations.states()), {}, true);
+  ++virtual_addresses[config.key.listen.address];
+  services[config.key] = std::move(service);
+}
+
+void Director::State::remove_service(const ServiceKey& key) {
+  const auto found = services.find(key);
+  if (found == services.end()) return;
+  for (const DestinationId id : found->second->order) destinations.retire(id);
+  found->second->order.clear();
+  removed.push_back(std::move(found->second));
+  services.erase(found);
+}
+
+void Director::State::change_service(const ServiceChange& change) {
+  const auto found = services.find(change.next.key);
+  if (found == services.end()) return;
+  Service& service = *found->second;
+  service.name = change.next.name;
+  const std::vector<DestinationId> old_order = service.order;
+  std::vector<DestinationId> order;
+  for (const Destination& next : change.next.destinations) {
+    const auto old = std::find_if(old_order.begin(), old_order.end(), [&](DestinationId id) {
+      return destinations[id].config.endpoint == next.endpoint;
+    });
+    if (old != old_order.end()) {
+      destinations.forget_nat(destinations[*old].config);
+      destinations[*old].config = next;
+      destinations.remember_nat(next);
+      order.push_back(*old);
+    } else {
+      const auto revived = destinations.revive(next, service.key, &service);
+      order.push_back(revived ? *revived : destinations.add(next, service.key, &service));
+    }
+  }
+  service.order = std::move(order);
+  for (const DestinationId id : old_order) {
+    const bool kept =
+        std::find(service.order.begin(), service.order.end(), id) != service.order.end();
+    if (!kept) destinations.retire(id);
+  }
+  if (change.scheduler_changed) {
+    service.kind = change.next.scheduler;
+    service.scheduler = make_scheduler(service.kind);
+  }
+  const bool pool_changed = change.scheduler_changed || change.reordered || !change.added.empty() ||
+                            !change.removed.empty() || !change.edited.empty();
+  if (pool_changed) {
+    destinations_changed(service.scheduler, Pool(service.order, destinations.states()), old_order,
+                         !change.edited.empty());
+  }
+}
+
+void Director::State::forget_removed_services() {
+  std::erase_if(removed, [this](const std::unique_ptr<Service>& service) {
+    for (const DestinationId id : destinations.retired()) {
+      if (destinations.extra(id).service == service.get()) return false;
+    }
+    const auto address = virtual_addresses.find(service->key.listen.address);
+    if (address != virtual_addresses.end() && --address->second == 0) {
+      virtual_addresses.erase(address);
+    }
+    return true;
+  });
+}
+
+}  // namespace lvsd

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The way out: route, TTL, size, then what the method changes (reference section 6.1).
+#include <algorithm>
+
+#include "lvsd/forward/encapsulate.h"
+#include "lvsd/forward/rewrite.h"
+#include "lvsd/model/overloaded.h"
+#include "state.h"
+
+namespace lvsd {
+namespace {
+
+constexpr std::size_t kSmallestMtu = 68;  // RFC 791
+
+const IcmpError kTimeExceeded{
+    .type = icmp::kTimeExceeded, .code = icmp::kTtlExceeded, .unused = {}};
+const IcmpError kHostUnreachable{
+    .type = icmp::kDestinationUnreachable, .code = icmp::kHostUnreachable, .unused = {}};
+
+ForwardingMethod method_of(const Connection& connection) {
+  if (connection.method() == Connection::kTunnel) return Tunnel{};
+  if (connection.method() == Connection::kDirectRouting) return DirectRouting{};
+  return Masquerade{};
+}
+
+}  // namespace
+
+Verdict Director::State::to_server(const Passage& passage, const Connection& connection,
+                                   const Context& context) {
+  const DestinationState& destination = destinations[context.destination];
+  const ForwardingMethod method = method_of(connection);
+  const IpAddress virtual_address = passage.view.tuple.destination;
+  const ResolvedRoute route = egress.route(destination.config.endpoint.address);
+  if (route.is_local()) {
+    return std::holds_alternative<Masquerade>(method) ? drop(DropReason::local_masquerade)
+                                                      : accept(AcceptReason::local_node);
+  }
+  if (!route.usable()) {
+    originate(passage, kHostUnreachable, virtual_address);
+    return drop(DropReason::no_route);
+  }
+  if (passage.view.ttl <= 1) {
+    originate(passage, kTimeExceeded, virtual_address);
+    return drop(DropReason::ttl_exceeded);
+  }
+  decrement_ttl(passage.packet.bytes());
+
+  const bool tunnel = std::holds_alternative<Tunnel>(method);
+  const std::size_t link_mtu =
+      tunnel ? path_mtu(context.destination, route, passage.now) : std::size_t{route.hop.mtu};
+  const std::size_t overhead = tunnel ? kIpipOverhead : 0;
+  const std::size_t mtu = link_mtu > overhead ? link_mtu - overhead : 0;
+  if (mtu < kSmallestMtu) return drop(DropReason::mtu_too_small);
+  if (auto refusal = refuse_oversize(passage, mtu, virtual_address, context)) return *refusal;
+
+  return std::visit(
+      Overloaded{
+          [&](DirectRouting) -> Verdict {
+            if (!route.has_mac) return drop(DropReason::no_link_address);
+            return send(passage, route, link_mtu, context);
+          },
+          [&](Tunnel) -> Verdict {
+            const OuterHeader outer{route.hop.source.v4(), destination.config.endpoint.address.v4(),
+                                    next_id++};
+            if (!encapsulate_ipip(passage.packet, passage.view, outer)) {
+              return drop(DropReason::no_headroom);
+            }
+            return send(passage, route, link_mtu, context);
+          },
+          [&](Masquerade) -> Verdict {
+            const Endpoint to{destination.config.endpoint.address, connection.destination_port};
+            if (context.icmp) {
+              rewrite_icmp_request(passage.packet.bytes(), passage.view, to);
+            } else {
+              rewrite_destination(passage.packet.bytes(), passage.view, to);
+            }
+            return send(passage, route, link_mtu, context);
+          },
+      },
+      method);
+}
+
+// NAT replies are what the kernel's forwarding carries: TTL and size are judged on the packet as
+// the real server sent it, and refusals go to the real server from our address on its side.
+Verdict Director::State::to_client(const Passage& passage, const Connection& connection,
+                                   const Context& context) {
+  const Endpoint as{connection.virtual_address, connection.virtual_port};
+  const auto rewrite = [&] {
+    if (context.icmp) {
+      rewrite_icmp_reply(passage.packet.bytes(), passage.view, as);
+    } else {
+      rewrite_source(passage.packet.bytes(), passage.view, as);
+    }
+  };
+  const ResolvedRoute route = egress.route(passage.view.tuple.destination, as.address);
+  if (route.is_local()) {
+    rewrite();
+    return accept(AcceptReason::reply, true);
+  }
+  if (!route.usable()) return drop(DropReason::no_route);
+  const IpAddress own = egress.route(passage.view.tuple.source).hop.source;
+  if (passage.view.ttl <= 1) {
+    originate(passage, kTimeExceeded, own);
+    return drop(DropReason::ttl_exceeded);
+  }
+  if (auto refusal = refuse_oversize(passage, route.hop.mtu, own, context)) return *refusal;
+  decrement_ttl(passage.packet.bytes());
+  rewrite();
+  return send(passage, route, route.hop.mtu, context);
+}
+
+std::optional<Verdict> Director::State::refuse_oversize(const Passage& passage, std::size_t mtu,
+                                                        const IpAddress& from,
+                                                        const Context& context) {
+  if (!passage.view.dont_fragment || context.icmp || passage.view.total_length <= mtu) {
+    return std::nullopt;
+  }
+  originate(passage,
+            {.type = icmp::kDestinationUnreachable,
+             .code = icmp::kFragmentationNeeded,
+             .unused = {},
+             .mtu = static_cast<std::uint16_t>(std::min<std::size_t>(mtu, 0xffff))},
+            from);
+  return drop(DropReason::fragmentation_needed);
+}
+
+Verdict Director::State::send(const Passage& passage, const ResolvedRoute& route, std::size_t mtu,
+                              const Context& context) {
+  switch (egress.send(passage.packet.bytes(), route, mtu, passage.now, passage.out)) {
+    case Egress::Outcome::emitted:
+      ++counters.forwarded;
+      return Forwarded{context.destination, context.direction, context.fresh};
+    case Egress::Outcome::held:
+      ++counters.held;
+      return Held{context.destination, context.direction, context.fresh};
+    case Egress::Outcome::queue_full:
+      return drop(DropReason::neighbor_queue_full);
+    case Egress::Outcome::link_down:
+      return drop(DropReason::link_down);
+    case Egress::Outcome::no_route:
+      return drop(DropReason::no_route);
+  }
+  return drop(DropReason::no_route);
+}
+
+std::size_t Director::State::path_mtu(DestinationId id, const ResolvedRoute& route, TimePoint now) {
+  DestinationExtra& extra = destinations.extra(id);
+  if (extra.path_mtu != 0 && extra.path_mtu_until <= now) extra.path_mtu = 0;
+  return extra.path_mtu == 0 ? route.hop.mtu : std::min(extra.path_mtu, route.hop.mtu);
+}
+
+void Director::State::originate(const Passage& passage, const IcmpError& error,
+                                const IpAddress& from) {
+  if (!may_answer(passage.view)) return;
+  originate_about(passage, error, from, passage.view.tuple.source, passage.packet.bytes());
+}
+
+void Director::State::originate_about(const Passage& passage, const IcmpError& error,
+                                      const IpAddress& from, const IpAddress& to,
+                                      std::span<const std::byte> quoted) {
+  const ResolvedRoute route = egress.route(to);
+  if (!route.usable() || route.is_local() || !icmp_budget.take(passage.now)) return;
+  const auto message = make_icmp_error(passage.out, error, from.v4(), to.v4(), quoted, next_id++);
+  const auto outcome = egress.send(message, route, route.hop.mtu, passage.now, passage.out);
+  if (outcome == Egress::Outcome::emitted || outcome == Egress::Outcome::held) {
+    ++counters.originated;
+  }
+}
+
+Verdict Director::State::drop(DropReason reason) {
+  ++counters.dropped[static_cast<std::size_t>(reason)];
+  return Drop{reason};
+}
+
+Verdict Director::State::accept(AcceptReason reason, bool changed) {
+  ++counters.accepted[static_cast<std::size_t>(reason)];
+  return Accept{reason, changed};
+}
+
+bool IcmpBudget::take(TimePoint now) {
+  const double passed = std::chrono::duration<double>(now - last_).count();
+  last_ = now;
+  tokens_ = std::min(kBurst, tokens_ + passed * kPerSecond);
+  if (tokens_ < 1) return false;
+  tokens_ -= 1;
+  return true;
+}
+
+}  // namespace lvsd
