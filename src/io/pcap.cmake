@@ -1,4 +1,3 @@
 # Capture files, a library of their own: lvsctl needs no other edge.
-pkg_check_modules(PCAP REQUIRED IMPORTED_TARGET libpcap)
 add_library(lvsd_pcap STATIC pcap_reader.cc pcap_writer.cc)
 target_link_libraries(lvsd_pcap PUBLIC lvsd_core PRIVATE lvsd_warnings PkgConfig::PCAP)

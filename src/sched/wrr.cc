@@ -54,30 +54,34 @@ void WeightedRoundRobin::give_up() {
   threshold_ = top_;
 }
 
-void WeightedRoundRobin::measure(const Pool& pool) {
-  std::uint32_t divisor = 0, largest = 0;
-  for (std::size_t i = 0; i < pool.size(); ++i) {
-    const std::uint32_t weight = pool[i].config.weight.value();
-    divisor = std::gcd(divisor, weight);
-    largest = std::max(largest, weight);
-  }
-  step_ = std::max(divisor, 1U);
-  top_ = largest == 0 ? 0 : largest - (step_ - 1);
-}
-
-void WeightedRoundRobin::changed(const Pool& next, std::span<const DestinationId> old_order,
-                                 bool weights_changed) {
-  if (!weights_changed && same_members(old_order, next.order())) {
-    last_ = carried_over(last_, old_order, next);  // only moved: the kernel knows no such change
-    return;
-  }
-  last_.reset();
-  measure(next);
+void WeightedRoundRobin::adopt(const Measure& measure) {
+  step_ = std::max(measure.divisor, 1U);
+  top_ = measure.largest == 0 ? 0 : measure.largest - (step_ - 1);
   if (threshold_ > top_ || threshold_ == 0) {
     threshold_ = top_;
   } else if (step_ > 1) {
     threshold_ = threshold_ / step_ * step_ + 1;
   }
+}
+
+void WeightedRoundRobin::changed(const Pool& next, std::span<const DestinationId> old_order,
+                                 bool weights_changed) {
+  const bool measured = top_ != 0;  // else there is nothing to keep, or this is the first call
+  if (measured && !weights_changed && same_members(old_order, next.order())) {
+    last_ = carried_over(last_, old_order, next);  // only moved: the kernel knows no such change
+    return;
+  }
+  last_.reset();
+  Measure measure;
+  for (std::size_t behind = next.size(); behind > 0; --behind) {
+    const std::uint32_t weight = next[behind - 1].config.weight.value();
+    measure.divisor = std::gcd(measure.divisor, weight);
+    measure.largest = std::max(measure.largest, weight);
+    // The kernel is given a service's first destinations one by one, each in front of the others,
+    // and adjusts the threshold each time: a new service begins with a low pass.
+    if (old_order.empty()) adopt(measure);
+  }
+  adopt(measure);
 }
 
 }  // namespace lvsd

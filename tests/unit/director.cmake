@@ -1,5 +1,7 @@
 lvsd_unit_test(director_test
   connection_table_test.cc
+  director_lifecycle_test.cc
+  director_methods_test.cc
   tcp_state_test.cc
   timer_wheel_test.cc
-  LIBS lvsd_core)
+  LIBS lvsd_test_support lvsd_config)

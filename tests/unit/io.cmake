@@ -1,0 +1,11 @@
+lvsd_unit_test(lvsd_edges_test
+  emitter_test.cc
+  mailbox_test.cc
+  queue_message_test.cc
+  LIBS lvsd_io
+)
+lvsd_unit_test(lvsd_capture_test
+  capture_text_test.cc
+  process_test.cc
+  LIBS lvsd_io
+)

@@ -17,15 +17,17 @@ namespace lvsd {
 
 // What the kernel and the sockets did, beside what the director decided.
 struct EdgeCounters {
-  std::uint64_t received = 0;       // packets handed over by NFQUEUE
-  std::uint64_t batches = 0;        // wake-ups that brought any
-  std::uint64_t overruns = 0;       // ENOBUFS on the netlink socket: messages lost to us
-  std::uint64_t queue_dropped = 0;  // the kernel's queue was full
-  std::uint64_t user_dropped = 0;   // the kernel could not hand a packet to our socket
-  std::uint64_t queue_waiting = 0;  // in the kernel's queue right now
-  std::uint64_t truncated = 0;      // longer than our receive slot: dropped
+  std::uint64_t received = 0;          // packets handed over by NFQUEUE
+  std::uint64_t batches = 0;           // wake-ups that brought any
+  std::uint64_t overruns = 0;          // the netlink socket's buffer was full: messages lost to us
+  std::uint64_t queue_dropped = 0;     // the kernel's queue was full
+  std::uint64_t user_dropped = 0;      // the kernel could not hand a packet to our socket
+  std::uint64_t queue_waiting = 0;     // in the kernel's queue right now
+  std::uint64_t truncated = 0;         // longer than our receive slot: dropped
+  std::uint64_t verdicts_refused = 0;  // the packet was gone already (its interface went away)
   std::uint64_t sent_frames = 0, sent_routed = 0;
-  std::uint64_t send_errors = 0;  // refused by the kernel (link down, no buffer)
+  std::uint64_t send_errors = 0;  // all packets that the kernel would not send; of these:
+  std::uint64_t send_no_buffer = 0, send_link_down = 0, send_too_big = 0;
 };
 
 struct WorkerSnapshot {
@@ -48,6 +50,7 @@ using WorkerMessage = std::variant<ApplyMessage, NetworkMessage, SnapshotMessage
 struct WorkerSettings {
   std::uint16_t queue = 0;
   DirectorSettings director;
+  unsigned number = 0;  // the thread is called lvsd-w<number>
 };
 
 class Worker {
@@ -60,8 +63,9 @@ class Worker {
   Worker& operator=(const Worker&) = delete;
 
   void start();
-  void stop();
-  bool post(WorkerMessage message);  // false where the mailbox is full; never blocks
+  void stop();  // answers what was posted, ends the thread, unbinds the queue; final
+  // False where the mailbox is full or the worker was stopped; never blocks. From any thread.
+  bool post(WorkerMessage message);
 
  private:
   struct State;

@@ -39,7 +39,7 @@ class Ipv4Address {
   constexpr Ipv4Address() = default;
   constexpr explicit Ipv4Address(Bytes bytes) : bytes_(bytes) {}
   constexpr explicit Ipv4Address(Be32 wire) : bytes_(std::bit_cast<Bytes>(wire)) {}
-  constexpr const Bytes& bytes() const { return bytes_; }
+  constexpr Bytes bytes() const { return bytes_; }
   constexpr Be32 wire() const { return std::bit_cast<Be32>(bytes_); }
   friend constexpr auto operator<=>(const Ipv4Address&, const Ipv4Address&) = default;
 
@@ -84,7 +84,7 @@ class IpAddress {
   constexpr Ipv4Address v4() const {  // meaningful only where is_v4()
     return Ipv4Address(Ipv4Address::Bytes{bytes_[12], bytes_[13], bytes_[14], bytes_[15]});
   }
-  constexpr const Bytes& bytes() const { return bytes_; }
+  constexpr Bytes bytes() const { return bytes_; }
   constexpr unsigned width() const { return is_v4() ? 32 : 128; }  // bits in a full prefix
   bool is_unspecified() const;
   bool is_loopback() const;
@@ -101,7 +101,7 @@ class Mac {
   constexpr Mac() = default;
   constexpr explicit Mac(Bytes bytes) : bytes_(bytes) {}
   static std::optional<Mac> parse(std::string_view text);  // six hex pairs joined by ':'
-  constexpr const Bytes& bytes() const { return bytes_; }
+  constexpr Bytes bytes() const { return bytes_; }
   friend constexpr auto operator<=>(const Mac&, const Mac&) = default;
 
  private:

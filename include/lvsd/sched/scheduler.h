@@ -17,8 +17,9 @@ namespace lvsd {
 using Scheduler = std::variant<RoundRobin, WeightedRoundRobin, LeastConnection,
                                WeightedLeastConnection, SourceHash>;
 
-// A scheduler that knows of no destination yet: destinations_changed(), with an empty old order,
-// introduces the first ones.
+// A scheduler that knows of no destination yet: destinations_changed() introduces the first ones,
+// with an empty old order for a new service, with the current one where the scheduler of a running
+// service is exchanged (the two differ in where wrr begins, as they do in the kernel).
 Scheduler make_scheduler(SchedulerKind kind);
 
 // The index in `pool` of the destination for a new connection, or nothing where none is usable.

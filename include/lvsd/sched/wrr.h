@@ -23,8 +23,11 @@ class WeightedRoundRobin {
   void changed(const Pool& next, std::span<const DestinationId> old_order, bool weights_changed);
 
  private:
+  struct Measure {
+    std::uint32_t divisor = 0, largest = 0;  // of all weights above zero
+  };
   PoolPosition walk(const Pool& pool);
-  void measure(const Pool& pool);
+  void adopt(const Measure& measure);
   void sink(std::uint32_t highest_usable);
   void give_up();
 

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// A CapturePlan as text for iptables, ipset and nft: pure functions, so that tests and `lvsctl
+// rules` need neither root nor a kernel. Nothing but numbers, printed addresses and our own names
+// gets into the text, so nothing needs quoting.
+//
+// Both stages and tools carry the same rules, in this order:
+//   later fragments (TCP, UDP) to a VIP; ICMP errors; requests by protocol, address and port;
+//   then, where NAT destinations exist: packets to the host itself leave the chain (replies to the
+//   director's own sockets work only at INPUT); later fragments from NAT destinations; replies by
+//   protocol, source address and port.
+// Echo requests match none of them, even when fragmented.
+//
+// Stage early has all in raw PREROUTING. Stage late has the first part at INPUT after the host's
+// firewall, and the part from ICMP errors on in raw PREROUTING too, for what is not addressed to
+// us. Later fragments do not occur at INPUT: the kernel has reassembled by then.
+//
+// IPv4 only so far: names end in 4, and an IPv6 address in the plan is left out.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lvsd/io/capture_rules.h"
+
+namespace lvsd {
+
+// An ipset or nft set and its members, in the tool's own notation.
+struct TextSet {
+  std::string name;
+  bool ports = false;  // members are address, protocol and port; else addresses alone
+  std::vector<std::string> members;
+  friend bool operator==(const TextSet&, const TextSet&) = default;
+};
+
+// The members by which two states of a set differ: so one service among ten thousand costs one.
+struct SetDifference {
+  std::vector<std::string> added, removed;
+};
+SetDifference difference(const TextSet& from, const TextSet& to);
+
+// What this kernel and its tools have beside the NFQUEUE target.
+struct IptablesFeatures {
+  bool sets = true;            // ipset and `-m set`; else one rule per member
+  bool addrtype = true;        // `-m addrtype`; else replies to our own sockets are captured too
+  bool security_table = true;  // else stage late is at the end of filter INPUT: there, a firewall
+                               // rule that accepts a packet also keeps it from being captured
+};
+
+inline constexpr std::string_view kChainName = "LVSD";
+inline constexpr std::string_view kNftTable = "inet lvsd";
+inline constexpr std::string_view kSpareSuffix = "-new";  // of a set that is about to be swapped in
+
+// One chain LVSD with its rules (what follows `-A LVSD`), jumped to from a built-in chain: as its
+// first rule in raw, as its last elsewhere.
+struct IptablesChain {
+  std::string table;  // raw, security, filter
+  std::string hook;   // PREROUTING, INPUT
+  std::vector<std::string> rules;
+  std::string jump() const;  // "PREROUTING -j LVSD"
+  friend bool operator==(const IptablesChain&, const IptablesChain&) = default;
+};
+
+std::vector<TextSet> ipset_sets(const CapturePlan& plan);
+// The INPUT chain of stage late comes first: installed in order, a change of stage leaves no gap.
+std::vector<IptablesChain> iptables_chains(const CapturePlan& plan,
+                                           const IptablesFeatures& features);
+// Input of `ipset restore` that makes `set` and fills it; under `name`, which may be the spare's.
+std::string ipset_create(const TextSet& set, std::string_view name);
+// What an operator would feed to ipset restore and iptables-restore --noflush.
+std::string iptables_text(const CapturePlan& plan, const IptablesFeatures& features);
+
+std::vector<TextSet> nft_sets(const CapturePlan& plan);
+std::string nft_queue(const CapturePlan& plan);  // "queue num 0"
+std::string nft_chains(const CapturePlan& plan, const std::string& verdict);
+std::string nft_members(const std::vector<std::string>& members);  // "{ a, b }"
+// table inet lvsd { ... }, its rules ending in `verdict`
+std::string nft_text(const CapturePlan& plan, const std::string& verdict);
+
+}  // namespace lvsd

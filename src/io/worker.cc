@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lvsd/io/worker.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <time.h>
+
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "lvsd/io/emitter.h"
+#include "lvsd/io/mailbox.h"
+#include "lvsd/io/network_monitor.h"
+#include "lvsd/io/nfqueue.h"
+#include "lvsd/io/packet_socket.h"
+#include "lvsd/io/raw_socket.h"
+#include "lvsd/model/overloaded.h"
+
+namespace lvsd {
+namespace {
+
+constexpr std::size_t kMailboxLimit = 64;
+
+TimePoint read_clock() {
+  timespec time{};
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return TimePoint(std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec));
+}
+
+}  // namespace
+
+struct Worker::State {
+  State(const WorkerSettings& settings, std::shared_ptr<const Network> network)
+      : number(settings.number), director(settings.director, std::move(network)) {
+    queue.emplace(settings.queue);
+  }
+
+  void run();
+  void wait();
+  void read_mail(TimePoint now);
+  void handle_packets(TimePoint now);
+  void decide(QueuedPacket& packet, TimePoint now);
+  void expire(TimePoint now);
+  void emit();
+  EdgeCounters edge_counters() const;
+
+  unsigned number;
+  Mailbox<WorkerMessage> mailbox{kMailboxLimit};
+  std::vector<WorkerMessage> mail;
+  PacketSocket packet_socket;
+  RawSocket raw_socket;
+  NeighborProber neighbors;
+  Director director;
+  Emissions emissions;
+  std::uint64_t batches = 0;
+  // Bound last, so that nothing waits in the kernel for a worker that could not be built.
+  std::optional<NfQueue> queue;
+  std::thread thread;
+};
+
+// A turn: messages, packets, timers, then what they emitted, then the verdicts. Emission comes
+// before the verdict because it is what somebody waits for, and because a worker that dies between
+// the two leaves packets that were sent and are dropped by the kernel, as they should be; the other
+// way round they would be lost. The kernel keeps its copy for those few microseconds.
+void Worker::State::run() {
+  while (!mailbox.closed()) {
+    if (!queue->more()) wait();
+    const TimePoint now = read_clock();
+    read_mail(now);
+    handle_packets(now);
+    expire(now);
+    emit();
+    queue->settle();
+  }
+  read_mail(read_clock());
+  emit();
+}
+
+// Until there is a packet, a message, or something to expire.
+void Worker::State::wait() {
+  std::optional<timespec> timeout;
+  if (const auto deadline = director.next_deadline()) {
+    const Duration left = std::max(Duration::zero(), *deadline - read_clock());
+    const auto seconds = std::chrono::floor<std::chrono::seconds>(left);
+    timeout = timespec{.tv_sec = seconds.count(), .tv_nsec = (left - seconds).count()};
+  }
+  std::array<pollfd, 2> fds{pollfd{.fd = queue->fd(), .events = POLLIN, .revents = 0},
+                            pollfd{.fd = mailbox.fd(), .events = POLLIN, .revents = 0}};
+  // Its result says nothing that the next turn would not find out.
+  ppoll(fds.data(), fds.size(), timeout ? &*timeout : nullptr, nullptr);
+}
+
+void Worker::State::read_mail(TimePoint now) {
+  mailbox.take(mail);
+  for (WorkerMessage& message : mail) {
+    std::visit(
+        Overloaded{[&](ApplyMessage& apply) {
+                     director.apply(*apply.changes, now, emissions);
+                     if (apply.done) apply.done();
+                   },
+                   [&](NetworkMessage& news) {
+                     director.update_network(std::move(news.network), now, emissions);
+                   },
+                   [&](SnapshotMessage& request) {
+                     request.reply({.director = director.snapshot(), .edge = edge_counters()});
+                   }},
+        message);
+  }
+  mail.clear();  // not to keep an old Network or Changes alive until the next message
+}
+
+void Worker::State::handle_packets(TimePoint now) {
+  const std::span<QueuedPacket> packets = queue->receive();
+  if (!packets.empty()) ++batches;
+  for (QueuedPacket& packet : packets) decide(packet, now);
+}
+
+void Worker::State::decide(QueuedPacket& packet, TimePoint now) {
+  // Our rules capture nothing but IP; what a rule of the operator's may bring is not for us.
+  if (packet.protocol != ethertype::kIpv4 && packet.protocol != ethertype::kIpv6) {
+    queue->accept(packet.id);
+    return;
+  }
+  const Verdict verdict = director.handle(packet.packet, now, emissions);
+  std::visit(Overloaded{[&](const Accept& accept) {
+                          if (accept.changed) {
+                            queue->accept_changed(packet.id, packet.packet.bytes());
+                          } else {
+                            queue->accept(packet.id);
+                          }
+                        },
+                        // For the stack, a packet that we sent on or keep is gone as well.
+                        [&](const auto&) { queue->drop(packet.id); }},
+             verdict);
+}
+
+void Worker::State::expire(TimePoint now) {
+  const auto deadline = director.next_deadline();
+  if (deadline && *deadline <= now) director.expire(now, emissions);
+}
+
+void Worker::State::emit() {
+  if (emissions.empty()) return;
+  carry_out(emissions.list(), packet_socket, raw_socket, neighbors);
+  emissions.clear();
+}
+
+EdgeCounters Worker::State::edge_counters() const {
+  const QueueCounters counted = queue->counters();
+  const QueueStatus kernel = queue->status().value_or(QueueStatus{});
+  const SendCounters& frames = packet_socket.counters();
+  const SendCounters& routed = raw_socket.counters();
+  return {.received = counted.received,
+          .batches = batches,
+          .overruns = counted.overruns,
+          .queue_dropped = kernel.dropped,
+          .user_dropped = kernel.user_dropped,
+          .queue_waiting = kernel.waiting,
+          .truncated = counted.truncated,
+          .verdicts_refused = counted.refused,
+          .sent_frames = frames.sent,
+          .sent_routed = routed.sent,
+          .send_errors = frames.errors() + routed.errors(),
+          .send_no_buffer = frames.no_buffer + routed.no_buffer,
+          .send_link_down = frames.link_down + routed.link_down,
+          .send_too_big = frames.too_big + routed.too_big};
+}
+
+Worker::Worker(const WorkerSettings& settings, std::shared_ptr<const Network> network)
+    : state_(std::make_unique<State>(settings, std::move(network))) {}
+
+Worker::~Worker() { stop(); }
+
+// Signals belong to the main thread. They are blocked here, for the new thread to inherit: blocking
+// them from within would leave a moment in which it takes one.
+void Worker::start() {
+  LVSD_ASSERT(!state_->thread.joinable() && !state_->mailbox.closed());
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  try {
+    state_->thread = std::thread([state = state_.get()] { state->run(); });
+  } catch (...) {
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    throw;
+  }
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  const std::string name = "lvsd-w" + std::to_string(state_->number);
+  pthread_setname_np(state_->thread.native_handle(), name.substr(0, 15).c_str());
+}
+
+void Worker::stop() {
+  state_->mailbox.close();
+  if (state_->thread.joinable()) state_->thread.join();
+  state_->queue.reset();
+}
+
+bool Worker::post(WorkerMessage message) { return state_->mailbox.post(std::move(message)); }
+
+}  // namespace lvsd

@@ -1,0 +1,463 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The capture rules on a real kernel. Nobody listens on the queue, so what is captured vanishes,
+// and what is not shows in the counters of the director's own stack.
+#include "lvsd/io/capture_rules.h"
+
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdlib>
+#include <fstream>
+#include <functional>
+#include <initializer_list>
+#include <regex>
+#include <sstream>
+#include <thread>
+
+#include "lvsd/io/capture_tool.h"
+#include "lvsd/io/process.h"
+#include "netns/raw_packets.h"
+
+namespace lvsd::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::uint16_t kQueue = 41;
+constexpr Ipv4Address kVip(Ipv4Address::Bytes{10, 77, 9, 10});
+constexpr Ipv4Address kClient(Ipv4Address::Bytes{10, 77, 1, 2});
+constexpr Ipv4Address kDirector(Ipv4Address::Bytes{10, 77, 1, 1});
+constexpr Ipv4Address kServer(Ipv4Address::Bytes{10, 77, 2, 2});
+constexpr Ipv4Address kFarClient(Ipv4Address::Bytes{198, 51, 100, 9});
+constexpr std::uint8_t kTcp = 6, kUdp = 17, kIcmp = 1;
+
+VirtualService service(ServiceProtocol protocol, std::uint16_t port, ForwardingMethod method) {
+  VirtualService made;
+  made.key = {protocol, {kVip, Port(port)}};
+  made.destinations = {{{kServer, Port(8080)}, method, Weight(1)}};
+  return made;
+}
+
+CapturePlan plan_of(std::vector<VirtualService> services,
+                    CaptureStage stage = CaptureStage::early) {
+  Config config;
+  config.startup.queue = kQueue;
+  config.startup.stage = stage;
+  config.services = std::move(services);
+  return make_capture_plan(config);
+}
+
+CapturePlan mixed_plan(CaptureStage stage = CaptureStage::early) {
+  return plan_of({service(ServiceProtocol::tcp, 80, Masquerade{}),
+                  service(ServiceProtocol::udp, 53, DirectRouting{})},
+                 stage);
+}
+
+CapturePlan dns_plan(CaptureStage stage = CaptureStage::early) {
+  return plan_of({service(ServiceProtocol::udp, 53, DirectRouting{})}, stage);
+}
+
+// A counter of the calling thread's namespace, as in /proc/net/snmp: ("Udp", "NoPorts").
+long stack_counter(const std::string& group, const std::string& name) {
+  std::ifstream file("/proc/thread-self/net/snmp");
+  std::string names;
+  std::string values;
+  while (std::getline(file, names) && std::getline(file, values)) {
+    if (names.rfind(group + ":", 0) != 0) continue;
+    std::istringstream keys(names);
+    std::istringstream numbers(values);
+    std::string key;
+    std::string number;
+    while (keys >> key && numbers >> number) {
+      if (key == name) return std::stol(number);
+    }
+  }
+  return 0;
+}
+
+// One way to have rules in the kernel.
+struct Way {
+  const char* name;
+  std::function<Result<std::unique_ptr<CaptureTool>, Error>()> make;
+};
+
+Result<std::unique_ptr<CaptureTool>, Error> without_sets() {
+  IptablesFeatures features;
+  features.sets = false;
+  return std::unique_ptr<CaptureTool>(std::make_unique<IptablesTool>(features, false));
+}
+
+// The legacy programs under the plain names, first in PATH for this test.
+Result<std::unique_ptr<CaptureTool>, Error> legacy() {
+  const std::string multi = find_program("xtables-legacy-multi");
+  if (multi.empty()) return fail("no legacy iptables here");
+  static const std::string directory = [&multi] {
+    std::string made = ::testing::TempDir() + "lvsd-legacy-XXXXXX";
+    if (mkdtemp(made.data()) == nullptr) return std::string();
+    for (const char* name : {"iptables", "iptables-save", "iptables-restore"}) {
+      if (symlink(multi.c_str(), (made + '/' + name).c_str()) != 0) return std::string();
+    }
+    return made;
+  }();
+  setenv("PATH", (directory + ":/usr/sbin:/usr/bin:/sbin:/bin").c_str(), 1);
+  return IptablesTool::probe();
+}
+
+// Without anyone on the queue, `queue` is `drop`: so kernels without it test all but the word.
+Result<std::unique_ptr<CaptureTool>, Error> nft_with_drop() {
+  if (find_program("nft").empty()) return fail("no nft here");
+  return std::unique_ptr<CaptureTool>(std::make_unique<NftTool>("drop"));
+}
+
+const Way kIptables{"iptables", IptablesTool::probe};
+const Way kNoSets{"iptables_without_sets", without_sets};
+const Way kLegacy{"iptables_legacy", legacy};
+const Way kNft{"nft", NftTool::probe};
+const Way kNftDrop{"nft_with_drop", nft_with_drop};
+
+class CaptureLive : public ::testing::TestWithParam<Way> {
+ protected:
+  void SetUp() override {
+    if (geteuid() != 0) GTEST_SKIP() << "needs root for network namespaces";
+    lab_ = std::make_unique<Lab>();
+    lab_->director.run(
+        "ip addr add 10.77.9.10/32 dev lo; sysctl -qw net.ipv4.ip_forward=0 "
+        "net.ipv4.conf.all.rp_filter=0");
+    inside_ = std::make_unique<Inside>(lab_->director);
+    auto tool = GetParam().make();
+    if (!tool) GTEST_SKIP() << GetParam().name << ": " << tool.error().message;
+    rules_ = std::make_unique<CaptureRules>(std::move(*tool));
+    client_ = std::make_unique<RawSender>(lab_->client);
+    server_ = std::make_unique<RawSender>(lab_->server);
+  }
+  void TearDown() override {
+    inside_.reset();
+    setenv("PATH", path_.c_str(), 1);
+  }
+
+  std::string ruleset() const {
+    if (rules_->backend() == "nft") return *run_tool({"nft", "list", "ruleset"});
+    return *run_tool({"iptables-save", "-c"});
+  }
+
+  // Packets that our rules have taken since they were loaded.
+  long captured() const {
+    static const std::regex pattern(
+        R"(\[(\d+):\d+\] -A LVSD .*NFQUEUE|counter packets (\d+) bytes \d+ (?:queue|drop))");
+    const std::string text = ruleset();
+    long sum = 0;
+    for (std::sregex_iterator it(text.begin(), text.end(), pattern), end; it != end; ++it) {
+      sum += std::stol((*it)[1].matched ? (*it)[1].str() : (*it)[2].str());
+    }
+    return sum;
+  }
+
+  long captured_of(const RawSender& sender, const RawPacket& packet) const {
+    const long before = captured();
+    sender.send(packet);
+    return captured() - before;
+  }
+
+  void run(const std::string& commands) const { lab_->director.run(commands); }
+
+  std::string path_ = getenv("PATH");
+  std::unique_ptr<Lab> lab_;
+  std::unique_ptr<Inside> inside_;
+  std::unique_ptr<CaptureRules> rules_;
+  std::unique_ptr<RawSender> client_, server_;
+};
+
+// Sends requests without pause from a thread of its own as long as it lives.
+class Stream {
+ public:
+  explicit Stream(const RawSender& sender) {
+    thread_ = std::thread([this, &sender] {
+      while (!stop_) {
+        sender.send({kUdp, kClient, kVip, udp_payload(999, 53)});
+        ++sent_;
+        std::this_thread::sleep_for(20us);
+      }
+    });
+  }
+  ~Stream() {
+    stop_ = true;
+    thread_.join();
+  }
+  long sent() const { return sent_; }
+
+ private:
+  std::atomic<bool> stop_ = false;
+  std::atomic<long> sent_ = 0;
+  std::thread thread_;
+};
+
+TEST_P(CaptureLive, EarlyTakesWhatIsOursAndNothingElse) {
+  const Status installed = rules_->install(mixed_plan());
+  ASSERT_TRUE(installed) << installed.error().message;
+  const std::vector<std::uint8_t> rest(16, 0x50);
+  constexpr std::uint16_t kLater = 185;  // offset 1480, the last one
+
+  EXPECT_EQ(captured_of(*client_, {kTcp, kClient, kVip, tcp_syn(999, 80)}), 1);
+  EXPECT_EQ(captured_of(*client_, {kUdp, kClient, kVip, udp_payload(999, 53)}), 1);
+  EXPECT_EQ(captured_of(*client_, {kUdp, kClient, kVip, udp_payload(999, 53), 0x2000}), 1);
+  EXPECT_EQ(captured_of(*client_, {kUdp, kClient, kVip, rest, kLater}), 1);
+  EXPECT_EQ(captured_of(*client_, {kUdp, kClient, kDirector, rest, kLater}), 0);
+  EXPECT_EQ(captured_of(*client_, {kUdp, kClient, kVip, udp_payload(999, 80)}), 0);
+  EXPECT_EQ(captured_of(*client_, {kTcp, kClient, kDirector, tcp_syn(999, 80)}), 0);
+  for (const std::uint8_t type : std::initializer_list<std::uint8_t>{3, 4, 11}) {
+    EXPECT_EQ(captured_of(*client_, {kIcmp, kClient, kVip, icmp_payload(type)}), 1) << int{type};
+    EXPECT_EQ(captured_of(*client_, {kIcmp, kClient, kDirector, icmp_payload(type)}), 1);
+    EXPECT_EQ(captured_of(*server_, {kIcmp, kServer, kFarClient, icmp_payload(type)}), 1);
+  }
+  const long echoes = stack_counter("IcmpMsg", "InType8");
+  EXPECT_EQ(captured_of(*client_, {kIcmp, kClient, kVip, icmp_payload(8)}), 0);
+  EXPECT_EQ(captured_of(*client_, {kIcmp, kClient, kVip, rest, kLater}), 0);
+  EXPECT_EQ(stack_counter("IcmpMsg", "InType8"), echoes + 1);
+}
+
+TEST_P(CaptureLive, NatRepliesAreTakenButNotOurOwn) {
+  for (const CaptureStage stage : {CaptureStage::early, CaptureStage::late}) {
+    const Status installed = rules_->install(mixed_plan(stage));
+    ASSERT_TRUE(installed) << installed.error().message;
+    const std::vector<std::uint8_t> rest(16, 0x50);
+    EXPECT_EQ(captured_of(*server_, {kTcp, kServer, kFarClient, tcp_syn(8080, 999)}), 1);
+    EXPECT_EQ(captured_of(*server_, {kTcp, kServer, kFarClient, tcp_syn(8081, 999)}), 0);
+    EXPECT_EQ(captured_of(*server_, {kUdp, kServer, kFarClient, udp_payload(8080, 999)}), 0);
+    EXPECT_EQ(captured_of(*server_, {kTcp, kServer, kFarClient, rest, 185}), 1);
+    EXPECT_EQ(captured_of(*server_, {kTcp, kServer, kDirector, tcp_syn(8080, 999)}), 0);
+    EXPECT_EQ(captured_of(*server_, {kTcp, kServer, kVip, tcp_syn(8080, 80)}), 1);
+  }
+}
+
+TEST_P(CaptureLive, LateComesAfterTheFirewall) {
+  const Status installed = rules_->install(mixed_plan(CaptureStage::late));
+  ASSERT_TRUE(installed) << installed.error().message;
+  EXPECT_EQ(captured_of(*client_, {kTcp, kClient, kVip, tcp_syn(999, 80)}), 1);
+  EXPECT_EQ(captured_of(*client_, {kIcmp, kClient, kVip, icmp_payload(3)}), 1);
+  EXPECT_EQ(captured_of(*client_, {kIcmp, kClient, kVip, icmp_payload(8)}), 0);
+  // Both halves of a datagram: the kernel reassembles it before INPUT.
+  EXPECT_EQ(captured_of(*client_, {kUdp, kClient, kVip, std::vector<std::uint8_t>(8), 2}), 0);
+  auto whole = udp_payload(999, 53);
+  whole.resize(16);
+  whole[5] = 24;
+  EXPECT_EQ(captured_of(*client_, {kUdp, kClient, kVip, whole, 0x2000}), 1);
+
+  const std::string filter = rules_->backend() == "nft"
+                                 ? "nft 'add table ip fw; add chain ip fw in { type filter hook "
+                                   "input priority 0; }; add rule ip fw in tcp dport 80 drop'"
+                                 : "iptables -I INPUT -p tcp --dport 80 -j DROP";
+  run(filter);
+  EXPECT_EQ(captured_of(*client_, {kTcp, kClient, kVip, tcp_syn(999, 80)}), 0);
+}
+
+TEST_P(CaptureLive, UpdatesLeaveNoGap) {
+  const CapturePlan few = dns_plan();
+  std::vector<VirtualService> many;
+  for (std::uint16_t port = 1000; port < 1200; ++port) {
+    many.push_back(service(ServiceProtocol::tcp, port, Masquerade{}));
+  }
+  many.push_back(service(ServiceProtocol::udp, 53, DirectRouting{}));
+  const CapturePlan more = plan_of(many);
+  ASSERT_TRUE(rules_->install(few));
+
+  const long leaked = stack_counter("Udp", "NoPorts");
+  long sent = 0;
+  {
+    const Stream stream(*client_);
+    for (int i = 0; i < 50; ++i) {
+      ASSERT_TRUE(rules_->update(more));
+      ASSERT_TRUE(rules_->update(few));
+    }
+    sent = stream.sent();
+  }
+  EXPECT_GT(sent, 500);
+  EXPECT_EQ(stack_counter("Udp", "NoPorts"), leaked) << "of " << sent;
+  EXPECT_EQ(captured_of(*client_, {kTcp, kClient, kVip, tcp_syn(999, 1000)}), 0);
+  ASSERT_TRUE(rules_->update(more));
+  EXPECT_EQ(captured_of(*client_, {kTcp, kClient, kVip, tcp_syn(999, 1000)}), 1);
+}
+
+TEST_P(CaptureLive, UpdateOfMembersKeepsCounters) {
+  if (GetParam().name == kNoSets.name) {
+    GTEST_SKIP() << "members are rules here";
+  }
+  ASSERT_TRUE(rules_->install(dns_plan()));
+  client_->send({kUdp, kClient, kVip, udp_payload(999, 53)});
+  ASSERT_EQ(captured(), 1);
+  ASSERT_TRUE(rules_->update(plan_of({service(ServiceProtocol::udp, 53, DirectRouting{}),
+                                      service(ServiceProtocol::tcp, 80, DirectRouting{})})));
+  EXPECT_EQ(captured(), 1);
+  EXPECT_EQ(captured_of(*client_, {kTcp, kClient, kVip, tcp_syn(999, 80)}), 1);
+}
+
+TEST_P(CaptureLive, RemoveLeavesNothing) {
+  for (const CaptureStage stage : {CaptureStage::early, CaptureStage::late}) {
+    ASSERT_TRUE(rules_->install(mixed_plan(stage)));
+    const std::string there = ruleset();
+    EXPECT_TRUE(std::regex_search(there, std::regex("LVSD|table inet lvsd"))) << there;
+    for (int i = 0; i < 2; ++i) {
+      const Status removed = rules_->remove();
+      ASSERT_TRUE(removed) << removed.error().message;
+      const std::string left = ruleset() + *run_tool({"ipset", "list", "-n"});
+      EXPECT_EQ(left.find("LVSD"), std::string::npos) << left;
+      EXPECT_EQ(left.find("lvsd"), std::string::npos) << left;
+    }
+    bool restored = true;
+    EXPECT_TRUE(rules_->check(restored));
+    EXPECT_FALSE(restored);
+  }
+}
+
+TEST_P(CaptureLive, RestoresWhatOthersWipe) {
+  ASSERT_TRUE(rules_->install(mixed_plan()));
+  const std::vector<std::string> wipes =
+      rules_->backend() == "nft"
+          ? std::vector<std::string>{"nft flush ruleset", "nft delete table inet lvsd",
+                                     "nft flush chain inet lvsd prerouting",
+                                     "nft flush set inet lvsd services4",
+                                     "nft 'delete element inet lvsd services4 "
+                                     "{ 10.77.9.10 . udp . 53 }'"}
+          : std::vector<std::string>{"iptables -t raw -F",
+                                     "iptables -t raw -F PREROUTING",
+                                     "iptables -t raw -D PREROUTING -j LVSD",
+                                     "iptables -t raw -F LVSD",
+                                     "iptables -t raw -D LVSD 1",
+                                     "iptables -t raw -I LVSD -j RETURN",
+                                     "iptables -t raw -I PREROUTING -j LVSD",
+                                     "iptables -t raw -F; iptables -t raw -X"};
+  for (const std::string& wipe : wipes) {
+    run(wipe);
+    bool restored = false;
+    const Status checked = rules_->check(restored);
+    ASSERT_TRUE(checked) << wipe << ": " << checked.error().message;
+    EXPECT_TRUE(restored) << wipe;
+    EXPECT_EQ(captured_of(*client_, {kUdp, kClient, kVip, udp_payload(999, 53)}), 1) << wipe;
+    EXPECT_TRUE(rules_->check(restored));
+    EXPECT_FALSE(restored) << "again after " << wipe;
+  }
+}
+
+TEST_P(CaptureLive, RestoresSetsOfIptables) {
+  ASSERT_TRUE(rules_->install(mixed_plan()));
+  const std::string sets = *run_tool({"ipset", "list", "-n"});
+  if (sets.empty()) GTEST_SKIP() << "no ipset in use";
+  for (const std::string wipe :
+       {"ipset flush", "ipset flush lvsd-services4", "ipset del lvsd-services4 10.77.9.10,udp:53",
+        "iptables -t raw -F; sleep 0.1; ipset destroy"}) {
+    run(wipe);
+    bool restored = false;
+    const Status checked = rules_->check(restored);
+    ASSERT_TRUE(checked) << wipe << ": " << checked.error().message;
+    EXPECT_TRUE(restored) << wipe;
+    EXPECT_EQ(captured_of(*client_, {kUdp, kClient, kVip, udp_payload(999, 53)}), 1) << wipe;
+  }
+}
+
+TEST_P(CaptureLive, FlushIsHeardAndOurOwnChangesAreNot) {
+  ASSERT_TRUE(rules_->install(mixed_plan()));
+  const auto readable = [this] {
+    pollfd polled{rules_->watch_fd(), POLLIN, 0};
+    return poll(&polled, 1, 0) == 1;
+  };
+  ASSERT_GE(rules_->watch_fd(), 0);
+  EXPECT_FALSE(readable());
+  run("nft add table ip elsewhere");
+  EXPECT_TRUE(readable());
+  bool restored = true;
+  ASSERT_TRUE(rules_->check(restored));
+  EXPECT_FALSE(restored);
+  EXPECT_FALSE(readable());
+  if (GetParam().name == kLegacy.name) return;  // nobody announces those
+
+  const auto begin = std::chrono::steady_clock::now();
+  run("nft flush ruleset");
+  EXPECT_TRUE(readable());
+  ASSERT_TRUE(rules_->check(restored));
+  EXPECT_TRUE(restored);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, 1s);
+  EXPECT_FALSE(readable());
+}
+
+TEST_P(CaptureLive, TakesOverWithoutGap) {
+  auto tool = GetParam().make();
+  ASSERT_TRUE(tool);
+  ASSERT_TRUE(rules_->install(dns_plan()));
+  const long leaked = stack_counter("Udp", "NoPorts");
+  const Stream stream(*client_);
+  for (const CaptureStage stage : {CaptureStage::early, CaptureStage::late, CaptureStage::early}) {
+    auto next_tool = GetParam().make();
+    ASSERT_TRUE(next_tool);
+    rules_ = std::make_unique<CaptureRules>(std::move(*next_tool));  // the old one was "killed"
+    const Status installed = rules_->install(dns_plan(stage));
+    ASSERT_TRUE(installed) << installed.error().message;
+    const std::string now = ruleset();
+    const bool raw = now.find("PREROUTING -j LVSD") != std::string::npos ||
+                     now.find("chain prerouting") != std::string::npos;
+    EXPECT_EQ(raw, stage == CaptureStage::early) << now;
+  }
+  EXPECT_EQ(stack_counter("Udp", "NoPorts"), leaked) << "of " << stream.sent();
+}
+
+TEST_P(CaptureLive, TenThousandServices) {
+  std::vector<VirtualService> many;
+  for (std::uint16_t port = 1; port <= 10000; ++port) {
+    many.push_back(service(ServiceProtocol::tcp, port, Masquerade{}));
+    many.back().destinations[0].endpoint.port = Port(port);
+  }
+  const CapturePlan plan = plan_of(many);
+  many.pop_back();
+  const CapturePlan less = plan_of(many);
+  const auto timed = [](const char* what, const std::function<Status()>& act) {
+    const auto begin = std::chrono::steady_clock::now();
+    const Status done = act();
+    const auto spent = std::chrono::steady_clock::now() - begin;
+    EXPECT_TRUE(done) << (done ? "" : done.error().message);
+    printf("%s %s: %.1f ms\n", GetParam().name, what,
+           std::chrono::duration<double, std::milli>(spent).count());
+    EXPECT_LT(spent, 20s);
+  };
+  bool restored = true;
+  timed("install", [&] { return rules_->install(plan); });
+  timed("update", [&] { return rules_->update(less); });
+  timed("check", [&] { return rules_->check(restored); });
+  EXPECT_FALSE(restored);
+  EXPECT_EQ(captured_of(*client_, {kTcp, kClient, kVip, tcp_syn(999, 9999)}), 1);
+  EXPECT_EQ(captured_of(*client_, {kTcp, kClient, kVip, tcp_syn(999, 10000)}), 0);
+  timed("remove", [&] { return rules_->remove(); });
+}
+
+INSTANTIATE_TEST_SUITE_P(Ways, CaptureLive,
+                         ::testing::Values(kIptables, kNoSets, kLegacy, kNft, kNftDrop),
+                         [](const auto& way) { return std::string(way.param.name); });
+
+// From one tool to another, as when the configuration's backend changes between two starts.
+class CaptureLiveChange : public CaptureLive {};
+
+TEST_P(CaptureLiveChange, OtherToolTakesOver) {
+  for (const CaptureStage stage : {CaptureStage::early, CaptureStage::late}) {
+    ASSERT_TRUE(rules_->install(dns_plan(stage)));
+    const long leaked = stack_counter("Udp", "NoPorts");
+    const Stream stream(*client_);
+    for (const Way& way : {kNftDrop, kIptables, kNoSets, GetParam()}) {
+      auto tool = way.make();
+      ASSERT_TRUE(tool);
+      rules_ = std::make_unique<CaptureRules>(std::move(*tool));
+      const Status installed = rules_->install(dns_plan(stage));
+      ASSERT_TRUE(installed) << installed.error().message;
+      const bool nft = rules_->backend() == "nft";
+      const std::string all = *run_tool({"nft", "list", "ruleset"});
+      EXPECT_EQ(all.find("table inet lvsd") != std::string::npos, nft) << all;
+      EXPECT_EQ(all.find("LVSD") != std::string::npos, !nft) << all;
+    }
+    EXPECT_EQ(stack_counter("Udp", "NoPorts"), leaked) << "of " << stream.sent();
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Ways, CaptureLiveChange, ::testing::Values(kIptables),
+                         [](const auto& way) { return std::string(way.param.name); });
+
+}  // namespace
+}  // namespace lvsd::test

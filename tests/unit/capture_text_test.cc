@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lvsd/io/capture_text.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+namespace lvsd {
+namespace {
+
+VirtualService service(ServiceKey key, std::vector<Destination> destinations) {
+  VirtualService made;
+  made.name = to_string(key);
+  made.key = key;
+  made.destinations = std::move(destinations);
+  return made;
+}
+
+Endpoint endpoint(const char* address, std::uint16_t port) {
+  return {*IpAddress::parse(address), Port(port)};
+}
+
+const ServiceKey kWeb{ServiceProtocol::tcp, endpoint("192.0.2.10", 80)};
+const ServiceKey kDns{ServiceProtocol::udp, endpoint("192.0.2.10", 53)};
+
+Config mixed_config() {
+  Config config;
+  config.startup.queue = 7;
+  config.services = {
+      service(kWeb, {{endpoint("10.0.0.11", 8080), Masquerade{}, Weight(1)},
+                     {endpoint("10.0.0.12", 80), DirectRouting{}, Weight(1)}}),
+      service(kDns, {{endpoint("10.0.0.11", 53), Masquerade{}, Weight(1)}}),
+  };
+  return config;
+}
+
+Config direct_config() {
+  Config config;
+  config.services = {service(kWeb, {{endpoint("10.0.0.12", 80), DirectRouting{}, Weight(1)}})};
+  return config;
+}
+
+std::size_t count(const std::string& text, std::string_view word) {
+  std::size_t found = 0;
+  for (std::size_t at = text.find(word); at != std::string::npos; at = text.find(word, at + 1)) {
+    ++found;
+  }
+  return found;
+}
+
+TEST(CapturePlan, ListsEachThingOnceAndSorted) {
+  Config config = mixed_config();
+  std::swap(config.services[0], config.services[1]);
+  const CapturePlan plan = make_capture_plan(config);
+  EXPECT_EQ(plan, make_capture_plan(mixed_config()));
+  EXPECT_EQ(plan.queue, 7);
+  EXPECT_EQ(plan.services, (std::vector<ServiceKey>{kWeb, kDns}));
+  EXPECT_EQ(plan.virtual_addresses, std::vector<IpAddress>{kWeb.listen.address});
+  EXPECT_EQ(plan.nat_sources,
+            (std::vector<ServiceKey>{{ServiceProtocol::tcp, endpoint("10.0.0.11", 8080)},
+                                     {ServiceProtocol::udp, endpoint("10.0.0.11", 53)}}));
+  EXPECT_EQ(plan.nat_addresses, std::vector<IpAddress>{*IpAddress::parse("10.0.0.11")});
+}
+
+TEST(CapturePlan, TakesEveryIcmpErrorOnlyForNatAndTunnels) {
+  EXPECT_FALSE(make_capture_plan(direct_config()).every_icmp_error);
+  EXPECT_TRUE(make_capture_plan(mixed_config()).every_icmp_error);
+  Config tunnel = direct_config();
+  tunnel.services[0].destinations[0].method = Tunnel{};
+  EXPECT_TRUE(make_capture_plan(tunnel).every_icmp_error);
+  EXPECT_TRUE(make_capture_plan(tunnel).nat_sources.empty());
+}
+
+TEST(CapturePlan, DestinationWithoutPortUsesTheServices) {
+  Config config = direct_config();
+  config.services[0].destinations = {{endpoint("10.0.0.12", 0), Masquerade{}, Weight(1)}};
+  EXPECT_EQ(make_capture_plan(config).nat_sources.at(0).listen, endpoint("10.0.0.12", 80));
+}
+
+TEST(CapturePlan, MergedKeepsWhatIsRetired) {
+  const CapturePlan next = make_capture_plan(direct_config());
+  const CapturePlan both = merged(next, make_capture_plan(mixed_config()));
+  EXPECT_EQ(both.services, make_capture_plan(mixed_config()).services);
+  EXPECT_EQ(both.nat_sources.size(), 2U);
+  EXPECT_TRUE(both.every_icmp_error);
+  EXPECT_EQ(both.queue, next.queue);
+  EXPECT_EQ(merged(next, next), next);
+}
+
+TEST(IptablesText, EarlyStageHasAllInRaw) {
+  const auto chains = iptables_chains(make_capture_plan(mixed_config()), {});
+  ASSERT_EQ(chains.size(), 1U);
+  EXPECT_EQ(chains[0].table, "raw");
+  EXPECT_EQ(chains[0].jump(), "PREROUTING -j LVSD");
+  const std::string queue = " -j NFQUEUE --queue-num 7";
+  EXPECT_EQ(chains[0].rules, (std::vector<std::string>{
+                                 "-p tcp -f -m set --match-set lvsd-addresses4 dst" + queue,
+                                 "-p udp -f -m set --match-set lvsd-addresses4 dst" + queue,
+                                 "-p icmp -m icmp --icmp-type 3" + queue,
+                                 "-p icmp -m icmp --icmp-type 4" + queue,
+                                 "-p icmp -m icmp --icmp-type 11" + queue,
+                                 "-m set --match-set lvsd-services4 dst,dst" + queue,
+                                 "-m addrtype --dst-type LOCAL -j RETURN",
+                                 "-p tcp -f -m set --match-set lvsd-nat-addresses4 src" + queue,
+                                 "-p udp -f -m set --match-set lvsd-nat-addresses4 src" + queue,
+                                 "-m set --match-set lvsd-nat-sources4 src,src" + queue,
+                             }));
+}
+
+TEST(IptablesText, WithoutNatNoRuleLooksAtSources) {
+  const auto chains = iptables_chains(make_capture_plan(direct_config()), {});
+  ASSERT_EQ(chains.size(), 1U);
+  EXPECT_EQ(chains[0].rules.size(), 6U);
+  for (const std::string& rule : chains[0].rules) {
+    EXPECT_EQ(rule.find("src"), std::string::npos) << rule;
+    EXPECT_NE(rule.find(" dst"), std::string::npos) << rule;  // ICMP errors to the VIP only
+  }
+}
+
+TEST(IptablesText, LateStageIsAtInputAndRepliesStayInRaw) {
+  Config config = mixed_config();
+  config.startup.stage = CaptureStage::late;
+  const auto chains = iptables_chains(make_capture_plan(config), {});
+  ASSERT_EQ(chains.size(), 2U);
+  EXPECT_EQ(chains[0].table, "security");
+  EXPECT_EQ(chains[0].hook, "INPUT");
+  EXPECT_EQ(chains[0].rules.size(), 4U);  // three ICMP types, services
+  EXPECT_EQ(chains[1].table, "raw");
+  EXPECT_EQ(chains[1].rules.front(), "-m addrtype --dst-type LOCAL -j RETURN");
+  EXPECT_EQ(count(iptables_text(make_capture_plan(config), {}), "lvsd-services4 dst,dst"), 1U);
+
+  IptablesFeatures features;
+  features.security_table = false;
+  EXPECT_EQ(iptables_chains(make_capture_plan(config), features)[0].table, "filter");
+  config.services = direct_config().services;
+  EXPECT_EQ(iptables_chains(make_capture_plan(config), {}).size(), 1U);
+}
+
+TEST(IptablesText, WithoutSetsThereIsOneRulePerMember) {
+  IptablesFeatures features;
+  features.sets = false;
+  features.addrtype = false;
+  Config config = mixed_config();
+  config.startup.queue_bypass = true;
+  const std::string text = iptables_text(make_capture_plan(config), features);
+  EXPECT_EQ(count(text, "match-set"), 0U);
+  EXPECT_EQ(count(text, "create"), 0U);
+  EXPECT_EQ(count(text, "addrtype"), 0U);
+  EXPECT_EQ(count(text, "-A LVSD -d 192.0.2.10/32 -p tcp -m tcp --dport 80 -j NFQUEUE"), 1U);
+  EXPECT_EQ(count(text, "-A LVSD -s 10.0.0.11/32 -p udp -m udp --sport 53 -j NFQUEUE"), 1U);
+  EXPECT_EQ(count(text, "-A LVSD -d 192.0.2.10/32 -p udp -f -j NFQUEUE"), 1U);
+  EXPECT_EQ(count(text, "-j NFQUEUE --queue-num 7 --queue-bypass\n"), count(text, "NFQUEUE"));
+}
+
+TEST(IptablesText, RulesDoNotGrowWithServices) {
+  Config config = mixed_config();
+  const std::size_t few = iptables_chains(make_capture_plan(config), {})[0].rules.size();
+  for (std::uint16_t port = 1000; port < 3000; ++port) {
+    const ServiceKey key{ServiceProtocol::tcp, endpoint("192.0.2.77", port)};
+    config.services.push_back(
+        service(key, {{endpoint("10.9.9.9", port), Masquerade{}, Weight(1)}}));
+  }
+  const CapturePlan plan = make_capture_plan(config);
+  EXPECT_EQ(iptables_chains(plan, {})[0].rules.size(), few);
+  EXPECT_EQ(ipset_sets(plan)[0].members.size(), 2002U);
+}
+
+TEST(IpsetText, CreatesWithRoomAndFills) {
+  const auto sets = ipset_sets(make_capture_plan(mixed_config()));
+  ASSERT_EQ(sets.size(), 4U);
+  EXPECT_EQ(ipset_create(sets[0], "lvsd-services4-new"),
+            "create lvsd-services4-new hash:ip,port family inet maxelem 65536\n"
+            "add lvsd-services4-new 192.0.2.10,tcp:80\n"
+            "add lvsd-services4-new 192.0.2.10,udp:53\n");
+  EXPECT_EQ(ipset_create(sets[3], sets[3].name),
+            "create lvsd-nat-addresses4 hash:ip family inet maxelem 65536\n"
+            "add lvsd-nat-addresses4 10.0.0.11\n");
+  TextSet large{"x", false, std::vector<std::string>(70000, "10.0.0.1")};
+  EXPECT_NE(ipset_create(large, "x").find("maxelem 70000\n"), std::string::npos);
+}
+
+TEST(CaptureText, DifferenceNamesWhatComesAndGoes) {
+  const TextSet from{"x", false, {"9.0.0.1", "10.0.0.1", "10.0.0.2"}};
+  const TextSet to{"x", false, {"10.0.0.2", "10.0.0.3"}};
+  const SetDifference changes = difference(from, to);
+  EXPECT_EQ(changes.added, std::vector<std::string>{"10.0.0.3"});
+  EXPECT_EQ(changes.removed, (std::vector<std::string>{"10.0.0.1", "9.0.0.1"}));
+  EXPECT_TRUE(difference(to, to).added.empty());
+  EXPECT_TRUE(difference(to, to).removed.empty());
+}
+
+TEST(NftText, EarlyStageIsOneTable) {
+  const std::string text = nft_text(make_capture_plan(mixed_config()), "queue num 7");
+  EXPECT_EQ(text.rfind("table inet lvsd {\n", 0), 0U);
+  EXPECT_EQ(count(text, "elements = { 192.0.2.10 . tcp . 80, 192.0.2.10 . udp . 53, }"), 1U);
+  EXPECT_EQ(count(text, "hook prerouting priority raw"), 1U);
+  EXPECT_EQ(count(text, "hook input"), 0U);
+  EXPECT_EQ(count(text, "\t\ticmp type { 3, 4, 11 } counter queue num 7\n"), 1U);
+  EXPECT_EQ(count(text, "ip daddr . meta l4proto . th dport @services4 counter queue num 7\n"), 1U);
+  EXPECT_LT(text.find("fib daddr type local return"), text.find("th sport @nat-sources4"));
+  EXPECT_EQ(count(text, "bypass"), 0U);
+}
+
+TEST(NftText, LateStageAndBypass) {
+  Config config = direct_config();
+  config.startup.stage = CaptureStage::late;
+  config.startup.queue_bypass = true;
+  const CapturePlan plan = make_capture_plan(config);
+  const std::string text = nft_text(plan, nft_queue(plan));
+  EXPECT_EQ(count(text, "hook input priority 99"), 1U);
+  EXPECT_EQ(count(text, "hook prerouting"), 0U);
+  EXPECT_EQ(count(text, "ip daddr @addresses4 icmp type { 3, 4, 11 } counter queue num 0 bypass\n"),
+            1U);
+  config.services = mixed_config().services;
+  EXPECT_EQ(count(nft_text(make_capture_plan(config), "accept"), "hook prerouting"), 1U);
+}
+
+TEST(NftText, EmptySetsHaveNoElements) {
+  const std::string text = nft_text(CapturePlan{}, nft_queue(CapturePlan{}));
+  EXPECT_EQ(count(text, "elements"), 0U);
+  EXPECT_EQ(count(text, "\tset "), 4U);
+}
+
+TEST(CaptureText, LeavesOtherFamiliesOut) {
+  Config config = direct_config();
+  const ServiceKey key{ServiceProtocol::tcp, endpoint("2001:db8::1", 80)};
+  config.services.push_back(service(key, {{endpoint("2001:db8::2", 80), Masquerade{}, Weight(1)}}));
+  const CapturePlan plan = make_capture_plan(config);
+  EXPECT_EQ(plan.services.size(), 2U);
+  EXPECT_EQ(nft_text(plan, "accept").find("2001"), std::string::npos);
+  EXPECT_EQ(iptables_text(plan, {}).find("2001"), std::string::npos);
+  EXPECT_EQ(iptables_text(plan, {}).find("nat-sources4 src"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace lvsd
