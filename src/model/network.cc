@@ -8,6 +8,12 @@ namespace {
 
 constexpr std::uint32_t kLocalTable = 255, kMainTable = 254, kDefaultTable = 253;
 
+bool matches(const RoutingRule& rule, const IpAddress& to, const IpAddress& from) {
+  if (!(to.is_v4() ? rule.v4 : rule.v6)) return false;
+  const bool met = (!rule.from || rule.from->contains(from)) && (!rule.to || rule.to->contains(to));
+  return met != rule.inverted;
+}
+
 }  // namespace
 
 Network::Network(Parts parts) : parts_(std::move(parts)) {
@@ -73,6 +79,7 @@ bool Network::is_local(const IpAddress& address) const {
 
 // What the kernel adds by itself for every address of an interface that is up.
 void Network::add_connected() {
+  if (parts_.complete_routes) return;
   for (std::uint32_t i = 0; i < parts_.interfaces.size(); ++i) {
     const Interface& interface = parts_.interfaces[i];
     for (const InterfaceAddress& own : interface.addresses) {
@@ -84,7 +91,7 @@ void Network::add_connected() {
       local.table = kLocalTable;
       local.source = own.address;
       derived_.push_back(local);
-      if (own.length == own.address.width() || parts_.complete_routes) continue;
+      if (own.length == own.address.width()) continue;
       Route connected;
       connected.to = Prefix::of(own.address, own.length);
       connected.interface = interface.index;
@@ -129,10 +136,19 @@ const Route* Network::longest_match(std::uint32_t table, const IpAddress& to) co
 
 std::optional<NextHop> Network::route(const IpAddress& to, const IpAddress& from) const {
   for (const RoutingRule& rule : parts_.rules) {
-    if (rule.from && !rule.from->contains(from)) continue;
-    if (rule.to && !rule.to->contains(to)) continue;
+    if (!matches(rule, to, from)) continue;
+    if (rule.answer) {
+      NextHop hop;
+      hop.kind = *rule.answer;
+      hop.gateway = to;
+      return hop;
+    }
     const Route* match = longest_match(rule.table, to);
     if (match == nullptr) continue;
+    if (rule.suppress_length && match->to.length <= *rule.suppress_length &&
+        match->kind != RouteKind::unreachable) {  // a refusal is never passed over
+      continue;
+    }
     return next_hop(*match, to);
   }
   return std::nullopt;

@@ -1,0 +1,6 @@
+lvsd_unit_test(ctl_test
+  compare_test.cc
+  decode_test.cc
+  link_layer_test.cc
+  pcap_test.cc
+  LIBS lvsd_ctl)

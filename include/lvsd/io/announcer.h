@@ -28,6 +28,10 @@ class Announcer {
   Status sync(const std::vector<IpAddress>& vips, const Announce& announce, const Network& network);
   Status withdraw();  // removes all that are ours; before the capture rules go
 
+  // One announcement may be lost, so RFC 5227 section 2.3 asks for more. The owner calls this about
+  // once a second; it repeats what was announced lately, and otherwise does nothing.
+  void repeat();
+
  private:
   struct State;
   std::unique_ptr<State> state_;

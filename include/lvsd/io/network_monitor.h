@@ -4,7 +4,6 @@
 // changed. After an overrun (ENOBUFS) everything is dumped anew.
 #pragma once
 
-#include <cstdint>
 #include <memory>
 
 #include "lvsd/model/network.h"
@@ -27,8 +26,15 @@ class NetworkMonitor {
   std::unique_ptr<State> state_;
 };
 
-// Asks the kernel to resolve or re-check a neighbour; owns a netlink socket, so one per worker.
-// Neither call blocks or reports: the answer is a change that NetworkMonitor sees, or none.
+// Asks the kernel to resolve or re-check a neighbour; one per worker. The answer is a change that
+// NetworkMonitor sees, or none.
+//
+// Neighbour requests wait for the kernel's RTNL lock, which others hold for as long as it takes to
+// remove a network namespace. So the calls only put their wish into a bounded list (full:
+// forgotten; the director asks again) and a thread of the prober's own carries it out.
+//
+// Both read the entry first: the kernel takes a request from user space as the administrator's
+// word, and would turn a permanent entry into one that it probes (NUD_PROBE) or forgets (NTF_USE).
 class NeighborProber {
  public:
   NeighborProber();  // throws std::system_error
@@ -41,8 +47,8 @@ class NeighborProber {
   void refresh(InterfaceIndex interface, const IpAddress& address);  // NUD_PROBE: unicast ARP now
 
  private:
-  int fd_ = -1;
-  std::uint32_t sequence_ = 0;
+  struct State;
+  std::unique_ptr<State> state_;
 };
 
 }  // namespace lvsd

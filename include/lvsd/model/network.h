@@ -59,12 +59,19 @@ struct Route {
   friend bool operator==(const Route&, const Route&) = default;
 };
 
-// Policy routing (ip rule). Rules that match on more than this are not modelled; the reader of
-// rtnetlink replaces the tables behind them by `kernel` routes.
+// Policy routing (ip rule). The director's look-ups have no mark, no incoming interface, no
+// protocol and no ports, as those of IPVS: the reader of rtnetlink leaves out rules that need one
+// of these, and gives rules that do more than the model holds the answer `kernel`.
 struct RoutingRule {
   std::uint32_t priority = 32766;
   std::optional<Prefix> from, to;
   std::uint32_t table = 254;
+  bool v4 = true, v6 = true;  // look-ups of which family it serves
+  bool inverted = false;      // "not": matches what from and to together do not
+  // Passes over what the table finds with a prefix of this length or shorter ("everything in main
+  // but the default route", as wg-quick sets it up).
+  std::optional<std::uint8_t> suppress_length = {};
+  std::optional<RouteKind> answer = {};  // instead of a table: unreachable, or kernel
   friend bool operator==(const RoutingRule&, const RoutingRule&) = default;
 };
 
@@ -95,8 +102,8 @@ class Network {
     std::vector<RoutingRule> rules;  // empty: local, main, default, as the kernel starts with
     std::vector<Neighbor> neighbors;
     bool assume_neighbors = false;
-    // Live: the kernel's tables are whole, so no connected route is derived from an address (it may
-    // have been deleted, or given another metric).
+    // Live: the kernel's tables are whole, so neither connected nor local routes are derived from
+    // an address (they may have been deleted, or given another metric; the interface may be down).
     bool complete_routes = false;
   };
   explicit Network(Parts parts);

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Services and destinations as `lvsctl list` shows them: the workers' snapshots added up, as JSON
+// on the control socket, and as the tables of `ipvsadm -Ln` (reference 8.3), blanks included,
+// because eyes and scripts know those columns.
+//
+// What was removed from the configuration but still has connections is retired. ipvsadm has nothing
+// like it, so the tables leave it out; it is in the JSON.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
+
+#include "lvsd/director/director.h"
+#include "lvsd/net/result.h"
+
+namespace lvsd {
+
+struct ListedService {
+  ServiceSnapshot service;
+  bool retired = false;  // no longer configured
+};
+
+struct Listing {
+  std::uint64_t size = 0;  // connections that the table can hold
+  std::vector<ListedService> services;
+};
+
+// One snapshot per worker; `config` says which services are retired.
+Listing make_listing(const std::vector<DirectorSnapshot>& workers, const Config& config);
+
+nlohmann::json to_json(const Listing& listing);
+Result<Listing, Error> parse_listing(const nlohmann::json& reply);
+
+enum class ListForm : std::uint8_t { connections, statistics };
+struct ListOptions {
+  ListForm form = ListForm::connections;
+  bool exact = false;  // statistics without K, M, G, T
+};
+std::string format_list(const Listing& listing, const ListOptions& options);
+
+// "2 retired destinations still have 7 connections", or nothing.
+std::string describe_retired(const Listing& listing);
+
+}  // namespace lvsd

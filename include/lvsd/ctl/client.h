@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// lvsctl's end of the control socket: one request, one reply.
+#pragma once
+
+#include <chrono>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "lvsd/control/request.h"
+
+namespace lvsd::ctl {
+
+struct AskFailure {
+  bool no_daemon = false;  // nobody listens: exit status 3 instead of 1
+  std::string message;     // names the socket
+};
+using Reply = Result<nlohmann::json, AskFailure>;
+
+// The reply as it came, ok or not. `patience` covers connecting, asking and the answer.
+Reply ask(const std::string& run_dir, Command command, std::chrono::seconds patience);
+
+}  // namespace lvsd::ctl

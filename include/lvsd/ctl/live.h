@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What the live commands share: their options, asking, and explaining why there is no answer.
+#pragma once
+
+#include <boost/program_options/options_description.hpp>
+#include <boost/program_options/variables_map.hpp>
+#include <optional>
+#include <string>
+
+#include "lvsd/ctl/client.h"
+#include "lvsd/ctl/commands.h"
+
+namespace lvsd::ctl {
+
+namespace po = boost::program_options;
+
+// One live command's words, parsed. `--run-dir`, `--json` and `--help` are everybody's.
+class LiveCommand {
+ public:
+  LiveCommand(Command command, const std::string& purpose);
+  po::options_description_easy_init add_options() { return options_.add_options(); }
+
+  // Parses the words, asks the daemon, prints what does not need laying out (help, failures, JSON).
+  // A reply to lay out, or nothing: then exit with status().
+  std::optional<nlohmann::json> ask(const Words& words);
+  int status() const { return status_; }
+  bool given(const char* option) const { return values_.count(option) > 0; }
+  void patience(std::chrono::seconds patience) { patience_ = patience; }
+
+ private:
+  bool parse(const Words& words);
+
+  Command command_;
+  std::string purpose_;
+  po::options_description options_{"Options"};
+  po::variables_map values_;
+  std::chrono::seconds patience_{10};
+  int status_ = kFine;
+};
+
+}  // namespace lvsd::ctl

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The data path behind a capture: frames in, emissions and a report out. Time is the capture's,
+// never a clock's, and never goes back: a frame stamped earlier than the one before it (captures
+// merged from several interfaces have such) happens when that one did.
+//
+// Timers due before a frame run before it, each at its own time. After the last frame and the last
+// step nothing more runs: what still waits then is reported as waiting. All seeds are fixed, so the
+// same input gives the same output, byte for byte.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "lvsd/ctl/replay_report.h"
+#include "lvsd/model/config.h"
+
+namespace lvsd::ctl {
+
+using EmittedSink = std::function<void(const EmittedFrame&, const Network&)>;
+
+class Replayer {
+ public:
+  // `records`: keep one record per packet and emission, for the JSON report.
+  Replayer(const Config& config, std::shared_ptr<const Network> network, bool records,
+           EmittedSink sink);
+
+  // The configuration takes effect at the time of the first frame.
+  void start(TimePoint first);
+  void frame(const CapturedFrame& frame, LinkType type);
+  // load -> diff -> apply, as live: a bad file changes nothing.
+  void reload(TimePoint at, const std::string& file);
+  void change_network(TimePoint at, const std::string& file,
+                      std::shared_ptr<const Network> network);
+
+  const ReplayReport& finish();
+
+ private:
+  void advance(TimePoint to);
+  void decide(const Arrival& arrival);
+  void record(const Arrival& arrival, std::span<const std::byte> packet, const Verdict& verdict);
+  void count(const Verdict& verdict);
+  void emit(std::uint64_t cause, TimePoint time, const Arrival* cut);
+  void emit_packet(const Emission& emission, std::uint64_t cause, TimePoint time,
+                   const Arrival* cut);
+  std::optional<NamedDestination> named(DestinationId id) const;
+  void tally(DestinationId id, Direction direction, bool new_connection);
+
+  Config config_;
+  std::shared_ptr<const Network> network_;
+  bool records_;
+  EmittedSink sink_;
+  Director director_;
+  Emissions emissions_;
+  ReplayReport report_;
+  std::map<std::pair<ServiceKey, Endpoint>, std::size_t> tally_of_;  // place in report_.tallies
+  TimePoint now_{};
+  std::vector<std::byte> storage_;  // headroom and the packet being decided
+  std::vector<std::byte> frame_;    // the frame being emitted
+  bool guess_waits_ = false;        // a cut packet was held: later emissions may be made from it
+};
+
+}  // namespace lvsd::ctl

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// `lvsctl status` for people, from the daemon's JSON.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+
+namespace lvsd::ctl {
+
+// Throws nlohmann::json::exception where the daemon's status is not of this version's form.
+std::string format_status(const nlohmann::json& status);
+
+}  // namespace lvsd::ctl

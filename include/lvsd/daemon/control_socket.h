@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The control socket: RUN_DIR/lvsd.sock, mode 0660, lines in, lines out (control/request.h). It
+// keeps whoever may connect from hurting the daemon: at most kMaxClients at once, kMaxRequest bytes
+// a line, kIdle for a client to send a line or take a reply. What a line means is the caller's
+// business.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace lvsd {
+
+class ControlSocket {
+ public:
+  static constexpr std::size_t kMaxClients = 32;
+  static constexpr std::chrono::seconds kIdle{10};
+  using Answer = std::function<std::string(std::string_view line)>;  // a reply without its newline
+
+  // Replaces a socket that a killed predecessor left; throws std::runtime_error.
+  ControlSocket(boost::asio::io_context& io, std::string path, Answer answer);
+  ~ControlSocket();  // closes and removes the socket
+  ControlSocket(const ControlSocket&) = delete;
+  ControlSocket& operator=(const ControlSocket&) = delete;
+
+ private:
+  struct State;
+  class Session;
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace lvsd

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What the network sees of us: capture rules and virtual addresses, kept equal to what is captured
+// (retire.h). One rule orders everything here: an address is ours to the network only while the
+// rules that keep the local stack away from it are in place. So rules go in before addresses and
+// addresses go away before rules, at start, at stop, and around the workers on a reload.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "lvsd/daemon/retire.h"
+#include "lvsd/io/announcer.h"
+#include "lvsd/io/capture_rules.h"
+
+namespace lvsd {
+
+class Exposure {
+ public:
+  Exposure(CaptureBackend backend, const std::string& run_dir);
+
+  Status open(const Config& config, const Network& network);
+  Status close();  // addresses, then rules
+
+  // A reload's two halves, before and after the workers apply it. What fails is named in the result
+  // and tried again by watch().
+  std::vector<std::string> before_reload(const Config& next, const Live& live,
+                                         const Network& network);
+  std::vector<std::string> after_reload(const Config& next, const Live& live,
+                                        const Network& network);
+
+  void sync_addresses(const Network& network);  // somebody may have deleted one
+  void watch(const Network& network);           // restores what is gone, tries again what failed
+  // Whether anything retired is still captured; then `release` takes what has ended out.
+  bool retiring(const Config& running) const { return captured_ != running; }
+  void release(const Config& running, const Live& live, const Network& network);
+
+  void repeat_announcements() { announcer_.repeat(); }  // about once a second
+
+  struct View {
+    std::string backend;
+    bool rules_in_place = false, addresses_in_place = false;
+    std::uint64_t restored = 0;  // times that somebody else's change was undone
+    std::vector<IpAddress> addresses;
+  };
+  View view() const;
+  std::string print_rules() const { return rules_.print(make_capture_plan(captured_)); }
+  int watch_fd() const { return rules_.watch_fd(); }
+
+ private:
+  Status put_rules();
+  Status put_addresses(const Network& network);
+
+  CaptureRules rules_;
+  Announcer announcer_;
+  Config captured_;
+  std::vector<IpAddress> addresses_;  // that should be there
+  CapturePlan plan_;                  // of captured_, as last asked for
+  bool rules_failed_ = false;         // the kernel does not have plan_
+  bool addresses_failed_ = false;
+  std::uint64_t restored_ = 0;
+  std::string last_error_;  // logged once, not once a second
+};
+
+}  // namespace lvsd

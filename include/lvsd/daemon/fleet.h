@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// All workers, as the control thread talks to them. Messages that a full mailbox refuses wait here,
+// in order, and flush() tries again; only the newest network waits, so the backlog is bounded by
+// one network and the reloads that nobody confirmed.
+//
+// Questions are asked synchronously with a deadline: a worker answers between two batches, within
+// milliseconds, and the control thread has nothing better to do; one that does not is an error with
+// its number in it.
+#pragma once
+
+#include <chrono>
+#include <deque>
+#include <memory>
+#include <vector>
+
+#include "lvsd/io/worker.h"
+
+namespace lvsd {
+
+class Fleet {
+ public:
+  // Binds every worker's queue; throws std::system_error or std::runtime_error with the queue in
+  // it.
+  Fleet(const StartupConfig& config, const std::shared_ptr<const Network>& network);
+
+  void start();
+  void stop();
+  // Returns once every worker has applied it. On failure it is still queued and will be applied.
+  Status apply(const std::shared_ptr<const Changes>& changes);
+  void set_network(const std::shared_ptr<const Network>& network);
+  Result<std::vector<WorkerSnapshot>, Error> snapshot();
+
+  void flush();
+  bool backlog() const;
+  std::size_t size() const { return workers_.size(); }
+
+ private:
+  struct Crew {
+    std::unique_ptr<Worker> worker;
+    std::deque<WorkerMessage> waiting;
+    bool reported = false;  // that its mailbox is full
+  };
+  void send(std::size_t index, WorkerMessage message);
+  void flush(std::size_t index);
+
+  std::vector<Crew> workers_;
+};
+
+}  // namespace lvsd

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What a reload did, in words: for the log, for `lvsctl reload`, which waits for it, and for
+// `lvsctl status`, which remembers it.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
+
+#include "lvsd/model/changes.h"
+
+namespace lvsd {
+
+enum class ReloadOutcome : std::uint8_t {
+  applied,     // also where nothing had changed
+  refused,     // the file is bad, or a worker silent: nothing was touched
+  incomplete,  // the new configuration runs, but the kernel refused a rule or an address so far
+};
+std::string_view to_string(ReloadOutcome outcome);
+
+struct ReloadResult {
+  std::chrono::system_clock::time_point time;
+  ReloadOutcome outcome = ReloadOutcome::applied;
+  std::string summary;                     // "2 services added, 1 destination edited"
+  std::vector<std::string> problems;       // FILE:LINE:COL: ... where refused; sentences otherwise
+  std::vector<std::string> needs_restart;  // keys whose new values wait for a restart
+};
+
+std::string summarize(const Changes& changes);
+// One line per changed service, destinations named; `old` knows the names of what is removed.
+std::vector<std::string> describe(const Changes& changes, const Config& old);
+
+nlohmann::json to_json(const ReloadResult& result);
+
+}  // namespace lvsd

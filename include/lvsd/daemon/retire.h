@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What stays captured after it left the configuration. A removed service or destination keeps its
+// connections until they end (design section 4, "Reload"); for that their packets must still reach
+// the queue, NAT replies included. So what is captured is a configuration of its own: the one that
+// runs, and what is retired but not yet empty.
+//
+// A removed service keeps its address only while a connection of it is open: TCP connections that
+// are closing (IPVS calls them inactive) live for minutes in the table, but need no more than the
+// rules. While the address is kept, a new connection is answered by the local stack, with a reset
+// as for any closed port.
+#pragma once
+
+#include <compare>
+#include <set>
+#include <vector>
+
+#include "lvsd/director/director.h"
+
+namespace lvsd {
+
+struct LiveDestination {
+  ServiceKey service;
+  Endpoint endpoint;
+  friend auto operator<=>(const LiveDestination&, const LiveDestination&) = default;
+};
+// Destinations with connections on any worker; with open ones: active, or UDP, which never is.
+struct Live {
+  std::set<LiveDestination> any, open;
+};
+Live live_destinations(const std::vector<DirectorSnapshot>& workers);
+
+// `captured` without what is neither in `next` nor live: safe to stop capturing before the workers
+// forget it.
+Config without_dead(const Config& captured, const Config& next, const Live& live);
+// `next`, and what of `captured` is not in it but live.
+Config with_retired(const Config& captured, const Config& next, const Live& live);
+
+// The addresses of `captured` that are to be announced: of services in `next`, and of retired ones
+// with open connections. Sorted, without duplicates.
+std::vector<IpAddress> announced(const Config& captured, const Config& next, const Live& live);
+
+}  // namespace lvsd

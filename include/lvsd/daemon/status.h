@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What `lvsctl status` shows, as JSON: the daemon's side of it. lvsctl lays it out
+// (ctl/live_status).
+#pragma once
+
+#include <chrono>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "lvsd/daemon/exposure.h"
+#include "lvsd/daemon/reload.h"
+#include "lvsd/io/worker.h"
+
+namespace lvsd {
+
+struct StatusFacts {
+  std::string config_file;
+  std::chrono::seconds uptime{0};
+  const Config& running;
+  const std::vector<WorkerSnapshot>& workers;
+  Exposure::View exposure;
+  bool retiring = false;
+  const std::optional<ReloadResult>& last_reload;
+};
+nlohmann::json status_json(const StatusFacts& facts);
+
+std::vector<DirectorSnapshot> directors(const std::vector<WorkerSnapshot>& workers);
+
+}  // namespace lvsd

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lvsd/control/listing.h"
+
+#include <algorithm>
+#include <limits>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <unordered_set>
+
+namespace lvsd {
+namespace {
+
+using nlohmann::json;
+
+void add(Statistics& to, const Statistics& from) {
+  to.connections += from.connections;
+  to.packets_in += from.packets_in;
+  to.packets_out += from.packets_out;
+  to.bytes_in += from.bytes_in;
+  to.bytes_out += from.bytes_out;
+}
+
+void add(ServiceSnapshot& to, const ServiceSnapshot& from) {
+  add(to.statistics, from.statistics);
+  for (const DestinationSnapshot& destination : from.destinations) {
+    auto same =
+        std::find_if(to.destinations.begin(), to.destinations.end(), [&](const auto& other) {
+          return other.config.endpoint == destination.config.endpoint &&
+                 other.retired == destination.retired;
+        });
+    if (same == to.destinations.end()) {
+      to.destinations.push_back(destination);  // retired here, already gone from the worker before
+      continue;
+    }
+    same->active += destination.active;
+    same->inactive += destination.inactive;
+    same->overloaded = same->overloaded || destination.overloaded;
+    add(same->statistics, destination.statistics);
+  }
+}
+
+json to_json(const Statistics& s) {
+  return {{"connections", s.connections},
+          {"packets_in", s.packets_in},
+          {"packets_out", s.packets_out},
+          {"bytes_in", s.bytes_in},
+          {"bytes_out", s.bytes_out}};
+}
+
+json to_json(const DestinationSnapshot& destination) {
+  return {{"address", to_string(destination.config.endpoint.address)},
+          {"port", destination.config.endpoint.port.host()},
+          {"method", to_string(destination.config.method)},
+          {"weight", destination.config.weight.value()},
+          {"active", destination.active},
+          {"inactive", destination.inactive},
+          {"overloaded", destination.overloaded},
+          {"retired", destination.retired},
+          {"statistics", to_json(destination.statistics)}};
+}
+
+// What decodes a reply throws json::exception on a wrong type and this on a wrong value;
+// parse_listing catches both.
+[[noreturn]] void refuse(const std::string& what) {
+  throw json::other_error::create(501, what, nullptr);
+}
+
+template <class T>
+T number(const json& object, const char* key) {
+  const json& value = object.at(key);
+  if (!value.is_number_unsigned() || value.get<std::uint64_t>() > std::numeric_limits<T>::max()) {
+    refuse(std::string(key) + " is not a number in range");
+  }
+  return value.get<T>();
+}
+
+template <class T>
+T required(std::optional<T> value, const char* what) {
+  if (!value) refuse(std::string("unknown ") + what);
+  return *std::move(value);
+}
+
+Endpoint parse_endpoint(const json& object) {
+  return {required(IpAddress::parse(object.at("address").get<std::string>()), "address"),
+          Port(number<std::uint16_t>(object, "port"))};
+}
+
+Statistics parse_statistics(const json& object) {
+  return {.connections = number<std::uint64_t>(object, "connections"),
+          .packets_in = number<std::uint64_t>(object, "packets_in"),
+          .packets_out = number<std::uint64_t>(object, "packets_out"),
+          .bytes_in = number<std::uint64_t>(object, "bytes_in"),
+          .bytes_out = number<std::uint64_t>(object, "bytes_out")};
+}
+
+DestinationSnapshot parse_destination(const json& object) {
+  DestinationSnapshot destination;
+  destination.config = {
+      .endpoint = parse_endpoint(object),
+      .method = required(parse_method(object.at("method").get<std::string>()), "method"),
+      .weight = Weight(number<std::uint16_t>(object, "weight"))};
+  destination.active = number<std::uint32_t>(object, "active");
+  destination.inactive = number<std::uint32_t>(object, "inactive");
+  destination.overloaded = object.at("overloaded").get<bool>();
+  destination.retired = object.at("retired").get<bool>();
+  destination.statistics = parse_statistics(object.at("statistics"));
+  return destination;
+}
+
+ListedService parse_service(const json& object) {
+  ListedService listed;
+  ServiceSnapshot& service = listed.service;
+  service.name = object.at("name").get<std::string>();
+  service.key = {required(parse_protocol(object.at("protocol").get<std::string>()), "protocol"),
+                 parse_endpoint(object)};
+  service.scheduler =
+      required(parse_scheduler(object.at("scheduler").get<std::string>()), "scheduler");
+  service.statistics = parse_statistics(object.at("statistics"));
+  for (const json& destination : object.at("destinations")) {
+    service.destinations.push_back(parse_destination(destination));
+  }
+  listed.retired = object.at("retired").get<bool>();
+  return listed;
+}
+
+}  // namespace
+
+Listing make_listing(const std::vector<DirectorSnapshot>& workers, const Config& config) {
+  std::unordered_set<ServiceKey, ServiceKeyHash> configured;
+  for (const VirtualService& service : config.services) configured.insert(service.key);
+  Listing listing;
+  std::map<ServiceKey, std::size_t> places;
+  for (const DirectorSnapshot& worker : workers) {
+    listing.size += worker.connection_limit;
+    for (const ServiceSnapshot& service : worker.services) {
+      const auto [place, is_new] = places.try_emplace(service.key, listing.services.size());
+      if (is_new) {
+        listing.services.push_back({service, !configured.contains(service.key)});
+      } else {
+        add(listing.services[place->second].service, service);
+      }
+    }
+  }
+  return listing;
+}
+
+json to_json(const Listing& listing) {
+  json services = json::array();
+  for (const auto& [service, retired] : listing.services) {
+    json destinations = json::array();
+    for (const DestinationSnapshot& destination : service.destinations) {
+      destinations.push_back(to_json(destination));
+    }
+    services.push_back({{"name", service.name},
+                        {"protocol", to_string(service.key.protocol)},
+                        {"address", to_string(service.key.listen.address)},
+                        {"port", service.key.listen.port.host()},
+                        {"scheduler", to_string(service.scheduler)},
+                        {"retired", retired},
+                        {"statistics", to_json(service.statistics)},
+                        {"destinations", std::move(destinations)}});
+  }
+  return {{"size", listing.size}, {"services", std::move(services)}};
+}
+
+Result<Listing, Error> parse_listing(const json& reply) {
+  try {
+    Listing listing;
+    listing.size = number<std::uint64_t>(reply, "size");
+    for (const json& service : reply.at("services")) {
+      listing.services.push_back(parse_service(service));
+    }
+    return listing;
+  } catch (const json::exception& wrong) {
+    return fail(std::string("the daemon's listing cannot be read: ") + wrong.what());
+  }
+}
+
+}  // namespace lvsd

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lvsd/ctl/compare.h"
+
+#include <algorithm>
+
+#include "lvsd/net/headers.h"
+
+namespace lvsd::ctl {
+namespace {
+
+std::string_view prefix_of(std::string_view field) {  // "inner.ip.id" -> "inner."
+  const std::size_t leaf = field.rfind('.');
+  const std::size_t protocol = leaf == std::string_view::npos ? leaf : field.rfind('.', leaf - 1);
+  if (protocol == std::string_view::npos) return {};
+  return field.substr(0, protocol + 1);
+}
+
+bool starts_with(std::string_view text, std::string_view start) {
+  return text.substr(0, start.size()) == start;
+}
+
+bool ends_with(std::string_view text, std::string_view end) {
+  return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
+}
+
+// Whether the sum in `sum` ("quoted.tcp.checksum") is computed over `field`.
+bool sum_covers(std::string_view sum, std::string_view field) {
+  const std::string_view prefix = prefix_of(sum);
+  if (!starts_with(field, prefix)) return false;
+  const std::string_view rest = field.substr(prefix.size());  // as seen from the sum's level
+  const std::string_view protocol = sum.substr(prefix.size());
+  if (starts_with(protocol, "ip.")) return starts_with(rest, "ip.");
+  if (starts_with(protocol, "icmp."))
+    return !starts_with(rest, "ip.") && !starts_with(rest, "eth.");
+  // TCP and UDP sums cover the pseudo header, too.
+  return rest == "ip.src" || rest == "ip.dst" || rest == "data" || starts_with(rest, "tcp.") ||
+         starts_with(rest, "udp.");
+}
+
+// A frame that goes to one machine: what is sent to a group is ARP, IGMP and the like.
+bool to_one_machine(const EthernetHeader& header) {
+  return (header.destination.bytes()[0] & 1U) == 0;
+}
+
+struct Mismatch {
+  std::string field, expected, got;
+};
+
+std::optional<Mismatch> first_mismatch(const Decoded& expected, const Decoded& got,
+                                       const Ignore& ignore, bool made) {
+  const std::string none = "nothing";
+  const std::size_t most = std::max(expected.fields.size(), got.fields.size());
+  for (std::size_t i = 0; i < most; ++i) {
+    const Field* const a = i < expected.fields.size() ? &expected.fields[i] : nullptr;
+    const Field* const b = i < got.fields.size() ? &got.fields[i] : nullptr;
+    if (a != nullptr && b != nullptr && a->name == b->name) {
+      if (a->value == b->value || ignored(ignore, a->name, made)) continue;
+      return Mismatch{a->name, a->value, b->value};
+    }
+    // The lists part: one packet has a field, such as options, that the other has not.
+    if (a != nullptr && got.find(a->name) == nullptr) return Mismatch{a->name, a->value, none};
+    if (b != nullptr) return Mismatch{b->name, none, b->value};
+    return Mismatch{a->name, a->value, none};
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+Status Ignore::add(const std::string& word) {
+  if (word == "mac") {
+    fields.insert({"eth.src", "eth.dst"});
+  } else if (word == "made.ip.id") {
+    made_id = true;
+  } else if (is_field_name(word)) {
+    fields.insert(word);
+  } else {
+    return fail(word + " is no field; mac, made.ip.id, or a name as in a shown difference (ip.id)");
+  }
+  return Done{};
+}
+
+bool ignored(const Ignore& ignore, const std::string& field, bool made_by_director) {
+  const bool made_id = ignore.made_id && made_by_director;
+  if (ignore.fields.count(field) != 0 || (made_id && field == "ip.id")) return true;
+  if (!ends_with(field, ".checksum")) return false;
+  if (made_id && field == "ip.checksum") return true;
+  return std::any_of(ignore.fields.begin(), ignore.fields.end(),
+                     [&](const std::string& covered) { return sum_covers(field, covered); });
+}
+
+bool made_by_director(const Decoded& packet, const Network& network) {
+  const std::string* const source = packet.find("ip.src");
+  if (source == nullptr) return false;
+  const bool local = network.is_local(IpAddress::parse(*source).value_or(IpAddress()));
+  const std::string& protocol = *packet.find("ip.protocol");
+  if (protocol == "4" || protocol == "47") return local;
+  // An ICMP error of ours has the VIP as its source where the VIP is an address of ours, and always
+  // the precedence "internetwork control" (RFC 1812 section 4.3.2.5).
+  if (protocol != "1" || packet.find("quoted.ip.src") == nullptr) return false;
+  return local || *packet.find("ip.tos") == "0xc0";
+}
+
+Result<Comparison, Error> Comparison::load(const std::string& file, Ignore ignore,
+                                           const std::set<Mac>& macs) {
+  auto reader = PcapReader::open(file);
+  if (!reader) return Unexpected{reader.error()};
+  if (reader->link_type() != LinkType::ethernet && reader->link_type() != LinkType::raw_ip) {
+    return fail(file + ": an expectation has Ethernet or raw IP packets");
+  }
+  Comparison comparison(std::move(ignore));
+  comparison.raw_ip_ = reader->link_type() == LinkType::raw_ip;
+  for (std::uint64_t number = 1;; ++number) {
+    const auto frame = reader->next();
+    if (!frame) return Unexpected{frame.error()};
+    if (!*frame) return comparison;
+    comparison.expect(**frame, number, macs);
+  }
+}
+
+void Comparison::expect(const CapturedFrame& frame, std::uint64_t number,
+                        const std::set<Mac>& macs) {
+  if (!raw_ip_) {
+    const auto header = lvsd::load<EthernetHeader>(frame.bytes);
+    if (!header || header->type.host() != ethertype::kIpv4 || !to_one_machine(*header)) return;
+    // A routed packet whose interface nobody knows is written with a zero MAC.
+    if (macs.count(header->source) == 0 && header->source != Mac()) return;
+  }
+  lanes_[lane(frame.bytes)].push_back(
+      {number, frame.cut(), {frame.bytes.begin(), frame.bytes.end()}});
+}
+
+Mac Comparison::lane(std::span<const std::byte> frame) const {
+  if (raw_ip_ || ignore_.covers_mac()) return {};
+  const auto header = lvsd::load<EthernetHeader>(frame);
+  return header ? header->source : Mac();
+}
+
+void Comparison::take(const EmittedFrame& got, const Network& network) {
+  if (difference_) return;
+  std::deque<Expected>& lane_frames = lanes_[lane(got.frame.bytes)];
+  if (lane_frames.empty()) {
+    difference_ = Difference{0, got.number, "", "", "", {}, decode_frame(got.frame.bytes)};
+    return;
+  }
+  const Expected expected = std::move(lane_frames.front());
+  lane_frames.pop_front();
+  if (expected.cut || got.guessed) {
+    ++not_compared_;
+    return;
+  }
+  ++compared_;
+  compare(expected, got, network);
+}
+
+void Comparison::compare(const Expected& expected, const EmittedFrame& got,
+                         const Network& network) {
+  const std::span<const std::byte> got_bytes =
+      raw_ip_ ? got.frame.bytes.subspan(sizeof(EthernetHeader)) : got.frame.bytes;
+  if (std::equal(got_bytes.begin(), got_bytes.end(), expected.bytes.begin(),
+                 expected.bytes.end())) {
+    return;
+  }
+  const auto decode = raw_ip_ ? decode_packet : decode_frame;
+  Decoded want = decode(expected.bytes), have = decode(got_bytes);
+  Ignore ignore = ignore_;
+  if (got.routed) ignore.fields.insert({"eth.src", "eth.dst"});
+  const bool made = made_by_director(have, network) && made_by_director(want, network);
+  if (auto mismatch = first_mismatch(want, have, ignore, made)) {
+    difference_ = Difference{expected.number, got.number,      mismatch->field, mismatch->expected,
+                             mismatch->got,   std::move(want), std::move(have)};
+  }
+}
+
+void Comparison::finish() {
+  if (difference_) return;
+  const Expected* first = nullptr;
+  for (const auto& [mac, frames] : lanes_) {
+    if (!frames.empty() && (first == nullptr || frames.front().number < first->number)) {
+      first = &frames.front();
+    }
+  }
+  if (first == nullptr) return;
+  difference_ = Difference{first->number,
+                           0,
+                           "",
+                           "",
+                           "",
+                           raw_ip_ ? decode_packet(first->bytes) : decode_frame(first->bytes),
+                           {}};
+}
+
+}  // namespace lvsd::ctl

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lvsd/ctl/live.h"
+
+#include <boost/program_options/errors.hpp>
+#include <boost/program_options/parsers.hpp>
+#include <iostream>
+
+namespace lvsd::ctl {
+namespace {
+
+using nlohmann::json;
+
+// Reloading runs iptables a few times; with many services each takes a while.
+constexpr std::chrono::seconds kReloadPatience{120};
+
+void print_text(const json& reply, const char* key) {
+  const auto found = reply.find(key);
+  if (found != reply.end() && found->is_string()) {
+    std::cout << found->get_ref<const std::string&>();
+  }
+}
+
+}  // namespace
+
+LiveCommand::LiveCommand(Command command, const std::string& purpose)
+    : command_(command), purpose_(purpose) {
+  options_.add_options()("run-dir",
+                         po::value<std::string>()->default_value("/run/lvsd")->value_name("DIR"),
+                         "the daemon's run directory")("json", "print the daemon's reply as JSON")(
+      "help,h", "print this");
+}
+
+bool LiveCommand::parse(const Words& words) {
+  const std::string name(to_string(command_));
+  try {
+    const po::positional_options_description none;
+    po::store(po::command_line_parser(words).options(options_).positional(none).run(), values_);
+    po::notify(values_);
+  } catch (const po::error& wrong) {
+    std::cerr << "lvsctl " << name << ": " << wrong.what() << "\n";
+    status_ = kUsage;
+    return false;
+  }
+  if (!given("help")) return true;
+  std::cout << "usage: lvsctl " << name << " [options]\n" << purpose_ << "\n" << options_;
+  return false;
+}
+
+std::optional<json> LiveCommand::ask(const Words& words) {
+  if (!parse(words)) return std::nullopt;
+  auto reply = ctl::ask(values_["run-dir"].as<std::string>(), command_, patience_);
+  if (!reply) {
+    std::cerr << "lvsctl: " << reply.error().message << "\n";
+    status_ = reply.error().no_daemon ? kNoDaemon : kNo;
+    return std::nullopt;
+  }
+  const bool fine = reply->at("ok").get<bool>();
+  status_ = fine ? kFine : kNo;
+  if (given("json")) {
+    std::cout << reply->dump(2, ' ', false, json::error_handler_t::replace) << "\n";
+    return std::nullopt;
+  }
+  if (!fine && !reply->contains("reload")) {
+    std::cerr << "lvsctl: " << reply->value("error", "refused, without a reason") << "\n";
+    return std::nullopt;
+  }
+  return std::move(*reply);
+}
+
+int rules(const Words& words) {
+  LiveCommand command(Command::rules, "Prints the capture rules, as installed or to be installed.");
+  if (const auto reply = command.ask(words)) print_text(*reply, "rules");
+  return command.status();
+}
+
+int network(const Words& words) {
+  LiveCommand command(Command::network,
+                      "Prints the network as the daemon sees it, in the form that "
+                      "'lvsctl replay --network' reads.");
+  if (const auto reply = command.ask(words)) print_text(*reply, "network");
+  return command.status();
+}
+
+int reload(const Words& words) {
+  LiveCommand command(Command::reload, "Reloads the configuration, and waits for the result.");
+  command.patience(kReloadPatience);
+  const auto reply = command.ask(words);
+  if (!reply) return command.status();
+  const json result = reply->value("reload", json::object());
+  std::ostream& out = command.status() == kFine ? std::cout : std::cerr;
+  for (const json& problem : result.value("problems", json::array())) {
+    out << problem.get<std::string>() << "\n";
+  }
+  for (const json& key : result.value("needs_restart", json::array())) {
+    out << key.get<std::string>() << ": takes effect at the next restart only\n";
+  }
+  out << "reload " << result.value("outcome", "refused") << ": " << result.value("summary", "")
+      << "\n";
+  return command.status();
+}
+
+}  // namespace lvsd::ctl

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <iostream>
+
+#include "lvsd/control/listing.h"
+#include "lvsd/ctl/live.h"
+
+namespace lvsd::ctl {
+
+int list(const Words& words) {
+  LiveCommand command(Command::list, "Lists services and destinations as ipvsadm -Ln does.");
+  command.add_options()("numeric,n",
+                        "addresses and ports as numbers: always so, for ipvsadm's users")(
+      "stats", "packets and bytes since the start instead of weights and connections")(
+      "exact", "with --stats: no K, M, G, T");
+  const auto reply = command.ask(words);
+  if (!reply) return command.status();
+  const auto listing = parse_listing(*reply);
+  if (!listing) {
+    std::cerr << "lvsctl: " << listing.error().message << "\n";
+    return kNo;
+  }
+  const ListOptions options{
+      .form = command.given("stats") ? ListForm::statistics : ListForm::connections,
+      .exact = command.given("exact")};
+  std::cout << format_list(*listing, options);
+  // Not part of the table that scripts read.
+  const std::string retired = describe_retired(*listing);
+  if (!retired.empty()) std::cerr << retired << " (see lvsctl list --json)\n";
+  return command.status();
+}
+
+}  // namespace lvsd::ctl

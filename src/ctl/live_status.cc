@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <fmt/format.h>
+
+#include <iostream>
+
+#include "lvsd/ctl/live.h"
+#include "lvsd/ctl/status_format.h"
+
+namespace lvsd::ctl {
+namespace {
+
+using nlohmann::json;
+
+std::uint64_t number(const json& object, const char* key) {
+  return object.at(key).get<std::uint64_t>();
+}
+std::string text(const json& object, const char* key) { return object.at(key).get<std::string>(); }
+
+std::string duration(std::uint64_t seconds) {
+  if (seconds >= 86400) return fmt::format("{}d {}h", seconds / 86400, seconds / 3600 % 24);
+  if (seconds >= 3600) return fmt::format("{}h {}m", seconds / 3600, seconds / 60 % 60);
+  if (seconds >= 60) return fmt::format("{}m {}s", seconds / 60, seconds % 60);
+  return fmt::format("{}s", seconds);
+}
+
+std::string line(std::string_view name, const std::string& value) {
+  return fmt::format("{:<15} {}\n", name, value);
+}
+
+std::string format_capture(const json& capture) {
+  std::string value =
+      fmt::format("{}, stage {}, rules {}", text(capture, "backend"), text(capture, "stage"),
+                  capture.at("in_place").get<bool>() ? "in place" : "NOT in place");
+  const std::uint64_t restored = number(capture, "restored");
+  if (restored > 0) value += fmt::format("; restored {} times after others changed them", restored);
+  return line("capture", value);
+}
+
+std::string format_announced(const json& status) {
+  std::string value;
+  for (const json& address : status.at("announced")) {
+    value += (value.empty() ? "" : ", ") + address.get<std::string>();
+  }
+  if (value.empty()) value = "nothing";
+  if (!status.at("announce_in_place").get<bool>()) value += " (NOT all in place; see the log)";
+  return line("announced", value);
+}
+
+std::string format_reload(const json& status) {
+  const json& reload = status.at("last_reload");
+  if (reload.is_null()) return line("last reload", "none since the start");
+  std::string value =
+      line("last reload", fmt::format("{} {}: {}", text(reload, "time"), text(reload, "outcome"),
+                                      text(reload, "summary")));
+  for (const json& problem : reload.at("problems")) value += line("", problem.get<std::string>());
+  for (const json& key : reload.at("needs_restart")) {
+    value += line("", key.get<std::string>() + " takes effect at the next restart only");
+  }
+  return value;
+}
+
+std::string format_worker(const json& worker, std::size_t index) {
+  const std::string value = fmt::format(
+      "queue {}: {} waiting; lost: {} queue full, {} not handed over, {} overruns, {} too long; "
+      "sent: {} frames, {} routed, {} errors",
+      number(worker, "queue"), number(worker, "queue_waiting"), number(worker, "queue_dropped"),
+      number(worker, "user_dropped"), number(worker, "overruns"), number(worker, "truncated"),
+      number(worker, "sent_frames"), number(worker, "sent_routed"), number(worker, "send_errors"));
+  return line(fmt::format("worker {}", index), value);
+}
+
+std::string format_reasons(const json& packets, const char* verdict) {
+  std::string lines;
+  for (const json& reason : packets.at(verdict)) {
+    lines += fmt::format("  {:<11} {:>12}  {:<22} {}\n", verdict, number(reason, "packets"),
+                         text(reason, "reason"), text(reason, "meaning"));
+  }
+  return lines;
+}
+
+std::string format_packets(const json& packets) {
+  std::string lines = "packets\n";
+  lines += fmt::format("  {:<11} {:>12}\n", "forwarded", number(packets, "forwarded"));
+  lines += fmt::format("  {:<11} {:>12}  waited for a neighbour to answer\n", "held",
+                       number(packets, "held"));
+  lines += fmt::format("  {:<11} {:>12}  ICMP errors made here\n", "originated",
+                       number(packets, "originated"));
+  return lines + format_reasons(packets, "accepted") + format_reasons(packets, "dropped");
+}
+
+}  // namespace
+
+std::string format_status(const json& status) {
+  std::string lines =
+      fmt::format("lvsd {}, pid {}, up {}\n", text(status, "program"), number(status, "pid"),
+                  duration(number(status, "uptime_seconds")));
+  lines += line("configuration",
+                fmt::format("{}, {} services", text(status, "config"), number(status, "services")));
+  lines += format_reload(status);
+  lines += line("connections", fmt::format("{} of {}", number(status, "connections"),
+                                           number(status, "connection_limit")));
+  if (status.at("retiring").get<bool>()) {
+    lines += line("", "what was removed still has connections and stays captured for them");
+  }
+  lines += format_capture(status.at("capture")) + format_announced(status);
+  std::size_t index = 0;
+  for (const json& worker : status.at("workers")) lines += format_worker(worker, index++);
+  return lines + format_packets(status.at("packets"));
+}
+
+int status(const Words& words) {
+  LiveCommand command(Command::status, "Prints how the daemon is and what became of its packets.");
+  const auto reply = command.ask(words);
+  if (!reply) return command.status();
+  try {
+    std::cout << format_status(reply->at("status"));
+  } catch (const json::exception& wrong) {
+    std::cerr << "lvsctl: the daemon's status cannot be read: " << wrong.what() << "\n";
+    return kNo;
+  }
+  return command.status();
+}
+
+}  // namespace lvsd::ctl

@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lvsd/ctl/replayer.h"
+
+#include <algorithm>
+
+#include "lvsd/config/diff.h"
+#include "lvsd/config/load.h"
+#include "lvsd/model/overloaded.h"
+#include "lvsd/net/headers.h"
+
+namespace lvsd::ctl {
+namespace {
+
+// Any fixed value does; changing it changes which IP ids the director's own packets carry.
+constexpr HashSeed kSeed{0x6c76736472657031U, 0x6c6179736565645fU};
+
+DirectorSettings settings_of(const Config& config) {
+  return {.connection_limit = config.startup.connection_limit, .seed = kSeed};
+}
+
+Be16 ethertype_of(std::span<const std::byte> packet) {
+  const bool v6 = !packet.empty() && std::to_integer<unsigned>(packet[0]) >> 4U == 6;
+  return Be16(v6 ? ethertype::kIpv6 : ethertype::kIpv4);
+}
+
+// How much of an emission is known when it was made from a packet that lacks its last bytes.
+// Headers that were put in front are; of a piece that starts later in the packet, only its header.
+std::size_t known_bytes(std::span<const std::byte> emission, const Arrival& cut) {
+  const std::size_t added = emission.size() > cut.length ? emission.size() - cut.length : 0;
+  std::size_t known = std::min(emission.size(), cut.packet.size() + added);
+  if (const auto ip = load<Ipv4Header>(emission); ip && ip->fragment_offset() != 0) {
+    known = std::min(known, ip->header_length());
+  }
+  return known;
+}
+
+}  // namespace
+
+Replayer::Replayer(const Config& config, std::shared_ptr<const Network> network, bool records,
+                   EmittedSink sink)
+    : config_(config),
+      network_(std::move(network)),
+      records_(records),
+      sink_(std::move(sink)),
+      director_(settings_of(config), network_) {}
+
+void Replayer::start(TimePoint first) {
+  now_ = report_.first = report_.last = first;
+  director_.apply(diff({}, config_), now_, emissions_);
+  emit(0, now_, nullptr);
+}
+
+void Replayer::advance(TimePoint to) {
+  for (auto due = director_.next_deadline(); due && *due <= to; due = director_.next_deadline()) {
+    now_ = std::max(now_, *due);
+    director_.expire(now_, emissions_);
+    emit(0, now_, nullptr);
+    // A deadline that stays where it was is our own bug, and would never end.
+    const auto next = director_.next_deadline();
+    LVSD_ASSERT(!next || *next > *due);
+  }
+  now_ = std::max(now_, to);
+}
+
+void Replayer::frame(const CapturedFrame& frame, LinkType type) {
+  ++report_.frames;
+  report_.last = std::max(report_.last, frame.time);
+  advance(frame.time);
+  const auto outcome = arrive(frame, type, *network_);
+  if (const Skip* const skip = std::get_if<Skip>(&outcome)) {
+    ++report_.skipped[static_cast<std::size_t>(*skip)];
+    return;
+  }
+  decide(std::get<Arrival>(outcome));
+}
+
+void Replayer::decide(const Arrival& arrival) {
+  ++report_.packets;
+  storage_.assign(kPacketHeadroom + arrival.length, std::byte{0});
+  std::copy(arrival.packet.begin(), arrival.packet.end(), storage_.begin() + kPacketHeadroom);
+  if (arrival.cut()) {
+    ++report_.cut;
+    complete(std::span(storage_).subspan(kPacketHeadroom));
+  }
+  PacketBuffer buffer(storage_, kPacketHeadroom, arrival.length);
+  const Verdict verdict = director_.handle(buffer, now_, emissions_);
+  count(verdict);
+  if (arrival.cut() && std::holds_alternative<Held>(verdict)) guess_waits_ = true;
+  if (records_) record(arrival, arrival.packet, verdict);
+  emit(report_.frames, now_, arrival.cut() ? &arrival : nullptr);
+}
+
+void Replayer::count(const Verdict& verdict) {
+  std::visit(Overloaded{[&](const Accept& v) { ++report_.accepted[std::size_t(v.reason)]; },
+                        [&](const Drop& v) { ++report_.dropped[std::size_t(v.reason)]; },
+                        [&](const Forwarded& v) {
+                          ++report_.forwarded;
+                          tally(v.destination, v.direction, v.new_connection);
+                        },
+                        [&](const Held& v) {
+                          ++report_.held;
+                          tally(v.destination, v.direction, v.new_connection);
+                        }},
+             verdict);
+}
+
+void Replayer::tally(DestinationId id, Direction direction, bool new_connection) {
+  const DestinationState* const state = director_.destination(id);
+  if (state == nullptr) return;
+  const auto [place, first] =
+      tally_of_.try_emplace({state->service, state->config.endpoint}, report_.tallies.size());
+  if (first) report_.tallies.push_back({*named(id)});
+  Tally& tally = report_.tallies[place->second];
+  tally.connections += new_connection ? 1 : 0;
+  ++(direction == Direction::request ? tally.requests : tally.replies);
+}
+
+std::optional<NamedDestination> Replayer::named(DestinationId id) const {
+  const DestinationState* const state = director_.destination(id);
+  if (state == nullptr) return std::nullopt;
+  const auto service =
+      std::find_if(config_.services.begin(), config_.services.end(),
+                   [&](const VirtualService& s) { return s.key == state->service; });
+  std::string name = service != config_.services.end() ? service->name : to_string(state->service);
+  return NamedDestination{std::move(name), state->service, state->config};
+}
+
+void Replayer::record(const Arrival& arrival, std::span<const std::byte> packet,
+                      const Verdict& verdict) {
+  PacketRecord record{.frame = report_.frames,
+                      .time = now_,
+                      .interface = arrival.interface,
+                      .packet = describe(decode_packet(packet)),
+                      .verdict = {},
+                      .reason = {},
+                      .destination = {},
+                      .cut = arrival.cut()};
+  const auto sent = [&](std::string_view word, const auto& v) {
+    record.verdict = word;
+    record.destination = named(v.destination);
+    record.direction = v.direction;
+    record.new_connection = v.new_connection;
+  };
+  std::visit(Overloaded{[&](const Accept& v) {
+                          record.verdict = "accepted";
+                          record.reason = to_string(v.reason);
+                        },
+                        [&](const Drop& v) {
+                          record.verdict = "dropped";
+                          record.reason = to_string(v.reason);
+                        },
+                        [&](const Forwarded& v) { sent("forwarded", v); },
+                        [&](const Held& v) { sent("held", v); }},
+             verdict);
+  report_.packet_records.push_back(std::move(record));
+}
+
+void Replayer::emit(std::uint64_t cause, TimePoint time, const Arrival* cut) {
+  for (const Emission& emission : emissions_.list()) {
+    switch (emission.kind) {
+      case EmissionKind::frame:
+      case EmissionKind::routed:
+        emit_packet(emission, cause, time, cut);
+        break;
+      case EmissionKind::resolve:
+        ++report_.resolves;
+        break;
+      case EmissionKind::refresh:
+        ++report_.refreshes;
+        break;
+    }
+  }
+  emissions_.clear();
+}
+
+void Replayer::emit_packet(const Emission& emission, std::uint64_t cause, TimePoint time,
+                           const Arrival* cut) {
+  ++report_.emitted;
+  const bool routed = emission.kind == EmissionKind::routed;
+  const Interface* const egress = network_->interface(emission.interface);
+  // The kernel picks the MACs of what it routes: the source is written where the interface is
+  // known.
+  EthernetHeader header{emission.destination, emission.source, ethertype_of(emission.packet)};
+  if (routed) {
+    ++report_.routed;
+    header.destination = Mac();
+    header.source = egress != nullptr ? egress->mac.value_or(Mac()) : Mac();
+  }
+  frame_.resize(sizeof header + emission.packet.size());
+  store(frame_, header);
+  std::copy(emission.packet.begin(), emission.packet.end(), frame_.begin() + sizeof header);
+  const std::size_t known = sizeof header + (cut != nullptr ? known_bytes(emission.packet, *cut)
+                                                            : emission.packet.size());
+  const CapturedFrame captured{time, std::span<const std::byte>(frame_).first(known),
+                               frame_.size()};
+  const bool guessed = cut != nullptr || (cause == 0 && guess_waits_);
+  sink_({captured, report_.emitted, guessed, routed}, *network_);
+  if (!records_) return;
+  report_.emission_records.push_back({report_.emitted, cause, time,
+                                      egress != nullptr ? egress->name : "", routed,
+                                      describe(decode_packet(emission.packet))});
+}
+
+void Replayer::reload(TimePoint at, const std::string& file) {
+  advance(at);
+  EventRecord event{now_, "reload", file, true, {}};
+  if (const auto next = load_config(file)) {
+    const Changes changes = diff(config_, *next);
+    director_.apply(changes, now_, emissions_);
+    for (const std::string& key : changes.needs_restart) {
+      event.messages.push_back(key + " changes at the next start");
+    }
+    // What needs a restart stays as it was, here as in the daemon.
+    const StartupConfig startup = config_.startup;
+    config_ = *next;
+    config_.startup = startup;
+    emit(0, now_, nullptr);
+  } else {
+    event.applied = false;
+    for (const Problem& problem : next.error().list) {
+      event.messages.push_back(to_string(problem, file));
+    }
+  }
+  report_.events.push_back(std::move(event));
+}
+
+void Replayer::change_network(TimePoint at, const std::string& file,
+                              std::shared_ptr<const Network> network) {
+  advance(at);
+  network_ = std::move(network);
+  director_.update_network(network_, now_, emissions_);
+  emit(0, now_, nullptr);
+  report_.events.push_back({now_, "network", file, true, {}});
+}
+
+const ReplayReport& Replayer::finish() {
+  report_.director = director_.snapshot();
+  return report_;
+}
+
+}  // namespace lvsd::ctl

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lvsd/daemon/daemon.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <signal.h>
+#include <spdlog/spdlog.h>
+
+#include <cerrno>
+#include <stdexcept>
+#include <system_error>
+
+#include "daemon_state.h"
+#include "lvsd/config/diff.h"
+#include "lvsd/daemon/notify.h"
+#include "lvsd/daemon/privileges.h"
+#include "lvsd/daemon/status.h"
+
+namespace lvsd {
+namespace {
+
+using boost::system::error_code;
+
+// A tick retries what a full mailbox refused. Rules are looked at every fifth, since backends whose
+// changes nobody announces have to be back within a second (design section 4).
+constexpr std::chrono::milliseconds kTick{100};
+constexpr int kTicksPerWatch = 5;
+constexpr int kTicksPerSecond = 10;
+
+// Asio closes what it watches, so it gets a descriptor of its own.
+int duplicate(int fd) {
+  const int copy = ::fcntl(fd, F_DUPFD_CLOEXEC, 0);
+  if (copy < 0) throw std::system_error(errno, std::generic_category(), "dup");
+  return copy;
+}
+
+void require(const Status& status) {
+  if (!status) throw std::runtime_error(status.error().message);
+}
+
+}  // namespace
+
+Daemon::State::State(const Options& given, const Config& config)
+    : options(given),
+      run_dir(options.run_dir),
+      network(monitor.network()),
+      running(config),
+      fleet(config.startup, network),
+      exposure(config.startup.backend, run_dir.path()),
+      signals(io, SIGHUP, SIGTERM, SIGINT),
+      network_events(io),
+      rule_events(io),
+      timer(io) {
+  signals.add(SIGUSR1);
+}
+
+void Daemon::State::start(const Config& config) {
+  control.emplace(io, control_socket(run_dir.path()),
+                  [this](std::string_view line) { return answer(line); });
+  require(drop_privileges());
+  fleet.start();
+  require(fleet.apply(std::make_shared<const Changes>(diff({}, config))));
+  if (const Status opened = exposure.open(config, *network); !opened) {
+    // What of it did go in is of no use without the rest.
+    if (const Status closed = exposure.close(); !closed)
+      spdlog::error("{}", closed.error().message);
+    require(opened);
+  }
+  network_events.assign(duplicate(monitor.fd()));
+  if (exposure.watch_fd() >= 0) rule_events.assign(duplicate(exposure.watch_fd()));
+  wait_for_signal();
+  wait_for_network();
+  wait_for_rules();
+  wait_for_tick();
+}
+
+bool Daemon::State::stop() {
+  notify_stopping();
+  spdlog::info("stopping");
+  const Status closed = exposure.close();
+  if (!closed) spdlog::error("{}", closed.error().message);
+  fleet.stop();
+  control.reset();
+  return closed.has_value();
+}
+
+void Daemon::State::wait_for_signal() {
+  signals.async_wait([this](error_code error, int number) {
+    if (error) return;
+    if (number == SIGTERM || number == SIGINT) return io.stop();
+    if (number == SIGHUP) reload();
+    if (number == SIGUSR1) dump();
+    wait_for_signal();  // a signal that came meanwhile is delivered now
+  });
+}
+
+void Daemon::State::wait_for_network() {
+  network_events.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                            [this](error_code error) {
+                              if (error) return;
+                              if (monitor.process()) take_network();
+                              wait_for_network();
+                            });
+}
+
+void Daemon::State::wait_for_rules() {
+  if (!rule_events.is_open()) return;
+  rule_events.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                         [this](error_code error) {
+                           if (error) return;
+                           exposure.watch(*network);
+                           wait_for_rules();
+                         });
+}
+
+void Daemon::State::wait_for_tick() {
+  timer.expires_after(kTick);
+  timer.async_wait([this](error_code error) {
+    if (error) return;
+    tick();
+    wait_for_tick();
+  });
+}
+
+void Daemon::State::tick() {
+  ++ticks;
+  fleet.flush();
+  if (ticks % kTicksPerWatch == 0) exposure.watch(*network);
+  if (ticks % kTicksPerSecond != 0) return;
+  exposure.repeat_announcements();
+  if (!exposure.retiring(running)) return;
+  if (const auto workers = fleet.snapshot()) {
+    exposure.release(running, live_destinations(directors(*workers)), *network);
+  }
+}
+
+void Daemon::State::take_network() {
+  const auto before = std::exchange(network, monitor.network());
+  fleet.set_network(network);
+  // Neighbours and routes come and go by the second; addresses are ours to watch.
+  if (before->interfaces() != network->interfaces()) exposure.sync_addresses(*network);
+}
+
+std::string Daemon::State::status_line() const {
+  std::size_t destinations = 0;
+  for (const VirtualService& service : running.services)
+    destinations += service.destinations.size();
+  return fmt::format("{} services, {} destinations, {} workers", running.services.size(),
+                     destinations, fleet.size());
+}
+
+Daemon::Daemon(const Options& options, const Config& config) {
+  ::signal(SIGPIPE, SIG_IGN);  // a log reader that went away must not take us along
+  require(check_privileges());
+  state_ = std::make_unique<State>(options, config);
+  state_->start(config);
+}
+
+Daemon::~Daemon() = default;
+
+bool Daemon::run() {
+  spdlog::info("ready: {}", state_->status_line());
+  notify_ready(state_->status_line());
+  state_->io.run();
+  return state_->stop();
+}
+
+}  // namespace lvsd

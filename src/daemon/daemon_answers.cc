@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Control requests, and the dump that USR1 asks for.
+#include <spdlog/spdlog.h>
+
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "daemon_state.h"
+#include "lvsd/control/listing.h"
+#include "lvsd/daemon/status.h"
+
+namespace lvsd {
+namespace {
+
+using nlohmann::json;
+
+json good(json fields) {
+  fields["version"] = kControlVersion;
+  fields["ok"] = true;
+  return fields;
+}
+
+json bad(const std::string& sentence) {
+  return {{"version", kControlVersion}, {"ok", false}, {"error", sentence}};
+}
+
+json reload_reply(const ReloadResult& result) {
+  json reply =
+      result.outcome == ReloadOutcome::applied
+          ? good(json::object())
+          : bad("reload " + std::string(to_string(result.outcome)) + ": " + result.summary);
+  reply["reload"] = to_json(result);
+  return reply;
+}
+
+}  // namespace
+
+std::string Daemon::State::answer(std::string_view line) {
+  const auto request = parse_request(line);
+  if (!request) return error_reply(request.error().message);
+  // Names from the file may be any bytes; what is not UTF-8 is replaced rather than thrown at.
+  return answer(*request).dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+json Daemon::State::answer(const Request& request) {
+  switch (request.command) {
+    case Command::rules:
+      return good({{"rules", exposure.print_rules()}});
+    case Command::network:
+      return good({{"network", show_network(*network)}});
+    case Command::reload:
+      return reload_reply(reload());
+    case Command::list:
+    case Command::status:
+      break;
+  }
+  const auto workers = fleet.snapshot();
+  if (!workers) return bad(workers.error().message);
+  if (request.command == Command::list) {
+    return good(to_json(make_listing(directors(*workers), running)));
+  }
+  const auto uptime = std::chrono::steady_clock::now() - started;
+  return good(
+      {{"status", status_json({.config_file = options.config_file,
+                               .uptime = std::chrono::duration_cast<std::chrono::seconds>(uptime),
+                               .running = running,
+                               .workers = *workers,
+                               .exposure = exposure.view(),
+                               .retiring = exposure.retiring(running),
+                               .last_reload = last_reload})}});
+}
+
+void Daemon::State::dump() {
+  const auto workers = fleet.snapshot();
+  if (!workers) return spdlog::error("dump: {}", workers.error().message);
+  std::istringstream lines(format_list(make_listing(directors(*workers), running), {}));
+  for (std::string line; std::getline(lines, line);) spdlog::info("dump: {}", line);
+  spdlog::info(
+      "dump: {}",
+      answer(Request{Command::status}).dump(-1, ' ', false, json::error_handler_t::replace));
+}
+
+}  // namespace lvsd

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Reload: load, validate, diff, apply. Up to the diff nothing is touched, so a bad file changes
+// nothing. It runs to its end on the control thread, so two never overlap; a HUP that arrives
+// meanwhile waits in the signal set.
+//
+// Around the workers: addresses and rules of removed services that are idle go first, then the
+// workers take the changes, then rules and addresses for what is new. A kept service is captured
+// throughout.
+#include <spdlog/spdlog.h>
+
+#include "daemon_state.h"
+#include "lvsd/config/diff.h"
+#include "lvsd/daemon/notify.h"
+#include "lvsd/daemon/status.h"
+
+namespace lvsd {
+
+ReloadResult Daemon::State::reload() {
+  notify_reloading();
+  const auto next = load_config(options.config_file);
+  ReloadResult result;
+  if (next) {
+    result = apply(*next);
+  } else {
+    result.outcome = ReloadOutcome::refused;
+    result.summary = "the file is refused; everything goes on as before";
+    for (const Problem& problem : next.error().list) {
+      result.problems.push_back(to_string(problem, options.config_file));
+    }
+  }
+  result.time = std::chrono::system_clock::now();
+  for (const std::string& problem : result.problems) spdlog::error("reload: {}", problem);
+  spdlog::log(result.outcome == ReloadOutcome::applied ? spdlog::level::info : spdlog::level::err,
+              "reload {}: {}", to_string(result.outcome), result.summary);
+  last_reload = result;
+  notify_ready(result.outcome == ReloadOutcome::refused
+                   ? status_line() + "; last reload was refused"
+                   : status_line());
+  return result;
+}
+
+ReloadResult Daemon::State::apply(const Config& next) {
+  ReloadResult result;
+  const auto workers = fleet.snapshot();
+  if (!workers) {
+    result.outcome = ReloadOutcome::refused;
+    result.summary = "a worker is busy; everything goes on as before";
+    result.problems.push_back(workers.error().message);
+    return result;
+  }
+  const Changes changes = diff(running, next);
+  result.summary = summarize(changes);
+  result.needs_restart = changes.needs_restart;
+  for (const std::string& line : describe(changes, running)) spdlog::info("reload: {}", line);
+  for (const std::string& key : changes.needs_restart) {
+    spdlog::warn("reload: {} takes effect at the next restart only", key);
+  }
+  if (changes.empty()) return result;
+  Config applied = next;
+  applied.startup = running.startup;
+  change(applied, live_destinations(directors(*workers)), result);
+  return result;
+}
+
+void Daemon::State::change(const Config& next, const Live& live, ReloadResult& result) {
+  auto changes = std::make_shared<const Changes>(diff(running, next));
+  result.problems = exposure.before_reload(next, live, *network);
+  if (const Status applied = fleet.apply(changes); !applied) {
+    result.problems.push_back(applied.error().message);
+  }
+  running = next;
+  // Connections that started between the two snapshots count too.
+  const auto after = fleet.snapshot();
+  const Live still = after ? live_destinations(directors(*after)) : live;
+  for (std::string& problem : exposure.after_reload(next, still, *network)) {
+    result.problems.push_back(std::move(problem));
+  }
+  if (!result.problems.empty()) result.outcome = ReloadOutcome::incomplete;
+}
+
+}  // namespace lvsd

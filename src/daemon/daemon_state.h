@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Daemon's inside, shared by the files that implement it: daemon.cc (life), daemon_reload.cc,
+// daemon_answers.cc (control requests).
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+
+#include "lvsd/config/load.h"
+#include "lvsd/control/request.h"
+#include "lvsd/daemon/control_socket.h"
+#include "lvsd/daemon/daemon.h"
+#include "lvsd/daemon/exposure.h"
+#include "lvsd/daemon/fleet.h"
+#include "lvsd/daemon/reload.h"
+#include "lvsd/daemon/run_dir.h"
+#include "lvsd/io/network_monitor.h"
+
+namespace lvsd {
+
+struct Daemon::State {
+  State(const Options& given, const Config& config);
+
+  // daemon.cc
+  void start(const Config& config);
+  bool stop();
+  void wait_for_signal();
+  void wait_for_network();
+  void wait_for_rules();
+  void wait_for_tick();
+  void take_network();
+  void tick();
+  std::string status_line() const;
+
+  // daemon_reload.cc
+  ReloadResult reload();  // HUP and `lvsctl reload` alike
+  ReloadResult apply(const Config& next);
+  void change(const Config& next, const Live& live, ReloadResult& result);
+
+  // daemon_answers.cc
+  std::string answer(std::string_view line);
+  nlohmann::json answer(const Request& request);
+  void dump();
+
+  const Options options;
+  const std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();
+  RunDir run_dir;
+  boost::asio::io_context io{1};
+  NetworkMonitor monitor;
+  std::shared_ptr<const Network> network;  // as the workers have it
+  Config running;                          // its startup part is the one that lvsd started with
+  Fleet fleet;
+  Exposure exposure;
+  std::optional<ReloadResult> last_reload;
+
+  boost::asio::signal_set signals;
+  boost::asio::posix::stream_descriptor network_events, rule_events;
+  boost::asio::steady_timer timer;
+  int ticks = 0;
+  std::optional<ControlSocket> control;
+};
+
+}  // namespace lvsd

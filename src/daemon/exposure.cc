@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lvsd/daemon/exposure.h"
+
+#include <spdlog/spdlog.h>
+
+#include <utility>
+
+namespace lvsd {
+namespace {
+
+void collect(std::vector<std::string>& problems, const Status& status) {
+  if (!status) problems.push_back(status.error().message);
+}
+
+}  // namespace
+
+Exposure::Exposure(CaptureBackend backend, const std::string& run_dir)
+    : rules_(backend), announcer_(run_dir) {}
+
+Status Exposure::open(const Config& config, const Network& network) {
+  captured_ = config;
+  addresses_ = announced(config, config, {});
+  plan_ = make_capture_plan(captured_);
+  if (const Status installed = rules_.install(plan_); !installed) return installed;
+  return put_addresses(network);
+}
+
+Status Exposure::close() {
+  const Status withdrawn = announcer_.withdraw();
+  // With an address still there the rules stay: silence is better than resets (design section 4).
+  if (!withdrawn) return withdrawn;
+  return rules_.remove();
+}
+
+std::vector<std::string> Exposure::before_reload(const Config& next, const Live& live,
+                                                 const Network& network) {
+  std::vector<std::string> problems;
+  Config kept = without_dead(captured_, next, live);
+  std::vector<IpAddress> addresses = announced(kept, next, live);
+  if (addresses != std::exchange(addresses_, addresses)) {
+    collect(problems, put_addresses(network));
+  }
+  captured_ = std::move(kept);
+  if (!addresses_failed_) collect(problems, put_rules());
+  return problems;
+}
+
+std::vector<std::string> Exposure::after_reload(const Config& next, const Live& live,
+                                                const Network& network) {
+  std::vector<std::string> problems;
+  captured_ = with_retired(captured_, next, live);
+  addresses_ = announced(captured_, next, live);
+  collect(problems, put_rules());
+  // Without its rules a new address would be answered by the local stack.
+  if (!rules_failed_) collect(problems, put_addresses(network));
+  return problems;
+}
+
+Status Exposure::put_rules() {
+  CapturePlan plan = make_capture_plan(captured_);
+  if (plan == plan_ && !rules_failed_) return Done{};
+  plan_ = std::move(plan);
+  Status updated = rules_.update(plan_);
+  rules_failed_ = !updated;
+  return updated;
+}
+
+Status Exposure::put_addresses(const Network& network) {
+  Status synced = announcer_.sync(addresses_, captured_.announce, network);
+  addresses_failed_ = !synced;
+  return synced;
+}
+
+void Exposure::sync_addresses(const Network& network) {
+  if (rules_failed_) return;
+  if (const Status synced = put_addresses(network); !synced) {
+    if (synced.error().message != last_error_) spdlog::error("{}", synced.error().message);
+    last_error_ = synced.error().message;
+  }
+}
+
+void Exposure::watch(const Network& network) {
+  bool restored = false;
+  const bool failed = rules_failed_;
+  const Status status = failed ? put_rules() : rules_.check(restored);
+  if (!status) {
+    if (status.error().message != last_error_) spdlog::error("{}", status.error().message);
+    last_error_ = status.error().message;
+    return;
+  }
+  if (restored) {
+    ++restored_;
+    spdlog::warn("capture rules were changed by another program: restored");
+  }
+  if (failed) spdlog::info("capture rules are in place again");
+  if (failed || addresses_failed_) sync_addresses(network);
+  if (!addresses_failed_) last_error_.clear();
+}
+
+void Exposure::release(const Config& running, const Live& live, const Network& network) {
+  captured_ = with_retired(captured_, running, live);
+  // Addresses first: none outlives its rules.
+  std::vector<IpAddress> addresses = announced(captured_, running, live);
+  if (addresses != std::exchange(addresses_, addresses)) sync_addresses(network);
+  if (captured_ == running) spdlog::info("the last retired connections have ended");
+  if (const Status status = put_rules(); !status) spdlog::error("{}", status.error().message);
+}
+
+Exposure::View Exposure::view() const {
+  View view;
+  view.backend = rules_.backend();
+  view.rules_in_place = !rules_failed_;
+  view.addresses_in_place = !addresses_failed_;
+  view.restored = restored_;
+  if (captured_.announce.enabled) view.addresses = addresses_;
+  return view;
+}
+
+}  // namespace lvsd

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lvsd/daemon/fleet.h"
+
+#include <fmt/format.h>
+#include <signal.h>
+#include <spdlog/spdlog.h>
+#include <sys/random.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <cstring>
+#include <mutex>
+#include <optional>
+#include <system_error>
+
+namespace lvsd {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+constexpr milliseconds kPatience{5000};  // a batch takes microseconds; this is a dead worker
+constexpr milliseconds kRetry{10};       // between two attempts at a full mailbox
+
+HashSeed random_seed() {
+  std::array<unsigned char, sizeof(HashSeed)> bytes{};
+  if (::getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) {
+    throw std::system_error(errno, std::generic_category(), "getrandom");
+  }
+  return std::bit_cast<HashSeed>(bytes);
+}
+
+// Answers that come in from the workers' threads. They may come after the question was given up, so
+// each worker's callback holds it by shared_ptr.
+template <class T>
+class Answers {
+ public:
+  explicit Answers(std::size_t workers) : answers_(workers) {}
+
+  void put(std::size_t worker, T answer) {
+    const std::lock_guard hold(mutex_);
+    answers_[worker] = std::move(answer);
+    changed_.notify_one();
+  }
+  // The first worker without an answer by then; nullopt when all have answered.
+  template <class Retry>
+  std::optional<std::size_t> wait(Retry retry) {
+    const auto deadline = steady_clock::now() + kPatience;
+    std::unique_lock hold(mutex_);
+    while (true) {
+      const auto missing = std::find(answers_.begin(), answers_.end(), std::nullopt);
+      if (missing == answers_.end()) return std::nullopt;
+      if (steady_clock::now() >= deadline) {
+        return static_cast<std::size_t>(missing - answers_.begin());
+      }
+      changed_.wait_for(hold, kRetry);
+      hold.unlock();
+      retry();
+      hold.lock();
+    }
+  }
+  std::vector<std::optional<T>> take() {
+    const std::lock_guard hold(mutex_);
+    return std::move(answers_);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<std::optional<T>> answers_;
+};
+
+struct Applied {
+  bool operator==(const Applied&) const = default;
+};
+
+}  // namespace
+
+Fleet::Fleet(const StartupConfig& config, const std::shared_ptr<const Network>& network) {
+  for (unsigned i = 0; i < config.workers; ++i) {
+    WorkerSettings settings;
+    settings.queue = static_cast<std::uint16_t>(config.queue + i);
+    settings.director = {.connection_limit = config.connection_limit, .seed = random_seed()};
+    settings.number = i;
+    Crew crew;
+    crew.worker = std::make_unique<Worker>(settings, network);
+    workers_.push_back(std::move(crew));
+  }
+}
+
+void Fleet::start() {
+  // Signals are the control thread's: a new thread inherits the mask it is started under.
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  for (Crew& crew : workers_) crew.worker->start();
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+void Fleet::stop() {
+  for (Crew& crew : workers_) crew.worker->stop();
+}
+
+Status Fleet::apply(const std::shared_ptr<const Changes>& changes) {
+  auto answers = std::make_shared<Answers<Applied>>(workers_.size());
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    send(i, ApplyMessage{changes, [answers, i] { answers->put(i, Applied{}); }});
+  }
+  if (const auto silent = answers->wait([this] { flush(); })) {
+    return fail(
+        fmt::format("worker {} has not confirmed the changes yet; they are queued", *silent));
+  }
+  return Done{};
+}
+
+void Fleet::set_network(const std::shared_ptr<const Network>& network) {
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    std::erase_if(workers_[i].waiting, [](const WorkerMessage& waiting) {
+      return std::holds_alternative<NetworkMessage>(waiting);
+    });
+    send(i, NetworkMessage{network});
+  }
+}
+
+Result<std::vector<WorkerSnapshot>, Error> Fleet::snapshot() {
+  auto answers = std::make_shared<Answers<WorkerSnapshot>>(workers_.size());
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    const SnapshotMessage question{
+        [answers, i](WorkerSnapshot snapshot) { answers->put(i, std::move(snapshot)); }};
+    flush(i);
+    if (!workers_[i].waiting.empty() || !workers_[i].worker->post(question)) {
+      return fail(fmt::format("worker {} takes no messages at the moment: its mailbox is full", i));
+    }
+  }
+  if (const auto silent = answers->wait([] {})) {
+    return fail(fmt::format("worker {} does not answer", *silent));
+  }
+  std::vector<WorkerSnapshot> snapshots;
+  for (auto& answer : answers->take()) snapshots.push_back(std::move(*answer));
+  return snapshots;
+}
+
+void Fleet::send(std::size_t index, WorkerMessage message) {
+  workers_[index].waiting.push_back(std::move(message));
+  flush(index);
+}
+
+void Fleet::flush() {
+  for (std::size_t i = 0; i < workers_.size(); ++i) flush(i);
+}
+
+void Fleet::flush(std::size_t index) {
+  Crew& crew = workers_[index];
+  while (!crew.waiting.empty() && crew.worker->post(crew.waiting.front())) {
+    crew.waiting.pop_front();
+    crew.reported = false;
+  }
+  if (!crew.waiting.empty() && !crew.reported) {
+    spdlog::warn("worker {}: mailbox full, {} messages wait", index, crew.waiting.size());
+    crew.reported = true;
+  }
+}
+
+bool Fleet::backlog() const {
+  return std::any_of(workers_.begin(), workers_.end(),
+                     [](const Crew& crew) { return !crew.waiting.empty(); });
+}
+
+}  // namespace lvsd

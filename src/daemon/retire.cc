@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lvsd/daemon/retire.h"
+
+#include <algorithm>
+#include <unordered_map>
+
+namespace lvsd {
+namespace {
+
+using ServiceMap = std::unordered_map<ServiceKey, std::size_t, ServiceKeyHash>;
+
+ServiceMap index(const Config& config) {
+  ServiceMap places;
+  for (std::size_t i = 0; i < config.services.size(); ++i) places[config.services[i].key] = i;
+  return places;
+}
+
+// Weight plays no part in capture; the method does, since replies are captured for NAT only.
+bool has(const VirtualService& service, const Destination& wanted) {
+  return std::any_of(service.destinations.begin(), service.destinations.end(), [&](const auto& d) {
+    return d.endpoint == wanted.endpoint && d.method == wanted.method;
+  });
+}
+
+std::vector<Destination> among(const std::set<LiveDestination>& live,
+                               const VirtualService& service) {
+  std::vector<Destination> result;
+  for (const Destination& destination : service.destinations) {
+    if (live.contains({service.key, destination.endpoint})) result.push_back(destination);
+  }
+  return result;
+}
+
+}  // namespace
+
+Live live_destinations(const std::vector<DirectorSnapshot>& workers) {
+  Live live;
+  for (const DirectorSnapshot& worker : workers) {
+    for (const ServiceSnapshot& service : worker.services) {
+      for (const DestinationSnapshot& destination : service.destinations) {
+        const LiveDestination key{service.key, destination.config.endpoint};
+        const bool udp = service.key.protocol == ServiceProtocol::udp;
+        if (destination.active > 0 || destination.inactive > 0) live.any.insert(key);
+        if (destination.active > 0 || (udp && destination.inactive > 0)) live.open.insert(key);
+      }
+    }
+  }
+  return live;
+}
+
+Config without_dead(const Config& captured, const Config& next, const Live& live) {
+  const ServiceMap places = index(next);
+  Config result = captured;
+  std::erase_if(result.services, [&](const VirtualService& service) {
+    return !places.contains(service.key) && among(live.any, service).empty();
+  });
+  return result;
+}
+
+Config with_retired(const Config& captured, const Config& next, const Live& live) {
+  const ServiceMap places = index(next);
+  Config result = next;
+  for (const VirtualService& old : captured.services) {
+    std::vector<Destination> alive = among(live.any, old);
+    const auto place = places.find(old.key);
+    if (place == places.end()) {
+      if (alive.empty()) continue;
+      VirtualService retired = old;
+      retired.destinations = std::move(alive);
+      result.services.push_back(std::move(retired));
+      continue;
+    }
+    VirtualService& kept = result.services[place->second];
+    for (Destination& destination : alive) {
+      if (has(kept, destination)) continue;
+      destination.weight = Weight(0);
+      kept.destinations.push_back(destination);
+    }
+  }
+  return result;
+}
+
+std::vector<IpAddress> announced(const Config& captured, const Config& next, const Live& live) {
+  const ServiceMap places = index(next);
+  std::vector<IpAddress> addresses;
+  for (const VirtualService& service : captured.services) {
+    if (!places.contains(service.key) && among(live.open, service).empty()) continue;
+    addresses.push_back(service.key.listen.address);
+  }
+  std::sort(addresses.begin(), addresses.end());
+  addresses.erase(std::unique(addresses.begin(), addresses.end()), addresses.end());
+  return addresses;
+}
+
+}  // namespace lvsd

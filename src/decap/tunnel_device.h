@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The TUN device that the virtual addresses live on: created, given its addresses and brought up
+// here, gone with this object. The kernel takes what is written to it as received on that device.
+//
+// Reverse path filtering would drop every packet that comes out of the tunnel (the way back to the
+// client is another interface), so it is switched off for the device; a strict setting for *all*
+// interfaces would win over that, and is refused with an explanation.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "decap/decapsulate.h"
+
+namespace lvsd::decap {
+
+class TunnelDevice {
+ public:
+  // Throws std::system_error, or std::runtime_error with a sentence.
+  TunnelDevice(std::string name, const std::vector<Ipv4Address>& addresses);
+  ~TunnelDevice();
+  TunnelDevice(const TunnelDevice&) = delete;
+  TunnelDevice& operator=(const TunnelDevice&) = delete;
+
+  const std::string& name() const { return name_; }
+  bool write(const Inner& inner);  // false, errno set, where the kernel refused it
+
+ private:
+  std::string name_;
+  int fd_ = -1;
+};
+
+}  // namespace lvsd::decap

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// lvsd: the director behind NFQUEUE. This file only joins the parts; see lvsd(8).
+#include <spdlog/spdlog.h>
+
+#include <iostream>
+
+#include "lvsd/config/load.h"
+#include "lvsd/daemon/daemon.h"
+#include "lvsd/daemon/options.h"
+
+namespace {
+
+constexpr int kFine = 0, kRefused = 1, kUsage = 2;
+
+int check(const lvsd::Options& options) {
+  const auto config = lvsd::load_config(options.config_file);
+  if (!config) {
+    for (const lvsd::Problem& problem : config.error().list) {
+      std::cerr << to_string(problem, options.config_file) << "\n";
+    }
+    return kRefused;
+  }
+  std::size_t destinations = 0;
+  for (const auto& service : config->services) destinations += service.destinations.size();
+  std::cout << options.config_file << ": ok, " << config->services.size() << " services, "
+            << destinations << " destinations\n";
+  return kFine;
+}
+
+int run(const lvsd::Options& options) {
+  lvsd::open_log(options.log_level, options.log_target);
+  const auto config = lvsd::load_config(options.config_file);
+  if (!config) {
+    for (const lvsd::Problem& problem : config.error().list) {
+      spdlog::critical("{}", to_string(problem, options.config_file));
+    }
+    return kRefused;
+  }
+  try {
+    lvsd::Daemon daemon(options, *config);
+    return daemon.run() ? kFine : kRefused;
+  } catch (const std::exception& failure) {
+    spdlog::critical("{}", failure.what());
+    return kRefused;
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const auto options = lvsd::parse_options(argc, argv);
+  if (!options) {
+    std::cerr << "lvsd: " << options.error().message << "\n" << lvsd::usage();
+    return kUsage;
+  }
+  if (options->help) {
+    std::cout << lvsd::usage();
+    return kFine;
+  }
+  if (options->version) {
+    std::cout << "lvsd " << LVSD_VERSION << "\n";
+    return kFine;
+  }
+  return options->check ? check(*options) : run(*options);
+}

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""lvsd-decap on a real server, without a director: hand-made tunnel packets."""
+import os
+
+import pytest
+
+import servers
+from capture import Capture
+from lab import ADDRESS, MAC, VIP, Lab, LabError, wait_for
+from traffic import CLIENT, IP, UDP, Ether, ip_frames
+
+DIRECTOR, RS1 = ADDRESS["director"], ADDRESS["rs1"]
+
+
+@pytest.fixture(scope="module")
+def lab():
+    with Lab() as made:
+        if servers.kernel_has_tunl0(made, "rs1"):
+            pytest.skip("this kernel's own tunl0 takes the packets; lvsd-decap is not used here")
+        servers.start_udp_echo(made, "rs1")
+        yield made
+
+
+@pytest.fixture
+def decap(lab):
+    child = servers.start_tunnel_end(lab, "rs1")
+    yield child
+    lab.stop(child)
+
+
+def send(lab, payload, source=DIRECTOR):
+    frame = Ether(src=MAC["director", "be"], dst=MAC["rs1", "eth0"]) / \
+        IP(src=source, dst=RS1, proto=4) / payload
+    lab.send_frame("director", "be", frame)
+
+
+def question(**fields):
+    return IP(src=CLIENT, dst=VIP["tun"], **fields) / UDP(sport=4000, dport=5353) / b"hello"
+
+
+def test_the_inner_packet_is_delivered_and_answered_directly(lab, decap):
+    with Capture(lab, "client", ["eth0"]) as wire:
+        send(lab, question())
+        wait_for(lambda: list(ip_frames(wire.frames, outgoing=False)), "the answer")
+    _, answer = next(ip_frames(wire.frames, outgoing=False))
+    assert (answer[IP].src, answer[UDP].sport) == (VIP["tun"], 5353)
+    assert bytes(answer[UDP].payload) == f"rs1 {CLIENT} 4000 hello".encode()
+    assert servers.decap_counters(lab, "rs1", decap)["delivered"] == 1
+
+
+def test_strangers_and_nonsense_are_refused_and_counted(lab, decap):
+    send(lab, question(), source="10.0.2.12")
+    send(lab, b"not a packet")
+    send(lab, bytes(question())[:-1])
+
+    def counted():
+        counters = servers.decap_counters(lab, "rs1", decap)
+        return counters["untrusted"] == 1 and counters["malformed-inner"] == 2 and counters
+    assert wait_for(counted, "the counters")["delivered"] == 0
+
+
+def test_it_takes_its_device_along(lab):
+    child = servers.start_tunnel_end(lab, "rs1", device="tun-brief")
+    assert VIP["tun"] in lab.run("rs1", ["ip", "-o", "addr", "show", "dev", "tun-brief"])
+    assert lab.stop(child) == 0
+    assert "tun-brief" not in lab.run("rs1", ["ip", "-o", "link"])
+
+
+@pytest.mark.parametrize("arguments, message", [
+    (["--from", DIRECTOR], "--vip is missing"),
+    (["--vip", VIP["tun"]], "--from is missing"),
+    (["--vip", "10.0.3.300", "--from", DIRECTOR], "10.0.3.300: not an IPv4 address"),
+    (["--vip", VIP["tun"], "--from", "everyone"], "everyone: not an IPv4 address or prefix"),
+    (["--vip", VIP["tun"], "--from", DIRECTOR, "--device", "x" * 16], "1 to 15 characters"),
+    (["--vips", VIP["tun"]], "unrecognised option"),
+])
+def test_wrong_arguments_are_explained(lab, arguments, message):
+    program = os.path.join(servers.build_directory(), "lvsd-decap")
+    with pytest.raises(LabError, match=f"exit status 1\n.*{message}"):
+        lab.run("rs1", [program, *arguments], timeout=5)
+
+
+def test_strict_reverse_path_filtering_is_explained(lab):
+    program = os.path.join(servers.build_directory(), "lvsd-decap")
+    lab.sysctl("rs1", "net/ipv4/conf/all/rp_filter", 1)
+    try:
+        with pytest.raises(LabError, match="all.rp_filter is 1"):
+            lab.run("rs1", [program, "--vip", VIP["tun"], "--from", DIRECTOR], timeout=5)
+    finally:
+        lab.sysctl("rs1", "net/ipv4/conf/all/rp_filter", 0)
+    assert "lvsd-tun" not in lab.run("rs1", ["ip", "-o", "link"])
+
+
+def test_it_can_be_started_again_at_once(lab):
+    for _ in range(2):
+        lab.stop(servers.start_tunnel_end(lab, "rs1"))

@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Start, stop, kill, and other programs' firewalls."""
+import signal
+
+import pytest
+
+from daemon import Lvsd, capture_rules, configuration, service
+from lab import ADDRESS, SERVERS, VIP, LabError, wait_for
+from load import under_load
+from traffic import curl, curl_many
+
+RIPS = [ADDRESS[server] for server in SERVERS]
+METHODS = ("dr", "tun", "nat")
+
+
+def everything():
+    return configuration(*(service(f"web-{m}", f"{VIP[m]}:80/tcp", m, *RIPS) for m in METHODS))
+
+
+def traces(lab):
+    """What lvsd leaves in a namespace: netfilter's rules, addresses, and queues."""
+    addresses = lab.run("director", ["ip", "-o", "addr"])
+    with lab.inside("director"), open("/proc/thread-self/net/netfilter/nfnetlink_queue",
+                                      encoding="ascii") as file:
+        return {"rules": capture_rules(lab), "addresses": addresses, "queues": file.read()}
+
+
+def works(lab):
+    for method in METHODS:
+        assert curl_many(lab, VIP[method], 6) == {"rs1": 2, "rs2": 2, "rs3": 2}
+
+
+def silent(lab):
+    """No answer at all, neither a page nor a refusal: curl gives up by itself."""
+    with pytest.raises(LabError, match="exit status 28"):
+        curl(lab, f"http://{VIP['dr']}/", timeout=1)
+    return True
+
+
+def test_term_leaves_nothing(lab, lvsd):
+    before = traces(lab)
+    daemon = lvsd(everything())
+    works(lab)
+    during = traces(lab)
+    assert all(during[kind] != before[kind] for kind in before)
+    assert daemon.stop() == 0
+    assert traces(lab) == before
+
+
+def test_int_leaves_nothing(lab, lvsd):
+    before = traces(lab)
+    assert lvsd(everything()).stop(signal.SIGINT) == 0
+    assert traces(lab) == before
+
+
+def test_a_killed_daemon_is_cleaned_up_by_the_next(lab, lvsd):
+    before = traces(lab)
+    daemon = lvsd(everything())
+    daemon.stop(signal.SIGKILL)
+    assert silent(lab), "until then, clients retry into silence"
+    daemon.start()
+    works(lab)
+    daemon.stop()
+    assert traces(lab) == before
+
+
+def test_after_a_kill_the_next_start_may_have_another_file(lab, lvsd):
+    before = traces(lab)
+    daemon = lvsd(everything())
+    daemon.stop(signal.SIGKILL)
+    daemon.write(configuration(service("other", "10.0.3.104:80/tcp", "nat", *RIPS)))
+    daemon.start()
+    assert curl_many(lab, "10.0.3.104", 3) == {"rs1": 1, "rs2": 1, "rs3": 1}
+    assert VIP["dr"] not in lab.run("director", ["ip", "-o", "addr"])
+    daemon.stop()
+    assert traces(lab) == before
+
+
+def test_an_address_that_was_there_before_stays(lab, lvsd):
+    lab.ip("director", f"addr add {VIP['dr']}/32 dev lo")
+    try:
+        daemon = lvsd(everything())
+        daemon.stop()
+        assert VIP["dr"] in lab.run("director", ["ip", "-o", "addr", "show", "dev", "lo"])
+    finally:
+        lab.ip("director", f"addr del {VIP['dr']}/32 dev lo")
+
+
+def test_without_announce_no_address_is_touched(lab, lvsd):
+    before = lab.run("director", ["ip", "-o", "addr"])
+    lvsd(configuration(service("web", f"{VIP['nat']}:80/tcp", "nat", *RIPS),
+                       director={"announce": False}))
+    assert lab.run("director", ["ip", "-o", "addr"]) == before
+    assert curl_many(lab, VIP["nat"], 3) == {"rs1": 1, "rs2": 1, "rs3": 1}
+
+
+def test_flushed_rules_are_back_within_a_second(lab, lvsd):
+    daemon = lvsd(everything())
+    rules = capture_rules(lab)
+    with under_load(lab, *(f"http://{VIP[m]}/" for m in METHODS), connections=8) as loads:
+        for _ in range(3):
+            mark = len(daemon.log())
+            lab.run("director", ["nft", "flush", "ruleset"])
+            wait_for(lambda: capture_rules(lab) == rules, "the capture rules", timeout=1.0)
+            daemon.await_log("restored", start=mark)
+    works(lab)
+    for load in loads:
+        assert load.report.requests > 100
+        assert load.report.bad_answers == 0, load.report.text
+    daemon.stop()
+
+
+def test_connections_outlive_a_flush(lab, lvsd):
+    """One download over a flush, through each method: the connection goes on."""
+    daemon = lvsd(everything())
+    with open(lab.path("files", "middling"), "wb") as file:
+        file.write(bytes(3_000_000))
+    for method in METHODS:
+        mark = len(daemon.log())
+        log = lab.path("flush-curl.log")
+        open(log, "w", encoding="ascii").close()
+        child = lab.start("client", ["curl", "--silent", "--show-error", "--limit-rate", "2M",
+                                     "--max-time", "20", "--output", lab.path("got"),
+                                     f"http://{VIP[method]}/files/middling"], log=log)
+        wait_for(lambda: "ESTAB" in lab.run("client", ["ss", "-tn"]), "the download to begin")
+        lab.run("director", ["nft", "flush", "ruleset"])
+        daemon.await_log("restored", start=mark)
+        assert child.wait(20) == 0, open(log, encoding="utf-8").read()
+        lab.children.remove(child)
+
+
+def test_two_daemons_in_two_namespaces(lab, lvsd):
+    """Each has its own rules, addresses and run directory. The second one serves rs1's own address."""
+    lvsd(everything())
+    second = Lvsd(lab, configuration(service("web", "10.0.2.99:80/tcp", "nat", RIPS[1])),
+                  space="rs1", name="second")
+    with second:
+        assert "10.0.2.99" in lab.run("rs1", ["ip", "-o", "addr"])
+        works(lab)
+    assert "10.0.2.99" not in lab.run("rs1", ["ip", "-o", "addr"])
+    works(lab)
+
+
+def test_a_second_daemon_on_the_same_run_dir_is_refused(lab, lvsd):
+    daemon = lvsd(everything())
+    rules = capture_rules(lab)
+    with pytest.raises(LabError):
+        lab.run("director", [daemon.program, "-c", daemon.file, "--run-dir", daemon.run_dir],
+                timeout=10)
+    assert capture_rules(lab) == rules
+    works(lab)
+
+
+def test_a_broken_file_at_start_is_refused_with_its_place(lab):
+    broken = Lvsd(lab, "services:\n  - nmae: web\n", name="broken")
+    before = traces(lab)
+    with pytest.raises(LabError, match=r"exit status 1\n.*broken\.yaml:2:\d+: "):
+        lab.run("director", [broken.program, "-c", broken.file, "--run-dir", broken.run_dir],
+                timeout=10)
+    assert traces(lab) == before
