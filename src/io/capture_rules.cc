@@ -91,13 +91,15 @@ int CaptureRules::watch_fd() const { return state_->tool ? state_->watch.fd() : 
 
 Status CaptureRules::check(bool& restored) {
   restored = false;
+  const bool usable = state_->tool && state_->plan;
+  const bool revived = usable && state_->watch.pending() && state_->tool->revive();
   state_->suspect = state_->watch.drain() || state_->suspect;
-  if (!state_->tool || !state_->plan) return Done{};
+  if (!usable) return Done{};
   const bool deaf = state_->watch.fd() < 0 || !state_->tool->announced();
   auto repaired = state_->tool->repair(*state_->plan, state_->suspect || deaf);
   if (!repaired) return fail("capture rules: " + repaired.error().message);
   state_->suspect = false;
-  restored = *repaired;
+  restored = *repaired || revived;
   if (restored) state_->watch.drain();
   return Done{};
 }

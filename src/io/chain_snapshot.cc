@@ -2,14 +2,14 @@
 #include "lvsd/io/chain_snapshot.h"
 
 #include <arpa/inet.h>
-#include <libmnl/libmnl.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
+#include <sys/socket.h>
 
 #include <array>
 #include <functional>
-#include <memory>
+#include <string>
 #include <utility>
 
 namespace lvsd {
@@ -18,23 +18,23 @@ namespace {
 const std::string kOurChain(kChainName);
 constexpr const char* kBaseChainType = "filter";  // of raw, security and filter alike
 
-struct CloseSocket {
-  void operator()(mnl_socket* socket) const { mnl_socket_close(socket); }
+// What of a rule is sent back: its expressions as the kernel dumped them, and what its `-p` says,
+// which the kernel does not dump but extensions insist on.
+struct DumpedRule {
+  std::vector<char> expressions;
+  std::uint32_t protocol = 0;
 };
-using Socket = std::unique_ptr<mnl_socket, CloseSocket>;
 
-Socket open_socket() {
-  Socket socket(mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC));
-  if (socket && mnl_socket_bind(socket.get(), 0, MNL_SOCKET_AUTOPID) < 0) socket.reset();
-  return socket;
-}
+struct DumpedChain {
+  std::vector<char> hook;  // payload of NFTA_CHAIN_HOOK: hook number and priority
+  std::vector<DumpedRule> rules;
+};
 
 // Builds netlink messages one behind the other.
 class Messages {
  public:
-  explicit Messages(std::size_t room) : buffer_(room) {}
-
   nlmsghdr* begin(std::uint16_t type, unsigned flags, std::uint8_t family, std::uint16_t resource) {
+    buffer_.resize(used_ + kLargestMessage);
     nlmsghdr* header = mnl_nlmsg_put_header(buffer_.data() + used_);
     header->nlmsg_type = type;
     header->nlmsg_flags = static_cast<std::uint16_t>(NLM_F_REQUEST | flags);
@@ -51,12 +51,16 @@ class Messages {
   }
   void end(const nlmsghdr* header) { used_ += MNL_ALIGN(header->nlmsg_len); }
 
-  bool send(const Socket& socket) const {
-    return mnl_socket_sendto(socket.get(), buffer_.data(), used_) >= 0;
-  }
   std::uint32_t sequence() const { return sequence_; }
+  std::vector<char> take() {
+    buffer_.resize(used_);
+    return std::move(buffer_);
+  }
 
  private:
+  static constexpr std::size_t kLargestMessage =
+      8192;  // a rule of ours takes less than one of them
+
   std::vector<char> buffer_;
   std::size_t used_ = 0;
   std::uint32_t sequence_ = 0;
@@ -64,24 +68,26 @@ class Messages {
 
 using Visit = std::function<void(const nlmsghdr&)>;
 
-// Reads answers up to the end of a dump, or the acknowledgement of message `last`. False on an
-// error.
-bool receive(const Socket& socket, std::uint32_t last, const Visit& visit) {
+// Reads all answers: the kernel has written them before the request returns, or, of a dump, when
+// the part before was read. True where message `last` or a dump was answered without any error.
+bool receive(mnl_socket* socket, std::uint32_t last, const Visit& visit) {
   std::vector<char> buffer(1U << 16U);
+  bool failed = false;
+  bool answered = false;
   for (;;) {
-    const ssize_t got = mnl_socket_recvfrom(socket.get(), buffer.data(), buffer.size());
-    if (got <= 0) return false;
+    const ssize_t got = recv(mnl_socket_get_fd(socket), buffer.data(), buffer.size(), MSG_DONTWAIT);
+    if (got <= 0) return answered && !failed;
     int left = static_cast<int>(got);
     for (const auto* message = reinterpret_cast<const nlmsghdr*>(buffer.data());
          mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
-      if (message->nlmsg_type == NLMSG_DONE) return true;
-      if (message->nlmsg_type != NLMSG_ERROR) {
+      answered = answered || message->nlmsg_type == NLMSG_DONE;
+      if (message->nlmsg_type == NLMSG_ERROR) {
+        const auto* answer = static_cast<const nlmsgerr*>(mnl_nlmsg_get_payload(message));
+        failed = failed || answer->error != 0;
+        answered = answered || answer->msg.nlmsg_seq == last;
+      } else if (message->nlmsg_type >= NLMSG_MIN_TYPE) {
         visit(*message);
-        continue;
       }
-      const auto* answer = static_cast<const nlmsgerr*>(mnl_nlmsg_get_payload(message));
-      if (answer->error != 0) return false;
-      if (answer->msg.nlmsg_seq == last) return true;
     }
   }
 }
@@ -142,83 +148,97 @@ std::uint32_t protocol_of(const std::string& rule) {
   return 0;
 }
 
-}  // namespace
-
-ChainSnapshot::ChainSnapshot(const IptablesChain& chain) : table_(chain.table), hook_(chain.hook) {
-  complete_ = read(chain);
+bool exchange(mnl_socket* socket, Messages&& messages, const Visit& visit) {
+  const std::uint32_t last = messages.sequence();
+  const std::vector<char> bytes = messages.take();
+  return mnl_socket_sendto(socket, bytes.data(), bytes.size()) >= 0 && receive(socket, last, visit);
 }
 
-bool ChainSnapshot::read(const IptablesChain& chain) {
-  const Socket socket = open_socket();
-  if (!socket) return false;
-  Messages ask(4096);
+bool read_chain(mnl_socket* socket, const IptablesChain& chain, DumpedChain& dumped) {
+  Messages ask;
   nlmsghdr* message = ask.begin_table_message(NFT_MSG_GETCHAIN, NLM_F_ACK);
-  put_text(message, NFTA_CHAIN_TABLE, table_);
-  put_text(message, NFTA_CHAIN_NAME, hook_);
+  put_text(message, NFTA_CHAIN_TABLE, chain.table);
+  put_text(message, NFTA_CHAIN_NAME, chain.hook);
   ask.end(message);
-  const auto take_hook = [this](const nlmsghdr& answer) {
-    hook_description_ = payload_of(answer, NFTA_CHAIN_HOOK);
+  const auto take_hook = [&dumped](const nlmsghdr& answer) {
+    dumped.hook = payload_of(answer, NFTA_CHAIN_HOOK);
   };
-  if (!ask.send(socket) || !receive(socket, ask.sequence(), take_hook)) return false;
+  if (!exchange(socket, std::move(ask), take_hook)) return false;
 
-  Messages dump(4096);
+  Messages dump;
   message = dump.begin_table_message(NFT_MSG_GETRULE, NLM_F_DUMP);
-  put_text(message, NFTA_RULE_TABLE, table_);
+  put_text(message, NFTA_RULE_TABLE, chain.table);
   put_text(message, NFTA_RULE_CHAIN, kOurChain);
   dump.end(message);
-  const auto take_rule = [this](const nlmsghdr& answer) {
-    rules_.push_back({payload_of(answer, NFTA_RULE_EXPRESSIONS), 0});
+  const auto take_rule = [&dumped](const nlmsghdr& answer) {
+    dumped.rules.push_back({payload_of(answer, NFTA_RULE_EXPRESSIONS), 0});
   };
-  if (!dump.send(socket) || !receive(socket, dump.sequence(), take_rule)) return false;
-  if (rules_.size() != chain.rules.size() || hook_description_.empty()) return false;
-  for (std::size_t i = 0; i < rules_.size(); ++i) rules_[i].protocol = protocol_of(chain.rules[i]);
+  if (!exchange(socket, std::move(dump), take_rule)) return false;
+  if (dumped.rules.size() != chain.rules.size() || dumped.hook.empty()) return false;
+  for (std::size_t i = 0; i < chain.rules.size(); ++i) {
+    dumped.rules[i].protocol = protocol_of(chain.rules[i]);
+  }
   return true;
 }
 
-bool ChainSnapshot::restore() const {
-  if (!complete_) return false;
-  const Socket socket = open_socket();
-  if (!socket) return false;
-  std::size_t room = 8192;
-  for (const Rule& rule : rules_) room += rule.expressions.size() + 256;
-  Messages batch(room);
-  batch.end(batch.begin(NFNL_MSG_BATCH_BEGIN, 0, AF_UNSPEC, NFNL_SUBSYS_NFTABLES));
-
+void add_chains(Messages& batch, const IptablesChain& chain, const std::vector<char>& hook) {
   nlmsghdr* message = batch.begin_table_message(NFT_MSG_NEWTABLE, NLM_F_CREATE | NLM_F_EXCL);
-  put_text(message, NFTA_TABLE_NAME, table_);
+  put_text(message, NFTA_TABLE_NAME, chain.table);
   batch.end(message);
   message = batch.begin_table_message(NFT_MSG_NEWCHAIN, NLM_F_CREATE);
-  put_text(message, NFTA_CHAIN_TABLE, table_);
-  put_text(message, NFTA_CHAIN_NAME, hook_);
-  put_nested(message, NFTA_CHAIN_HOOK, hook_description_);
+  put_text(message, NFTA_CHAIN_TABLE, chain.table);
+  put_text(message, NFTA_CHAIN_NAME, chain.hook);
+  put_nested(message, NFTA_CHAIN_HOOK, hook);
   put_text(message, NFTA_CHAIN_TYPE, kBaseChainType);
   batch.end(message);
   message = batch.begin_table_message(NFT_MSG_NEWCHAIN, NLM_F_CREATE);
-  put_text(message, NFTA_CHAIN_TABLE, table_);
+  put_text(message, NFTA_CHAIN_TABLE, chain.table);
   put_text(message, NFTA_CHAIN_NAME, kOurChain);
   batch.end(message);
+}
 
-  for (const Rule& rule : rules_) {
-    message = batch.begin_table_message(NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND);
-    put_text(message, NFTA_RULE_TABLE, table_);
-    put_text(message, NFTA_RULE_CHAIN, kOurChain);
-    put_nested(message, NFTA_RULE_EXPRESSIONS, rule.expressions);
-    if (rule.protocol != 0) {
-      nlattr* compat = mnl_attr_nest_start(message, NFTA_RULE_COMPAT);
-      mnl_attr_put_u32(message, NFTA_RULE_COMPAT_PROTO, htonl(rule.protocol));
-      mnl_attr_put_u32(message, NFTA_RULE_COMPAT_FLAGS, 0);
-      mnl_attr_nest_end(message, compat);
-    }
-    batch.end(message);
+void add_rule(Messages& batch, const std::string& table, const DumpedRule& rule) {
+  nlmsghdr* message = batch.begin_table_message(NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND);
+  put_text(message, NFTA_RULE_TABLE, table);
+  put_text(message, NFTA_RULE_CHAIN, kOurChain);
+  put_nested(message, NFTA_RULE_EXPRESSIONS, rule.expressions);
+  if (rule.protocol != 0) {
+    nlattr* compat = mnl_attr_nest_start(message, NFTA_RULE_COMPAT);
+    mnl_attr_put_u32(message, NFTA_RULE_COMPAT_PROTO, htonl(rule.protocol));
+    mnl_attr_put_u32(message, NFTA_RULE_COMPAT_FLAGS, 0);
+    mnl_attr_nest_end(message, compat);
   }
-  message = batch.begin_table_message(NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND | NLM_F_ACK);
-  put_text(message, NFTA_RULE_TABLE, table_);
-  put_text(message, NFTA_RULE_CHAIN, hook_);
+  batch.end(message);
+}
+
+}  // namespace
+
+ChainSnapshot::ChainSnapshot(const IptablesChain& chain)
+    : socket_(mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC)) {
+  DumpedChain dumped;
+  if (!socket_ || mnl_socket_bind(socket_.get(), 0, MNL_SOCKET_AUTOPID) < 0 ||
+      !read_chain(socket_.get(), chain, dumped)) {
+    return;
+  }
+  Messages batch;
+  batch.end(batch.begin(NFNL_MSG_BATCH_BEGIN, 0, AF_UNSPEC, NFNL_SUBSYS_NFTABLES));
+  add_chains(batch, chain, dumped.hook);
+  for (const DumpedRule& rule : dumped.rules) add_rule(batch, chain.table, rule);
+  nlmsghdr* message =
+      batch.begin_table_message(NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND | NLM_F_ACK);
+  put_text(message, NFTA_RULE_TABLE, chain.table);
+  put_text(message, NFTA_RULE_CHAIN, chain.hook);
   put_jump(message);
   batch.end(message);
-  const std::uint32_t last = batch.sequence();
+  last_ = batch.sequence();
   batch.end(batch.begin(NFNL_MSG_BATCH_END, 0, AF_UNSPEC, NFNL_SUBSYS_NFTABLES));
-  return batch.send(socket) && receive(socket, last, [](const nlmsghdr&) {});
+  transaction_ = batch.take();
+}
+
+bool ChainSnapshot::restore() const {
+  if (transaction_.empty()) return false;
+  return mnl_socket_sendto(socket_.get(), transaction_.data(), transaction_.size()) >= 0 &&
+         receive(socket_.get(), last_, [](const nlmsghdr&) {});
 }
 
 }  // namespace lvsd

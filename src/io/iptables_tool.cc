@@ -239,6 +239,7 @@ Status IptablesTool::load_chains(const std::vector<IptablesChain>& chains, bool 
     text += remove_text(table, list_table(table));
   }
   chains_.reset();
+  snapshots_.clear();
   if (Status loaded = restore(text); !loaded) return loaded;
   return note_listings(chains);
 }
@@ -288,16 +289,17 @@ Result<bool, Error> IptablesTool::sets_intact() const {
   });
 }
 
+bool IptablesTool::revive() {
+  bool revived = false;
+  for (const ChainSnapshot& snapshot : snapshots_) revived = snapshot.restore() || revived;
+  return revived;
+}
+
 Result<bool, Error> IptablesTool::repair(const CapturePlan& plan, bool changed) {
-  // First what is urgent and most often enough; then a look at what there is.
-  bool restored = false;
-  if (changed) {
-    for (const ChainSnapshot& snapshot : snapshots_) restored = snapshot.restore() || restored;
-  }
   auto sets = sets_intact();
   if (!sets) return sets;
   const bool chains = (!changed && chains_) || chains_intact();
-  if (*sets && chains) return restored;
+  if (*sets && chains) return false;
   if (!*sets) {
     if (Status loaded = load_sets(ipset_sets(plan), true); !loaded) {
       return Unexpected{loaded.error()};
@@ -313,6 +315,7 @@ Result<bool, Error> IptablesTool::repair(const CapturePlan& plan, bool changed) 
 
 Status IptablesTool::remove() {
   chains_.reset();
+  snapshots_.clear();
   sets_.clear();
   std::string text;
   if (!find_program("iptables-save").empty()) {

@@ -4,6 +4,7 @@
 #include <libmnl/libmnl.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -66,6 +67,11 @@ TableWatch::TableWatch(std::vector<std::string> tables) : tables_(std::move(tabl
     return;
   }
   fd_ = std::move(opened);
+}
+
+bool TableWatch::pending() const {
+  pollfd polled{fd_.get(), POLLIN, 0};
+  return poll(&polled, 1, 0) == 1;
 }
 
 bool TableWatch::drain() {

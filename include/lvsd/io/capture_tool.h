@@ -21,6 +21,9 @@ class CaptureTool {
   // Makes the kernel hold `plan`. With `anew` all is written, whatever is believed to be there, and
   // leftovers in the tool's other tables go; else only what differs from the last plan.
   virtual Status apply(const CapturePlan& plan, bool anew) = 0;
+  // The quickest answer to a change that was just announced, before anybody looks what it was: true
+  // where it put something back.
+  virtual bool revive() { return false; }
   // Writes again what is no longer there; true where that was needed. `changed`: the kernel has
   // announced a change to one of our tables.
   virtual Result<bool, Error> repair(const CapturePlan& plan, bool changed) = 0;
@@ -39,6 +42,7 @@ class IptablesTool final : public CaptureTool {
   IptablesTool(const IptablesFeatures& features, bool legacy);
 
   Status apply(const CapturePlan& plan, bool anew) override;
+  bool revive() override;
   Result<bool, Error> repair(const CapturePlan& plan, bool changed) override;
   Status remove() override;
   bool announced() const override { return !legacy_; }

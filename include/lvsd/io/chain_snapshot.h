@@ -1,17 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Puts one chain of iptables-nft back within a fraction of a millisecond of `nft flush ruleset`.
+// Puts one chain of iptables-nft back right after `nft flush ruleset`.
 //
 // Until the rules are back, segments of established connections reach the local stack, which
-// answers them with resets; starting iptables-restore takes it several milliseconds, in which every
-// busy connection would be lost. So the rules are read from the kernel once, after iptables wrote
-// them, and are sent back as they were read, without a need to understand them.
+// answers them with resets. Starting iptables-restore takes milliseconds; worse, a program that has
+// changed nf_tables holds their lock while it exits, until an RCU grace period is over (10 ms and
+// more where we measured). So the rules are read from the kernel once, after iptables wrote them,
+// and the whole transaction that makes them again lies ready beside an open socket: sent on the
+// first sign of a change, it is usually in before the other program exits.
 //
-// This is for a table that is gone as a whole. The transaction refuses to touch one that is there;
-// all other damage is left to iptables-restore, and what was put back is checked by iptables-save.
+// This is for a table that is gone as a whole. The transaction fails where the table is there; all
+// other damage is left to iptables-restore, and what was put back is checked by iptables-save.
 #pragma once
 
+#include <libmnl/libmnl.h>
+
 #include <cstdint>
-#include <string>
+#include <memory>
 #include <vector>
 
 #include "lvsd/io/capture_text.h"
@@ -27,17 +31,13 @@ class ChainSnapshot {
   bool restore() const;
 
  private:
-  struct Rule {
-    std::vector<char> expressions;  // the attribute's payload as the kernel dumped it
-    std::uint32_t protocol = 0;     // what `-p` of the rule says: extensions insist on it
+  struct CloseSocket {
+    void operator()(mnl_socket* socket) const { mnl_socket_close(socket); }
   };
 
-  bool read(const IptablesChain& chain);
-
-  std::string table_, hook_;
-  std::vector<char> hook_description_;  // payload of NFTA_CHAIN_HOOK: hook number and priority
-  std::vector<Rule> rules_;
-  bool complete_ = false;
+  std::unique_ptr<mnl_socket, CloseSocket> socket_;
+  std::vector<char> transaction_;
+  std::uint32_t last_ = 0;  // its last message, which the kernel acknowledges
 };
 
 }  // namespace lvsd

@@ -17,6 +17,7 @@ class TableWatch {
   explicit TableWatch(std::vector<std::string> tables);
 
   int fd() const { return fd_.get(); }
+  bool pending() const;  // whether anything waits
   // Reads all that waits; true where one of our tables changed, or messages were lost.
   bool drain();
 
