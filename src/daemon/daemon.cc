@@ -25,7 +25,7 @@ using boost::system::error_code;
 // changes nobody announces have to be back within a second (design section 4).
 constexpr std::chrono::milliseconds kTick{100};
 constexpr int kTicksPerWatch = 5;
-constexpr int kTicksPerRelease = 10;
+constexpr int kTicksPerSecond = 10;
 
 // Asio closes what it watches, so it gets a descriptor of its own.
 int duplicate(int fd) {
@@ -126,7 +126,9 @@ void Daemon::State::tick() {
   ++ticks;
   fleet.flush();
   if (ticks % kTicksPerWatch == 0) exposure.watch(*network);
-  if (ticks % kTicksPerRelease != 0 || !exposure.retiring(running)) return;
+  if (ticks % kTicksPerSecond != 0) return;
+  exposure.repeat_announcements();
+  if (!exposure.retiring(running)) return;
   if (const auto workers = fleet.snapshot()) {
     exposure.release(running, live_destinations(directors(*workers)), *network);
   }

@@ -80,6 +80,7 @@ Fleet::Fleet(const StartupConfig& config, const std::shared_ptr<const Network>& 
     WorkerSettings settings;
     settings.queue = static_cast<std::uint16_t>(config.queue + i);
     settings.director = {.connection_limit = config.connection_limit, .seed = random_seed()};
+    settings.number = i;
     Crew crew;
     crew.worker = std::make_unique<Worker>(settings, network);
     workers_.push_back(std::move(crew));

@@ -23,6 +23,10 @@ json worker_json(const WorkerSnapshot& worker, unsigned queue) {
           {"sent_frames", edge.sent_frames},
           {"sent_routed", edge.sent_routed},
           {"send_errors", edge.send_errors},
+          {"send_no_buffer", edge.send_no_buffer},
+          {"send_link_down", edge.send_link_down},
+          {"send_too_big", edge.send_too_big},
+          {"verdicts_refused", edge.verdicts_refused},
           {"connections", worker.director.connections},
           {"connection_limit", worker.director.connection_limit}};
 }

@@ -35,6 +35,8 @@ class Exposure {
   bool retiring(const Config& running) const { return captured_ != running; }
   void release(const Config& running, const Live& live, const Network& network);
 
+  void repeat_announcements() { announcer_.repeat(); }  // about once a second
+
   struct View {
     std::string backend;
     bool rules_in_place = false, addresses_in_place = false;

@@ -1,0 +1,4 @@
+lvsd_unit_test(control_test
+  control_list_test.cc
+  control_request_test.cc
+  LIBS lvsd_control)

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Listings against what ipvsadm printed for the kernel's IPVS, byte for byte.
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "lvsd/control/listing.h"
+
+namespace lvsd {
+namespace {
+
+struct Row {
+  const char* address;
+  std::uint16_t port;
+  const char* method;
+  std::uint16_t weight = 1;
+  std::uint32_t active = 0, inactive = 0;
+  Statistics statistics = {};
+};
+
+ListedService listed(ServiceProtocol protocol, const char* address, std::uint16_t port,
+                     SchedulerKind scheduler, const std::vector<Row>& rows,
+                     Statistics statistics = {}) {
+  ListedService result;
+  ServiceSnapshot& service = result.service;
+  service.name = std::string(address) + "-service";
+  service.key = {protocol, {*IpAddress::parse(address), Port(port)}};
+  service.scheduler = scheduler;
+  service.statistics = statistics;
+  for (const Row& row : rows) {
+    DestinationSnapshot destination;
+    destination.config = {{*IpAddress::parse(row.address), Port(row.port)},
+                          *parse_method(row.method),
+                          Weight(row.weight)};
+    destination.active = row.active;
+    destination.inactive = row.inactive;
+    destination.statistics = row.statistics;
+    service.destinations.push_back(destination);
+  }
+  return result;
+}
+
+using enum ServiceProtocol;
+using enum SchedulerKind;
+
+// In another order than the table's.
+Listing bad_packets() {
+  const Statistics none{}, one{1, 1, 0, 40, 0}, two{2, 2, 0, 80, 0}, query{1, 1, 0, 31, 0};
+  return {4096,
+          {listed(udp, "10.0.3.100", 53, rr,
+                  {{"10.0.2.13", 53, "nat", 1, 0, 1, query},
+                   {"10.0.2.11", 53, "nat", 1, 0, 0, none},
+                   {"10.0.2.12", 53, "nat", 1, 0, 0, none}},
+                  query),
+           listed(tcp, "10.0.3.100", 80, rr,
+                  {{"10.0.2.11", 8080, "nat", 1, 0, 0, none},
+                   {"10.0.2.12", 8080, "nat", 1, 1, 0, one},
+                   {"10.0.2.13", 8080, "nat", 1, 1, 0, one}},
+                  two)}};
+}
+
+TEST(ControlList, ConnectionsAsIpvsadmPrintsThem) {
+  EXPECT_EQ(format_list(bad_packets(), {}),
+            "IP Virtual Server version 1.2.1 (size=4096)\n"
+            "Prot LocalAddress:Port Scheduler Flags\n"
+            "  -> RemoteAddress:Port           Forward Weight ActiveConn InActConn\n"
+            "TCP  10.0.3.100:80 rr\n"
+            "  -> 10.0.2.11:8080               Masq    1      0          0         \n"
+            "  -> 10.0.2.12:8080               Masq    1      1          0         \n"
+            "  -> 10.0.2.13:8080               Masq    1      1          0         \n"
+            "UDP  10.0.3.100:53 rr\n"
+            "  -> 10.0.2.11:53                 Masq    1      0          0         \n"
+            "  -> 10.0.2.12:53                 Masq    1      0          0         \n"
+            "  -> 10.0.2.13:53                 Masq    1      0          1         \n");
+}
+
+TEST(ControlList, StatisticsAsIpvsadmPrintsThem) {
+  EXPECT_EQ(format_list(bad_packets(), {.form = ListForm::statistics}),
+            "IP Virtual Server version 1.2.1 (size=4096)\n"
+            "Prot LocalAddress:Port               Conns   InPkts  OutPkts  InBytes OutBytes\n"
+            "  -> RemoteAddress:Port\n"
+            "TCP  10.0.3.100:80                       2        2        0       80        0\n"
+            "  -> 10.0.2.11:8080                      0        0        0        0        0\n"
+            "  -> 10.0.2.12:8080                      1        1        0       40        0\n"
+            "  -> 10.0.2.13:8080                      1        1        0       40        0\n"
+            "UDP  10.0.3.100:53                       1        1        0       31        0\n"
+            "  -> 10.0.2.11:53                        0        0        0        0        0\n"
+            "  -> 10.0.2.12:53                        0        0        0        0        0\n"
+            "  -> 10.0.2.13:53                        1        1        0       31        0\n");
+}
+
+TEST(ControlList, MethodsSchedulersAndIpv6AsIpvsadmPrintsThem) {
+  const Listing listing{
+      4096,
+      {listed(tcp, "fd00:3::100", 80, rr, {{"fd00:2::11", 8080, "nat", 1, 0, 1}}),
+       listed(tcp, "10.0.3.100", 80, wlc,
+              {{"10.0.2.12", 80, "dr", 5, 40, 0}, {"10.0.2.11", 80, "tun", 65535, 24, 1234567}})}};
+  EXPECT_EQ(format_list(listing, {}),
+            "IP Virtual Server version 1.2.1 (size=4096)\n"
+            "Prot LocalAddress:Port Scheduler Flags\n"
+            "  -> RemoteAddress:Port           Forward Weight ActiveConn InActConn\n"
+            "TCP  10.0.3.100:80 wlc\n"
+            "  -> 10.0.2.11:80                 Tunnel  65535  24         1234567   \n"
+            "  -> 10.0.2.12:80                 Route   5      40         0         \n"
+            "TCP  [fd00:3::100]:80 rr\n"
+            "  -> [fd00:2::11]:8080            Masq    1      0          1         \n");
+}
+
+TEST(ControlList, LargeNumbersAreCutAsIpvsadmCutsThem) {
+  const Statistics large{99'999'999, 100'000'000, 1'000'000'000, 999'999'999'999,
+                         123'456'789'012'345};
+  const Listing listing{16, {listed(tcp, "192.0.2.10", 80, rr, {}, large)}};
+  const std::string cut = format_list(listing, {.form = ListForm::statistics});
+  EXPECT_NE(
+      cut.find("TCP  192.0.2.10:80                99999999  100000K    1000M     999G     123T\n"),
+      std::string::npos)
+      << cut;
+  const std::string exact = format_list(listing, {.form = ListForm::statistics, .exact = true});
+  EXPECT_NE(exact.find(" 99999999 100000000 1000000000 999999999999 123456789012345\n"),
+            std::string::npos)
+      << exact;
+}
+
+TEST(ControlList, WhatIsRetiredIsNotInTheTable) {
+  Listing listing = bad_packets();
+  listing.services[1].service.destinations[1].retired = true;
+  listing.services[0].retired = true;
+  for (auto& destination : listing.services[0].service.destinations) destination.retired = true;
+  const std::string table = format_list(listing, {});
+  EXPECT_EQ(table.find("UDP"), std::string::npos);
+  EXPECT_EQ(table.find("10.0.2.12"), std::string::npos);
+  EXPECT_NE(table.find("10.0.2.13:8080"), std::string::npos);
+  EXPECT_EQ(describe_retired(listing), "4 removed destinations still have 2 connections");
+  EXPECT_EQ(describe_retired(bad_packets()), "");
+}
+
+TEST(ControlList, JsonComesBackAsItWent) {
+  Listing listing = bad_packets();
+  listing.services[0].retired = true;
+  listing.services[1].service.destinations[0].overloaded = true;
+  const nlohmann::json json = to_json(listing);
+  const auto back = parse_listing(json);
+  ASSERT_TRUE(back) << back.error().message;
+  EXPECT_EQ(to_json(*back), json);
+  EXPECT_EQ(format_list(*back, {.form = ListForm::statistics}),
+            format_list(listing, {.form = ListForm::statistics}));
+}
+
+// Every member taken away or replaced by something else: a sentence, never a crash.
+void spoil_each(const nlohmann::json& whole, const nlohmann::json::json_pointer& at, int& spoilt) {
+  for (const auto& [key, value] : whole.at(at).items()) {
+    const auto place = at / key;
+    if (key == "name" || (at.empty() && key == "services")) {
+      // any text is a name; an absent list of services is tried below
+    } else if (!value.is_structured()) {
+      nlohmann::json copy = whole;
+      copy[place] = nullptr;
+      EXPECT_FALSE(parse_listing(copy)) << place;
+      ++spoilt;
+    }
+    if (value.is_structured()) spoil_each(whole, place, spoilt);
+  }
+}
+
+TEST(ControlList, AListingOfAnotherFormIsRefused) {
+  const nlohmann::json whole = to_json(bad_packets());
+  int spoilt = 0;
+  nlohmann::json text_size = whole;
+  text_size["size"] = "many";
+  EXPECT_FALSE(parse_listing(text_size));
+  EXPECT_FALSE(parse_listing(nlohmann::json::object()));
+  EXPECT_FALSE(parse_listing(nlohmann::json::array({1})));
+  nlohmann::json wide = whole;
+  wide["services"][0]["port"] = 65536;
+  EXPECT_FALSE(parse_listing(wide));
+  spoil_each(whole, nlohmann::json::json_pointer(), spoilt);
+  EXPECT_GT(spoilt, 50);
+}
+
+TEST(ControlList, WorkersAreAddedUp) {
+  auto snapshot = [](std::uint32_t active, bool with_retired) {
+    DirectorSnapshot worker;
+    worker.connection_limit = 1000;
+    worker.services.push_back(listed(tcp, "10.0.3.100", 80, rr,
+                                     {{"10.0.2.11", 80, "dr", 1, active, 1, {active, 2, 3, 4, 5}}},
+                                     {active, 2, 3, 4, 5})
+                                  .service);
+    if (with_retired) {
+      DestinationSnapshot gone = worker.services[0].destinations[0];
+      gone.retired = true;
+      worker.services[0].destinations.push_back(gone);
+    }
+    return worker;
+  };
+  Config config;
+  config.services.emplace_back().key = snapshot(0, false).services[0].key;
+  const Listing listing = make_listing({snapshot(3, false), snapshot(4, true)}, config);
+  EXPECT_EQ(listing.size, 2000U);
+  ASSERT_EQ(listing.services.size(), 1U);
+  EXPECT_FALSE(listing.services[0].retired);
+  const ServiceSnapshot& service = listing.services[0].service;
+  EXPECT_EQ(service.statistics.connections, 7U);
+  ASSERT_EQ(service.destinations.size(), 2U);
+  EXPECT_EQ(service.destinations[0].active, 7U);
+  EXPECT_EQ(service.destinations[0].inactive, 2U);
+  EXPECT_EQ(service.destinations[0].statistics.bytes_out, 10U);
+  EXPECT_TRUE(service.destinations[1].retired);
+  EXPECT_EQ(service.destinations[1].active, 4U);
+  EXPECT_TRUE(make_listing({snapshot(1, false)}, Config{}).services[0].retired);
+}
+
+}  // namespace
+}  // namespace lvsd

@@ -1,0 +1,3 @@
+lvsd_unit_test(ctl_live_test
+  ctl_status_test.cc
+  LIBS lvsd_ctl)

@@ -1,0 +1,7 @@
+lvsd_unit_test(daemon_test
+  control_socket_test.cc
+  daemon_options_test.cc
+  daemon_reload_test.cc
+  daemon_retire_test.cc
+  man_test.cc
+  LIBS lvsd_daemon)
