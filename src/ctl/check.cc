@@ -1,86 +1,127 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// lvsctl check: what `lvsd --check` says, for those who have no daemon installed, and more: the
-// file with its defaults, the network that it needs, and JSON.
+// lvsctl check [-c FILE | FILE] [--network NET.yaml] [--show] [--json]
+#include "lvsd/config/check.h"
+
+#include <boost/program_options.hpp>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
-#include "lvsd/config/load.h"
-#include "lvsd/ctl/options.h"
+#include "lvsd/ctl/commands.h"
 
 namespace lvsd::ctl {
 namespace {
 
 namespace po = boost::program_options;
-using Json = nlohmann::ordered_json;
 
-constexpr std::string_view kUsageText =
-    "lvsctl check [-c FILE] [--network NET] [--show] [--json]\n"
-    "Validates a configuration file; the same file gets the same answer everywhere.\n"
-    "Exit status: 0 it is fine, 1 it is refused.\n";
+constexpr const char* kDefaultFile = "/etc/lvsd/lvsd.yaml";
 
-Json as_json(const std::vector<Problem>& problems) {
-  Json out = Json::array();
-  for (const Problem& p : problems) {
-    out.push_back({{"line", p.line},
-                   {"column", p.column},
-                   {"path", p.path},
-                   {"what", p.what},
-                   {"remedy", p.remedy}});
-  }
-  return out;
+struct Options {
+  std::string file = kDefaultFile, network;
+  bool show = false, json = false, help = false;
+};
+
+po::options_description describe_options(Options& options) {
+  po::options_description described("lvsctl check [FILE]: whether a configuration is good");
+  auto add = described.add_options();
+  add("config,c", po::value(&options.file)->value_name("FILE"), "the file (/etc/lvsd/lvsd.yaml)");
+  add("network", po::value(&options.network)->value_name("FILE"),
+      "warn of what this network does not give");
+  add("show", po::bool_switch(&options.show), "print the file with every default filled in");
+  add("json", po::bool_switch(&options.json), "print the answer as JSON");
+  add("help,h", po::bool_switch(&options.help), "print this");
+  return described;
 }
 
-void print_json(const std::string& file, const std::vector<Problem>& problems,
-                const std::vector<Problem>& warnings) {
-  const Json out{{"version", 1},
-                 {"file", file},
-                 {"result", problems.empty() ? "fine" : "refused"},
-                 {"problems", as_json(problems)},
-                 {"warnings", as_json(warnings)}};
-  std::cout << out.dump(2, ' ', false, Json::error_handler_t::replace) << "\n";
+nlohmann::json to_json(const std::vector<Problem>& problems) {
+  nlohmann::json list = nlohmann::json::array();
+  for (const Problem& problem : problems) {
+    list.push_back({{"line", problem.line},
+                    {"column", problem.column},
+                    {"path", problem.path},
+                    {"what", problem.what},
+                    {"remedy", problem.remedy}});
+  }
+  return list;
 }
 
-int refuse(const std::string& file, const Problems& problems, bool json) {
-  if (json) print_json(file, problems.list, {});
-  if (!json) {
-    for (const Problem& problem : problems.list) std::cerr << to_string(problem, file) << "\n";
+// What a check found: of the file, of the network file, and of the one against the other.
+struct Findings {
+  std::optional<Config> config;
+  std::vector<Problem> problems, network_problems, warnings;
+  bool good() const { return config.has_value() && network_problems.empty(); }
+};
+
+Findings find(const Options& options) {
+  Findings found;
+  Result<Config, Problems> config = load_config(options.file);
+  if (config) {
+    found.config = std::move(*config);
+  } else {
+    found.problems = config.error().list;
   }
-  return kNo;
+  if (options.network.empty()) return found;
+  const Result<Network, Problems> network = load_network(options.network);
+  if (!network) {
+    found.network_problems = network.error().list;
+  } else if (found.config) {
+    found.warnings = check_against(*found.config, *network);
+  }
+  return found;
+}
+
+void print_json(const Options& options, const Findings& found) {
+  nlohmann::json answer{{"file", options.file},
+                        {"ok", found.good()},
+                        {"problems", to_json(found.problems)},
+                        {"network_problems", to_json(found.network_problems)},
+                        {"warnings", to_json(found.warnings)}};
+  if (found.config) {
+    std::size_t destinations = 0;
+    for (const VirtualService& service : found.config->services) {
+      destinations += service.destinations.size();
+    }
+    answer["services"] = found.config->services.size();
+    answer["destinations"] = destinations;
+    if (options.show) answer["config"] = show_config(*found.config);
+  }
+  // File names and their pieces in messages need not be UTF-8.
+  std::cout << answer.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
+}
+
+void print_text(const Options& options, const Findings& found) {
+  print(std::cerr, options.file, found.problems);
+  print(std::cerr, options.network, found.network_problems);
+  print(std::cerr, options.file, found.warnings, "warning: ");
+  if (!found.config) return;
+  if (options.show) {
+    std::cout << show_config(*found.config);
+  } else {
+    std::cout << summary(options.file, *found.config) << '\n';
+  }
 }
 
 }  // namespace
 
 int check(const Words& words) {
-  po::options_description options("options");
-  options.add_options()("config,c", po::value<std::string>()->default_value("/etc/lvsd/lvsd.yaml"),
-                        "the file")(
-      "network", po::value<std::string>(),
-      "warn about what the file needs of this network (a file as lvsctl network prints it)")(
-      "show", "print the file with every default filled in")("json", "print the result as JSON");
-  const ParsedOptions parsed = parse_options("check", kUsageText, words, options);
-  if (parsed.exit_status) return *parsed.exit_status;
-  const bool json = parsed.has("json"), show = parsed.has("show");
-  if (json && show) return usage_error("check", "--show and --json exclude each other");
-
-  const std::string file = parsed.text("config");
-  const auto config = load_config(file);
-  if (!config) return refuse(file, config.error(), json);
-  std::vector<Problem> warnings;
-  if (parsed.has("network")) {
-    const std::string network_file = parsed.text("network");
-    const auto network = load_network(network_file);
-    if (!network) return refuse(network_file, network.error(), json);
-    warnings = check_against(*config, *network);
+  Options options;
+  const po::options_description described = describe_options(options);
+  po::positional_options_description positional;
+  positional.add("config", 1);
+  try {
+    po::variables_map map;
+    po::store(po::command_line_parser(words).options(described).positional(positional).run(), map);
+    po::notify(map);
+  } catch (const po::error& error) {
+    std::cerr << "lvsctl check: " << error.what() << "; see lvsctl check --help\n";
+    return kUsage;
   }
-  if (json) {
-    print_json(file, {}, warnings);
+  if (options.help) {
+    std::cout << described;
     return kFine;
   }
-  for (const Problem& warning : warnings) {
-    std::cerr << "warning: " << to_string(warning, file) << "\n";
-  }
-  std::cout << (show ? show_config(*config) : file + ": fine\n");
-  return kFine;
+  const Findings found = find(options);
+  options.json ? print_json(options, found) : print_text(options, found);
+  return found.good() ? kFine : kNo;
 }
 
 }  // namespace lvsd::ctl

@@ -247,6 +247,7 @@ Status IptablesTool::load_chains(const std::vector<IptablesChain>& chains, bool 
 // iptables word the same rule differently. It has to be whole, or somebody has been at it already.
 Status IptablesTool::note_listings(const std::vector<IptablesChain>& chains) {
   listings_.clear();
+  snapshots_.clear();
   for (const IptablesChain& chain : chains) {
     Listing listing = list_table(chain.table);
     if (listing.rules != chain.rules.size() || listing.jumps.size() != 1) {
@@ -254,6 +255,7 @@ Status IptablesTool::note_listings(const std::vector<IptablesChain>& chains) {
                   " changed while they were being installed");
     }
     listings_.push_back(std::move(listing.text));
+    if (!legacy_) snapshots_.emplace_back(chain);
   }
   chains_ = chains;
   return Done{};
@@ -287,10 +289,15 @@ Result<bool, Error> IptablesTool::sets_intact() const {
 }
 
 Result<bool, Error> IptablesTool::repair(const CapturePlan& plan, bool changed) {
+  // First what is urgent and most often enough; then a look at what there is.
+  bool restored = false;
+  if (changed) {
+    for (const ChainSnapshot& snapshot : snapshots_) restored = snapshot.restore() || restored;
+  }
   auto sets = sets_intact();
   if (!sets) return sets;
   const bool chains = (!changed && chains_) || chains_intact();
-  if (*sets && chains) return false;
+  if (*sets && chains) return restored;
   if (!*sets) {
     if (Status loaded = load_sets(ipset_sets(plan), true); !loaded) {
       return Unexpected{loaded.error()};

@@ -9,7 +9,9 @@
 #include <linux/netfilter/nfnetlink_queue.h>
 #include <linux/sock_diag.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <fstream>
 #include <iterator>
 #include <string>

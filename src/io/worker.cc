@@ -6,6 +6,8 @@
 #include <signal.h>
 #include <time.h>
 
+#include <algorithm>
+#include <array>
 #include <optional>
 #include <string>
 #include <thread>

@@ -118,6 +118,8 @@ const Way kLegacy{"iptables_legacy", legacy};
 const Way kNft{"nft", NftTool::probe};
 const Way kNftDrop{"nft_with_drop", nft_with_drop};
 
+void PrintTo(const Way& way, std::ostream* out) { *out << way.name; }
+
 class CaptureLive : public ::testing::TestWithParam<Way> {
  protected:
   void SetUp() override {
@@ -379,6 +381,56 @@ TEST_P(CaptureLive, FlushIsHeardAndOurOwnChangesAreNot) {
   EXPECT_TRUE(restored);
   EXPECT_LT(std::chrono::steady_clock::now() - begin, 1s);
   EXPECT_FALSE(readable());
+}
+
+TEST_P(CaptureLive, FlushUnderLoadIsMendedByWhoeverListens) {
+  if (GetParam().name == kLegacy.name) GTEST_SKIP() << "flushed by nobody who is heard";
+  ASSERT_TRUE(rules_->install(dns_plan()));
+  const long leaked = stack_counter("Udp", "NoPorts");
+  constexpr int kFlushes = 20;
+  std::chrono::duration<double, std::milli> spent{};
+  const Stream stream(*client_);
+  for (int i = 0; i < kFlushes; ++i) {
+    std::thread flush([this] { run("nft flush ruleset"); });
+    pollfd polled{rules_->watch_fd(), POLLIN, 0};
+    EXPECT_EQ(poll(&polled, 1, 5000), 1);
+    const auto begin = std::chrono::steady_clock::now();
+    bool restored = false;
+    const Status checked = rules_->check(restored);
+    spent += std::chrono::steady_clock::now() - begin;
+    flush.join();
+    EXPECT_TRUE(checked) << checked.error().message;
+    EXPECT_TRUE(restored);
+  }
+  printf("%s: %d flushes leaked %ld of %ld packets, mended in %.1f ms each\n", GetParam().name,
+         kFlushes, stack_counter("Udp", "NoPorts") - leaked, stream.sent(),
+         spent.count() / kFlushes);
+}
+
+TEST_P(CaptureLive, SnapshotBringsBackWhatIptablesWrote) {
+  if (GetParam().name != kIptables.name && GetParam().name != kNoSets.name) {
+    GTEST_SKIP() << "for iptables-nft only";
+  }
+  for (const CaptureStage stage : {CaptureStage::early, CaptureStage::late}) {
+    const CapturePlan plan = mixed_plan(stage);
+    ASSERT_TRUE(rules_->install(plan));
+    IptablesFeatures features;
+    features.sets = GetParam().name == kIptables.name;
+    for (const IptablesChain& chain : iptables_chains(plan, features)) {
+      const ChainSnapshot snapshot(chain);
+      const std::vector<std::string> list{"iptables-save", "-t", chain.table};
+      const std::regex volatile_lines("#[^\n]*\n|:OUTPUT[^\n]*\n|:FORWARD[^\n]*\n|\\[[0-9:]*\\]");
+      const std::string before = std::regex_replace(*run_tool(list), volatile_lines, "");
+      EXPECT_FALSE(snapshot.restore()) << "the table is there";
+      run("nft delete table ip " + chain.table);
+      EXPECT_TRUE(snapshot.restore()) << chain.table;
+      EXPECT_EQ(std::regex_replace(*run_tool(list), volatile_lines, ""), before);
+    }
+    EXPECT_EQ(captured_of(*client_, {kTcp, kClient, kVip, tcp_syn(999, 80)}), 1);
+    bool restored = true;
+    ASSERT_TRUE(rules_->check(restored));
+    EXPECT_FALSE(restored);
+  }
 }
 
 TEST_P(CaptureLive, TakesOverWithoutGap) {

@@ -13,6 +13,7 @@
 #include <memory>
 #include <thread>
 
+#include "lvsd/io/network_monitor.h"
 #include "lvsd/io/nfqueue.h"
 #include "lvsd/io/packet_socket.h"
 #include "lvsd/net/checksum.h"
@@ -206,6 +207,33 @@ TEST_F(LiveWorker, SendsHeldPacketsOnceTheNeighborIsKnown) {
   EXPECT_FALSE(arrivals_->receive(50));
   EXPECT_EQ(snapshot().director.counters.held, 1U);
   ASSERT_TRUE(worker_->post(NetworkMessage{network(kServerMac)}));
+  EXPECT_EQ(arrivals_->receive(2000), forwarded(packet, kServerMac));
+}
+
+// Nobody tells the worker the real server's MAC but the kernel, which asks because the worker had
+// it ask.
+TEST_F(LiveWorker, HasTheKernelResolveANeighbor) {
+  lab_->director.run("ip neigh del 10.77.2.2 dev d1");
+  std::unique_ptr<NetworkMonitor> monitor;
+  {
+    const Inside inside(lab_->director);
+    monitor = std::make_unique<NetworkMonitor>();
+    WorkerSettings settings;
+    settings.queue = kQueue;
+    worker_ = std::make_unique<Worker>(settings, monitor->network());
+  }
+  const auto d1 = InterfaceIndex{test::interface_index(lab_->director, "d1")};
+  ASSERT_FALSE(monitor->network()->neighbor(d1, kServer));
+  start();
+  ASSERT_TRUE(add_service());
+  const Bytes packet = test::udp_packet(kClient, kVip, kPort, "x");
+  send({packet});
+  while (!monitor->network()->neighbor(d1, kServer)) {
+    ASSERT_TRUE(test::readable(monitor->fd(), 3000)) << "no answer to ARP";
+    monitor->process();
+  }
+  EXPECT_FALSE(arrivals_->receive(0));
+  ASSERT_TRUE(worker_->post(NetworkMessage{monitor->network()}));
   EXPECT_EQ(arrivals_->receive(2000), forwarded(packet, kServerMac));
 }
 

@@ -25,7 +25,8 @@ void put(Bytes& out, View bytes) { out.insert(out.end(), bytes.begin(), bytes.en
 void put_address(Bytes& out, std::string_view text) {
   const std::optional<IpAddress> address = IpAddress::parse(text);
   LVSD_ASSERT(address && address->is_v4());  // a mistake in the test itself
-  for (const std::uint8_t byte : address->v4().bytes()) put8(out, byte);
+  const Ipv4Address v4 = address->v4();
+  for (const std::uint8_t byte : v4.bytes()) put8(out, byte);
 }
 
 void write16(Bytes& out, std::size_t at, unsigned value) {

@@ -1,3 +1,11 @@
+lvsd_unit_test(lvsd_netlink_test
+  announcer_live_test.cc
+  announcer_test.cc
+  kernel_tables_test.cc
+  network_live_test.cc
+  rtnetlink_test.cc
+  LIBS lvsd_io
+)
 lvsd_unit_test(lvsd_edges_test
   emitter_test.cc
   mailbox_test.cc

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "lvsd/io/capture_text.h"
+#include "lvsd/io/chain_snapshot.h"
 #include "lvsd/net/result.h"
 
 namespace lvsd {
@@ -56,6 +57,7 @@ class IptablesTool final : public CaptureTool {
   std::vector<TextSet> sets_;                         // as last loaded
   std::optional<std::vector<IptablesChain>> chains_;  // as last loaded
   std::vector<std::string> listings_;                 // of each chain, as iptables-save then had it
+  std::vector<ChainSnapshot> snapshots_;              // of each chain
 };
 
 class NftTool final : public CaptureTool {

@@ -118,6 +118,7 @@ class Network {
   const std::vector<RoutingRule>& rules() const { return parts_.rules; }
   const std::vector<Neighbor>& neighbors() const { return parts_.neighbors; }
   bool assumes_neighbors() const { return parts_.assume_neighbors; }
+  bool complete_routes() const { return parts_.complete_routes; }
 
   const Interface* interface(InterfaceIndex index) const;
   const Interface* interface(std::string_view name) const;

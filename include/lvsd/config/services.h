@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The `services` list of lvsd.yaml, and the endpoints in it.
+#pragma once
+
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "lvsd/config/fields.h"
+#include "lvsd/model/service.h"
+
+namespace lvsd {
+
+// What could be read; the rest is in the item's report.
+std::vector<VirtualService> read_services(const Item& item);
+
+// "192.0.2.10:80/tcp"
+std::optional<ServiceKey> read_listen(const Item& item);
+
+// "10.0.0.11" or "172.16.0.2:2121": the port only where the text has one.
+struct DestinationAddress {
+  IpAddress address;
+  std::optional<Port> port;
+};
+std::optional<DestinationAddress> read_destination_address(const Item& item);
+
+std::optional<ForwardingMethod> read_method(const Item& item);
+std::optional<SchedulerKind> read_scheduler(const Item& item);
+
+}  // namespace lvsd

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lvsd/config/diff.h"
+
+#include <unordered_map>
+
+namespace lvsd {
+namespace {
+
+struct EndpointHash {
+  std::size_t operator()(const Endpoint& endpoint) const {
+    return IpAddressHash()(endpoint.address) * 65599U + endpoint.port.host();
+  }
+};
+
+// Which destinations came, went and changed. `reordered` looks at those that stayed: a newcomer
+// among them is no reordering.
+void diff_destinations(const VirtualService& old, const VirtualService& next, ServiceChange& change) {
+  std::unordered_map<Endpoint, std::size_t, EndpointHash> before;
+  for (std::size_t i = 0; i < old.destinations.size(); ++i) {
+    before.emplace(old.destinations[i].endpoint, i);
+  }
+  std::vector<bool> kept(old.destinations.size(), false);
+  std::size_t last = 0;
+  for (const Destination& destination : next.destinations) {
+    const auto found = before.find(destination.endpoint);
+    if (found == before.end()) {
+      change.added.push_back(destination.endpoint);
+      continue;
+    }
+    const std::size_t place = found->second;
+    kept[place] = true;
+    if (place < last) change.reordered = true;
+    last = place;
+    if (old.destinations[place] != destination) change.edited.push_back(destination.endpoint);
+  }
+  for (std::size_t i = 0; i < kept.size(); ++i) {
+    if (!kept[i]) change.removed.push_back(old.destinations[i].endpoint);
+  }
+}
+
+ServiceChange diff_service(const VirtualService& old, const VirtualService& next) {
+  ServiceChange change;
+  change.next = next;
+  change.scheduler_changed = old.scheduler != next.scheduler;
+  change.renamed = old.name != next.name;
+  if (old.destinations != next.destinations) diff_destinations(old, next, change);
+  return change;
+}
+
+void diff_services(const Config& old, const Config& next, Changes& changes) {
+  std::unordered_map<ServiceKey, std::size_t, ServiceKeyHash> before;
+  before.reserve(old.services.size());
+  for (std::size_t i = 0; i < old.services.size(); ++i) before.emplace(old.services[i].key, i);
+  std::vector<bool> kept(old.services.size(), false);
+  for (const VirtualService& service : next.services) {
+    const auto found = before.find(service.key);
+    if (found == before.end()) {
+      changes.added.push_back(service);
+      continue;
+    }
+    kept[found->second] = true;
+    const VirtualService& was = old.services[found->second];
+    if (was != service) changes.changed.push_back(diff_service(was, service));
+  }
+  for (std::size_t i = 0; i < kept.size(); ++i) {
+    if (!kept[i]) changes.removed.push_back(old.services[i].key);
+  }
+}
+
+std::vector<std::string> diff_startup(const StartupConfig& old, const StartupConfig& next) {
+  std::vector<std::string> paths;
+  const auto compare = [&](bool equal, const char* path) {
+    if (!equal) paths.emplace_back(path);
+  };
+  compare(old.workers == next.workers, "director.workers");
+  compare(old.backend == next.backend, "director.capture.backend");
+  compare(old.stage == next.stage, "director.capture.stage");
+  compare(old.queue == next.queue, "director.capture.queue");
+  compare(old.queue_bypass == next.queue_bypass, "director.capture.queue_bypass");
+  compare(old.connection_limit == next.connection_limit, "director.connections.limit");
+  return paths;
+}
+
+}  // namespace
+
+Changes diff(const Config& old, const Config& next) {
+  Changes changes;
+  if (old.timeouts != next.timeouts) changes.timeouts = next.timeouts;
+  if (old.announce != next.announce) changes.announce = next.announce;
+  diff_services(old, next, changes);
+  changes.needs_restart = diff_startup(old.startup, next.startup);
+  return changes;
+}
+
+}  // namespace lvsd

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <algorithm>
+
+#include "lvsd/config/services.h"
+
+namespace lvsd {
+namespace {
+
+constexpr std::string_view kListenRemedy = "write ADDRESS:PORT/PROTOCOL, as in 192.0.2.10:80/tcp";
+constexpr std::string_view kAddressRemedy =
+    "write an IPv4 address such as 10.0.0.11 (with nat, 10.0.0.11:8080)";
+constexpr std::string_view kPortRemedy = "a port is 1 to 65535";
+
+struct EndpointText {
+  std::string_view address;
+  std::optional<std::string_view> port;
+  bool v6 = false;
+};
+
+// Where the address ends. Text that is no endpoint at all stays whole, as an address that nothing
+// can parse.
+EndpointText split(std::string_view text) {
+  if (text.starts_with('[')) {
+    const std::size_t end = text.find(']');
+    if (end == std::string_view::npos) return {text, {}, true};
+    const std::string_view rest = text.substr(end + 1);
+    if (!rest.starts_with(':')) return {text.substr(1, end - 1), {}, true};
+    return {text.substr(1, end - 1), rest.substr(1), true};
+  }
+  const std::optional<IpAddress> whole = IpAddress::parse(text);
+  if (whole && !whole->is_v4()) return {text, {}, true};
+  const std::size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos) return {text, {}, false};
+  return {text.substr(0, colon), text.substr(colon + 1), false};
+}
+
+// An address that packets can be sent to, IPv4 for now.
+std::optional<IpAddress> unicast(const Item& item, const EndpointText& text, std::string_view role) {
+  const auto refuse = [&](std::string what, std::string remedy) -> std::optional<IpAddress> {
+    item.refuse(std::move(what), std::move(remedy));
+    return std::nullopt;
+  };
+  const std::string shown = quoted(text.address);
+  if (text.v6) return refuse("IPv6 is not in this version of lvsd", "use an IPv4 address");
+  const std::optional<IpAddress> address = IpAddress::parse(text.address);
+  if (!address) {
+    return refuse(shown + " is not an IPv4 address",
+                  "write four numbers, as in 192.0.2.10 (names are not looked up)");
+  }
+  const std::string unusable = shown + " cannot be " + std::string(role) + ": ";
+  const std::string remedy = "write an address of one host";
+  if (address->is_unspecified()) return refuse(unusable + "it is the unspecified address", remedy);
+  if (address->is_loopback()) return refuse(unusable + "it is a loopback address", remedy);
+  if (address->is_multicast()) {
+    return refuse(unusable + "it is a multicast or broadcast address", remedy);
+  }
+  return address;
+}
+
+std::optional<Port> read_port(const Item& item, std::string_view text) {
+  const Digits digits = parse_digits(text, {1, 65535});
+  if (!digits.number) {
+    item.refuse("port " + digits.what, std::string(kPortRemedy));
+    return std::nullopt;
+  }
+  return Port(static_cast<std::uint16_t>(*digits.number));
+}
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return out;
+}
+
+std::optional<ServiceProtocol> read_protocol(const Item& item, std::string_view name) {
+  const std::optional<ServiceProtocol> protocol = parse_protocol(name);
+  if (protocol) return protocol;
+  if (lower(name) == "sctp") {
+    item.refuse("SCTP is not in this version of lvsd", "use tcp or udp");
+  } else if (parse_protocol(lower(name))) {
+    item.refuse("protocol " + quoted(name) + " is written in capitals", "write " + lower(name));
+  } else {
+    item.refuse(quoted(name) + " is not a protocol that lvsd balances",
+                "end with /tcp or /udp, as in 192.0.2.10:80/tcp");
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<ServiceKey> read_listen(const Item& item) {
+  const std::optional<std::string_view> text = read_text(item, kListenRemedy);
+  if (!text) return std::nullopt;
+  const std::size_t slash = text->rfind('/');
+  const EndpointText endpoint = split(text->substr(0, slash));
+  const std::optional<IpAddress> address = unicast(item, endpoint, "a virtual address");
+  std::optional<Port> port;
+  if (endpoint.port) {
+    port = read_port(item, *endpoint.port);
+  } else if (address) {
+    item.refuse("has no port, and services for any port are not in this version of lvsd",
+                "add the port: " + to_string(*address) + ":80/tcp");
+  }
+  std::optional<ServiceProtocol> protocol;
+  if (slash == std::string_view::npos) {
+    item.refuse(quoted(*text) + " names no protocol", "end with /tcp or /udp, as in 192.0.2.10:80/tcp");
+  } else {
+    protocol = read_protocol(item, text->substr(slash + 1));
+  }
+  if (!address || !port || !protocol) return std::nullopt;
+  return ServiceKey{*protocol, {*address, *port}};
+}
+
+std::optional<DestinationAddress> read_destination_address(const Item& item) {
+  const std::optional<std::string_view> text = read_text(item, kAddressRemedy);
+  if (!text) return std::nullopt;
+  const std::size_t slash = text->find('/');
+  if (slash != std::string_view::npos) {
+    item.refuse(quoted(*text) + " holds a '/'",
+                "write the address alone: a destination has its service's protocol, and no netmask");
+    return std::nullopt;
+  }
+  const EndpointText endpoint = split(*text);
+  const std::optional<IpAddress> address = unicast(item, endpoint, "a destination");
+  if (!endpoint.port) {
+    if (!address) return std::nullopt;
+    return DestinationAddress{*address, {}};
+  }
+  const std::optional<Port> port = read_port(item, *endpoint.port);
+  if (!address || !port) return std::nullopt;
+  return DestinationAddress{*address, port};
+}
+
+}  // namespace lvsd

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lvsd/config/load.h"
+
+#include <array>
+
+#include "lvsd/config/fields.h"
+#include "lvsd/config/services.h"
+#include "lvsd/config/text.h"
+
+namespace lvsd {
+namespace {
+
+constexpr std::array<std::string_view, 3> kFileKeys{"director", "timeouts", "services"};
+constexpr std::array<std::string_view, 4> kDirectorKeys{"workers", "capture", "announce",
+                                                        "connections"};
+constexpr std::array<std::string_view, 4> kCaptureKeys{"backend", "stage", "queue", "queue_bypass"};
+constexpr std::array<std::string_view, 1> kAnnounceKeys{"interface"}, kConnectionsKeys{"limit"};
+constexpr std::array<std::string_view, 3> kTimeoutsKeys{"tcp", "tcp_fin", "udp"};
+
+constexpr std::array<Choice<CaptureBackend>, 4> kBackends{{{"auto", CaptureBackend::automatic},
+                                                           {"iptables", CaptureBackend::iptables},
+                                                           {"nft", CaptureBackend::nft},
+                                                           {"manual", CaptureBackend::manual}}};
+constexpr std::array<Choice<CaptureStage>, 2> kStages{
+    {{"early", CaptureStage::early}, {"late", CaptureStage::late}}};
+
+void read_workers(const Item& item, StartupConfig& startup) {
+  constexpr std::string_view kRemedy = "write 1 or auto";
+  const std::optional<std::string_view> text = read_text(item, kRemedy);
+  if (!text) return;
+  startup.workers = 1;  // auto: one per CPU, of those that this version can run
+  if (*text == "auto") return;
+  constexpr std::uint64_t kMany = 65535;
+  const Digits digits = parse_digits(*text, {1, kMany});
+  if (!digits.number) {
+    item.refuse(digits.what, std::string(kRemedy));
+  } else if (*digits.number > 1) {
+    item.refuse("this version of lvsd runs one worker, not " + std::string(*text),
+                std::string(kRemedy));
+  }
+}
+
+void read_capture(const Item& item, StartupConfig& startup) {
+  const Mapping map(item, kCaptureKeys, "write {backend: auto, stage: early}");
+  if (const auto field = map.find("backend")) {
+    assign(startup.backend, read_choice<CaptureBackend>(*field, kBackends));
+  }
+  if (const auto field = map.find("stage")) {
+    assign(startup.stage, read_choice<CaptureStage>(*field, kStages));
+  }
+  if (const auto field = map.find("queue")) {
+    assign(startup.queue, read_number(*field, {0, 65535}, "an NFQUEUE number is 0 to 65535"));
+  }
+  if (const auto field = map.find("queue_bypass")) {
+    assign(startup.queue_bypass, read_boolean(*field));
+  }
+}
+
+void read_announce(const Item& item, Announce& announce) {
+  if (item.value.kind() != ValueKind::mapping) {
+    constexpr std::string_view kRemedy = "write true, false or {interface: NAME}";
+    if (!item.require(ValueKind::scalar, kRemedy)) return;
+    if (const std::optional<bool> enabled = read_boolean(item)) announce = {*enabled, {}};
+    return;
+  }
+  const Mapping map(item, kAnnounceKeys, {});
+  announce.enabled = true;
+  if (const auto field = map.require("interface", "write {interface: NAME}, or true")) {
+    assign(announce.interface, read_interface_name(*field));
+  }
+}
+
+void read_director(const Item& item, Config& config) {
+  const Mapping map(item, kDirectorKeys, "write its keys below it, or leave 'director' out");
+  if (const auto field = map.find("workers")) read_workers(*field, config.startup);
+  if (const auto field = map.find("capture")) read_capture(*field, config.startup);
+  if (const auto field = map.find("announce")) read_announce(*field, config.announce);
+  if (const auto field = map.find("connections")) {
+    const Mapping connections(*field, kConnectionsKeys, "write {limit: 1048576}");
+    // An entry takes about 100 bytes; indices into the table are 32 bits wide.
+    constexpr Range kLimits{1, std::uint64_t{1} << 28U};
+    if (const auto limit = connections.find("limit")) {
+      assign(config.startup.connection_limit,
+             read_number(*limit, kLimits, "a limit is 1 to 268435456 connections"));
+    }
+  }
+}
+
+void read_timeouts(const Item& item, Timeouts& timeouts) {
+  const Mapping map(item, kTimeoutsKeys, "write {tcp: 900s, tcp_fin: 120s, udp: 300s}");
+  if (const auto field = map.find("tcp")) assign(timeouts.tcp, read_duration(*field));
+  if (const auto field = map.find("tcp_fin")) assign(timeouts.tcp_fin, read_duration(*field));
+  if (const auto field = map.find("udp")) assign(timeouts.udp, read_duration(*field));
+}
+
+Config read_config(const Item& root) {
+  Config config;
+  const Mapping map(root, kFileKeys, "the file is a mapping of director, timeouts and services");
+  if (const auto field = map.find("director")) read_director(*field, config);
+  if (const auto field = map.find("timeouts")) read_timeouts(*field, config.timeouts);
+  if (const auto field = map.require("services", "list them; a director without any says so with "
+                                                 "'services: []'")) {
+    config.services = read_services(*field);
+  }
+  return config;
+}
+
+}  // namespace
+
+Result<Config, Problems> parse_config(std::string_view text) {
+  Report report(text);
+  const Document document(text, report);
+  if (document.broken()) return Unexpected<Problems>{report.take()};
+  if (document.empty()) {
+    report.add({1, 1}, {}, "the file is empty", "the least that a director needs is 'services: []'");
+    return Unexpected<Problems>{report.take()};
+  }
+  Config config = read_config({document.root(), Path(), report});
+  if (!report.clean()) return Unexpected<Problems>{report.take()};
+  return config;
+}
+
+Result<Config, Problems> load_config(const std::string& file) {
+  const Result<std::string, Problem> text = read_file(file);
+  if (!text) return Unexpected<Problems>{{{text.error()}}};
+  return parse_config(*text);
+}
+
+}  // namespace lvsd

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lvsd/config/services.h"
+
+#include <algorithm>
+#include <array>
+#include <unordered_map>
+#include <utility>
+
+namespace lvsd {
+namespace {
+
+constexpr std::array<std::string_view, 5> kServiceKeys{"name", "listen", "method", "scheduler",
+                                                       "destinations"};
+constexpr std::array<std::string_view, 3> kDestinationKeys{"address", "weight", "method"};
+
+// Keys that belong here in later versions, or under other names in other programs' files.
+constexpr std::array<OtherKey, 9> kOtherServiceKeys{
+    {{"persistence", "persistence is not in this version of lvsd",
+      "leave the key out; scheduler sh keeps a client address on one destination"},
+     {"fwmark", "firewall-mark services are not in this version of lvsd",
+      "use 'listen: ADDRESS:PORT/PROTOCOL'"},
+     {"health", "health checks are not in this version of lvsd", "leave the key out"},
+     {"address", "unknown key", "the virtual address is 'listen: ADDRESS:PORT/PROTOCOL'"},
+     {"vip", "unknown key", "the virtual address is 'listen: ADDRESS:PORT/PROTOCOL'"},
+     {"port", "unknown key", "the port is part of 'listen: ADDRESS:PORT/PROTOCOL'"},
+     {"protocol", "unknown key", "the protocol is part of 'listen: ADDRESS:PORT/PROTOCOL'"},
+     {"servers", "unknown key", "real servers are listed under 'destinations'"},
+     {"real_servers", "unknown key", "real servers are listed under 'destinations'"}}};
+constexpr std::array<OtherKey, 6> kOtherDestinationKeys{
+    {{"health", "health checks are not in this version of lvsd", "leave the key out"},
+     {"upper_threshold", "connection thresholds are not in this version of lvsd",
+      "leave the key out"},
+     {"lower_threshold", "connection thresholds are not in this version of lvsd",
+      "leave the key out"},
+     {"port", "unknown key", "with nat the port is part of the address: 'address: 10.0.0.11:8080'"},
+     {"ip", "unknown key", "write 'address: ADDRESS'"},
+     {"listen", "unknown key", "a destination has an 'address'"}}};
+
+constexpr std::string_view kServiceRemedy =
+    "a service is a mapping: {name: web, listen: 192.0.2.10:80/tcp, destinations: [...]}";
+constexpr std::string_view kDestinationRemedy =
+    "a destination is a mapping: {address: 10.0.0.11, weight: 1}";
+constexpr std::string_view kDestinationsRemedy =
+    "list them, as in [{address: 10.0.0.11}], or write 'destinations: []'";
+
+struct EndpointHash {
+  std::size_t operator()(const Endpoint& endpoint) const {
+    return IpAddressHash()(endpoint.address) * 65599U + endpoint.port.host();
+  }
+};
+
+std::string at(Place place) { return "line " + std::to_string(place.line); }
+
+// Names travel through command lines, logs and metrics: letters, digits and signs that need no
+// quoting there. The signs of an address are among them, as the default name is the key.
+std::optional<std::string> read_name(const Item& item) {
+  constexpr std::string_view kSigns = "._-:/@+[]";
+  constexpr std::size_t kLongest = 64;
+  constexpr std::string_view kRemedy = "use up to 64 letters, digits and signs of ._-:/@+[]";
+  const std::optional<std::string_view> text = read_text(item, kRemedy);
+  if (!text) return std::nullopt;
+  const bool sane = std::all_of(text->begin(), text->end(), [&](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           kSigns.find(c) != std::string_view::npos;
+  });
+  if (!sane) {
+    item.refuse(quoted(*text) + " holds a character that names may not have", std::string(kRemedy));
+    return std::nullopt;
+  }
+  if (text->size() > kLongest) {
+    item.refuse("is " + std::to_string(text->size()) + " characters long", std::string(kRemedy));
+    return std::nullopt;
+  }
+  return std::string(*text);
+}
+
+// The destinations of one service. `key` and `method` are what the service says, where it could be
+// read: without them, what depends on them is not judged.
+class DestinationsReader {
+ public:
+  DestinationsReader(std::optional<ServiceKey> key, std::optional<ForwardingMethod> method)
+      : key_(std::move(key)), method_(std::move(method)) {}
+
+  std::vector<Destination> read(const Item& list) {
+    std::vector<Destination> out;
+    if (!list.require(ValueKind::list, kDestinationsRemedy)) return out;
+    out.reserve(list.size());
+    for (std::size_t i = 0; i < list.size(); ++i) {
+      if (std::optional<Destination> destination = read_one(list[i])) {
+        out.push_back(std::move(*destination));
+      }
+    }
+    return out;
+  }
+
+ private:
+  std::optional<Destination> read_one(const Item& item) {
+    const Mapping map(item, kDestinationKeys, kDestinationRemedy, kOtherDestinationKeys);
+    std::optional<ForwardingMethod> method = method_;
+    if (const std::optional<Item> field = map.find("method")) method = read_method(*field);
+    Destination out;
+    if (const std::optional<Item> field = map.find("weight")) {
+      const std::optional<std::uint64_t> weight =
+          read_number(*field, {0, 65535}, "a weight is 0 (no new connections) to 65535");
+      if (weight) out.weight = Weight(static_cast<std::uint16_t>(*weight));
+    }
+    const std::optional<Item> field =
+        map.require("address", "add the real server's address: 'address: 10.0.0.11'");
+    if (!field) return std::nullopt;
+    const std::optional<DestinationAddress> address = read_destination_address(*field);
+    if (!address) return std::nullopt;
+    judge_address(*field, *address, method);
+    out.endpoint.address = address->address;
+    if (address->port) {
+      out.endpoint.port = *address->port;
+    } else if (key_) {
+      out.endpoint.port = key_->listen.port;
+    }
+    if (method) out.method = *method;
+    judge_repetition(*field, out.endpoint, address->port.has_value());
+    return out;
+  }
+
+  void judge_address(const Item& item, const DestinationAddress& address,
+                     const std::optional<ForwardingMethod>& method) const {
+    if (key_ && address.address == key_->listen.address) {
+      item.refuse(to_string(address.address) + " is the service's own virtual address",
+                  "write the real server's own address");
+    }
+    const bool maps = method && std::holds_alternative<Masquerade>(*method);
+    if (!address.port || !method || maps) return;
+    const std::string name(to_string(*method));
+    if (key_ && *address.port == key_->listen.port) {
+      item.refuse("a port, which method " + name + " leaves as it is",
+                  "leave it out: " + to_string(address.address));
+      return;
+    }
+    item.refuse("a port of its own, which method " + name + " cannot map to",
+                "leave the port out, or use 'method: nat'");
+  }
+
+  void judge_repetition(const Item& item, const Endpoint& endpoint, bool own_port) {
+    if (!key_ && !own_port) return;
+    const auto [seen, fresh] = seen_.try_emplace(endpoint, item.value.place());
+    if (fresh) return;
+    item.refuse(to_string(endpoint) + " is a destination of this service already, at " +
+                    at(seen->second),
+                "keep one of the two; a larger share is a larger weight");
+  }
+
+  std::optional<ServiceKey> key_;
+  std::optional<ForwardingMethod> method_;
+  std::unordered_map<Endpoint, Place, EndpointHash> seen_;
+};
+
+class ServicesReader {
+ public:
+  std::vector<VirtualService> read(const Item& list) {
+    std::vector<VirtualService> out;
+    if (!list.require(ValueKind::list, "list the services, or write 'services: []'")) return out;
+    out.reserve(list.size());
+    for (std::size_t i = 0; i < list.size(); ++i) {
+      if (std::optional<VirtualService> service = read_one(list[i])) {
+        out.push_back(std::move(*service));
+      }
+    }
+    return out;
+  }
+
+ private:
+  std::optional<VirtualService> read_one(const Item& item) {
+    const Mapping map(item, kServiceKeys, kServiceRemedy, kOtherServiceKeys);
+    if (!map.valid()) return std::nullopt;
+    VirtualService out;
+    std::optional<ServiceKey> key;
+    if (const std::optional<Item> field =
+            map.require("listen", "add 'listen: ADDRESS:PORT/PROTOCOL'")) {
+      key = read_listen(*field);
+      if (key) judge_key(*field, *key);
+    }
+    std::optional<ForwardingMethod> method = ForwardingMethod{};
+    if (const std::optional<Item> field = map.find("method")) method = read_method(*field);
+    if (const std::optional<Item> field = map.find("scheduler")) {
+      assign(out.scheduler, read_scheduler(*field));
+    }
+    if (const std::optional<Item> field = map.require("destinations", kDestinationsRemedy)) {
+      out.destinations = DestinationsReader(key, method).read(*field);
+    }
+    if (key) out.name = to_string(*key);
+    const std::optional<Item> name = map.find("name");
+    if (name) assign(out.name, read_name(*name));
+    if (!out.name.empty()) judge_name(name ? *name : item, out.name, name.has_value());
+    if (!key) return std::nullopt;
+    out.key = *key;
+    return out;
+  }
+
+  void judge_key(const Item& item, const ServiceKey& key) {
+    const auto [seen, fresh] = keys_.try_emplace(key, item.value.place());
+    if (fresh) return;
+    item.refuse(to_string(key) + " is a service already, at " + at(seen->second),
+                "keep one of the two, or give this one another address or port");
+  }
+
+  // `given`: the file says it; else it is made of the key, and equal keys are reported as such.
+  void judge_name(const Item& item, const std::string& name, bool given) {
+    const auto [seen, fresh] = names_.try_emplace(name, Name{item.value.place(), given});
+    if (fresh || (!given && !seen->second.given)) return;
+    item.refuse(quoted(name) + " is the name of the service at " + at(seen->second.place) + " already",
+                "give each service a name of its own");
+  }
+
+  struct Name {
+    Place place;
+    bool given = false;
+  };
+  std::unordered_map<ServiceKey, Place, ServiceKeyHash> keys_;
+  std::unordered_map<std::string, Name> names_;
+};
+
+}  // namespace
+
+std::vector<VirtualService> read_services(const Item& item) { return ServicesReader().read(item); }
+
+}  // namespace lvsd
