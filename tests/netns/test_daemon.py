@@ -167,9 +167,9 @@ def test_reload_says_what_changed(lab, lvsd):
 
 def test_settings_read_at_start_are_named(lab, lvsd):
     daemon = lvsd(configuration(web("nat")))
-    daemon.write(configuration(web("nat"), director={"announce": True, "connection_limit": 5000}))
+    daemon.write(configuration(web("nat"), director={"announce": True, "connections": {"limit": 5000}}))
     answer = daemon.ctl("reload")
-    assert "director.connection_limit: takes effect at the next restart only" in answer
+    assert "director.connections.limit: takes effect at the next restart only" in answer
     assert daemon.ctl_json("status")["status"]["connection_limit"] == 1 << 20
 
 
