@@ -46,6 +46,7 @@ Replayer::Replayer(const Config& config, std::shared_ptr<const Network> network,
 
 void Replayer::start(TimePoint first) {
   now_ = report_.first = report_.last = first;
+  remember_names();
   director_.apply(diff({}, config_), now_, emissions_);
   emit(0, now_, nullptr);
 }
@@ -118,11 +119,13 @@ void Replayer::tally(DestinationId id, Direction direction, bool new_connection)
 std::optional<NamedDestination> Replayer::named(DestinationId id) const {
   const DestinationState* const state = director_.destination(id);
   if (state == nullptr) return std::nullopt;
-  const auto service =
-      std::find_if(config_.services.begin(), config_.services.end(),
-                   [&](const VirtualService& s) { return s.key == state->service; });
-  std::string name = service != config_.services.end() ? service->name : to_string(state->service);
-  return NamedDestination{std::move(name), state->service, state->config};
+  const auto name = names_.find(state->service);
+  return NamedDestination{name != names_.end() ? name->second : to_string(state->service),
+                          state->service, state->config};
+}
+
+void Replayer::remember_names() {
+  for (const VirtualService& service : config_.services) names_[service.key] = service.name;
 }
 
 void Replayer::record(const Arrival& arrival, std::span<const std::byte> packet,
@@ -214,6 +217,7 @@ void Replayer::reload(TimePoint at, const std::string& file) {
     const StartupConfig startup = config_.startup;
     config_ = *next;
     config_.startup = startup;
+    remember_names();
     emit(0, now_, nullptr);
   } else {
     event.applied = false;

@@ -45,6 +45,7 @@ class Replayer {
   void emit_packet(const Emission& emission, std::uint64_t cause, TimePoint time,
                    const Arrival* cut);
   std::optional<NamedDestination> named(DestinationId id) const;
+  void remember_names();
   void tally(DestinationId id, Direction direction, bool new_connection);
 
   Config config_;
@@ -55,6 +56,7 @@ class Replayer {
   Emissions emissions_;
   ReplayReport report_;
   std::map<std::pair<ServiceKey, Endpoint>, std::size_t> tally_of_;  // place in report_.tallies
+  std::map<ServiceKey, std::string> names_;  // of services, those no longer in the file included
   TimePoint now_{};
   std::vector<std::byte> storage_;  // headroom and the packet being decided
   std::vector<std::byte> frame_;    // the frame being emitted
