@@ -7,7 +7,7 @@ from collections import Counter
 from scapy.layers.inet import IP, UDP, IPerror, TCPerror, UDPerror
 from scapy.layers.l2 import Ether
 
-from lab import ADDRESS
+from lab import ADDRESS, LabError
 
 SO_NO_CHECK = 11  # socket(7), asm-generic/socket.h
 CLIENT = ADDRESS["client"]
@@ -64,7 +64,10 @@ def udp_ask(lab, address, port=5353, payload=b"hello", timeout=2.0, **keywords):
 def iperf3(lab, address, *options, seconds=2):
     out = lab.run("client", ["iperf3", "--client", address, "--time", str(seconds), "--json",
                              "--connect-timeout", "3000", *options], timeout=seconds + 30)
-    return json.loads(out)["end"]
+    report = json.loads(out)
+    if "error" in report:
+        raise LabError(f"iperf3: {report['error']}")
+    return report["end"]
 
 
 # ---- frames --------------------------------------------------------------------------------------
