@@ -25,9 +25,9 @@ def traces(lab):
         return {"rules": capture_rules(lab), "addresses": addresses, "queues": file.read()}
 
 
-def works(lab):
+def works(lab, source="10.1.0.3"):
     for method in METHODS:
-        assert curl_many(lab, VIP[method], 6) == {"rs1": 2, "rs2": 2, "rs3": 2}
+        assert curl_many(lab, VIP[method], 6, source) == {"rs1": 2, "rs2": 2, "rs3": 2}
 
 
 def silent(lab):
