@@ -14,9 +14,13 @@ ParsedOptions parse_options(std::string_view command, std::string_view usage, co
       po::command_line_style::unix_style & ~po::command_line_style::allow_guessing);
   ParsedOptions parsed;
   try {
-    const po::positional_options_description none;
-    po::store(po::command_line_parser(words).options(options).positional(none).style(kStyle).run(),
-              parsed.values);
+    const auto read = po::command_line_parser(words).options(options).style(kStyle).run();
+    for (const auto& option : read.options) {
+      if (option.position_key < 0) continue;  // a word that belongs to no option
+      parsed.exit_status = usage_error(command, "what is " + option.value.at(0) + "?");
+      return parsed;
+    }
+    po::store(read, parsed.values);
     po::notify(parsed.values);
   } catch (const po::error& error) {
     parsed.exit_status = usage_error(command, error.what());

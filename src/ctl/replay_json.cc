@@ -107,6 +107,7 @@ Json services(const ReplayReport& report) {
     out.push_back({{"name", service.name},
                    {"listen", to_string(service.key)},
                    {"scheduler", to_string(service.scheduler)},
+                   {"removed", service.removed},
                    {"destinations", std::move(destinations)}});
   }
   return out;

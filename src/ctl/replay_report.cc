@@ -93,8 +93,8 @@ std::string destinations_text(const ReplayReport& report) {
                   "weight", "connections", "requests", "replies", "active", "inactive");
   std::vector<const Tally*> shown;
   for (const ServiceSnapshot& service : report.director.services) {
-    out += fmt::format("{} {} {}\n", service.name, to_string(service.key),
-                       to_string(service.scheduler));
+    out += fmt::format("{} {} {}{}\n", service.name, to_string(service.key),
+                       to_string(service.scheduler), service.removed ? " removed" : "");
     for (const DestinationSnapshot& d : service.destinations) {
       const Tally* const tally = find_tally(report, service.key, d.config.endpoint);
       shown.push_back(tally);
@@ -131,18 +131,24 @@ std::string comparison_text(const ComparisonResult& result) {
 
 }  // namespace
 
-std::uint64_t ReplayReport::held_sent() const { return director.counters.forwarded - forwarded; }
+// The director counts what leaves, and an ICMP error of its own or a piece of a cut packet may
+// wait, too: so these can only be told up to those, and never go below zero.
+std::uint64_t ReplayReport::held_sent() const {
+  const std::uint64_t all = director.counters.forwarded;
+  return all > forwarded ? std::min(all - forwarded, held) : 0;
+}
 
 std::uint64_t ReplayReport::held_dropped(DropReason reason) const {
   const auto i = static_cast<std::size_t>(reason);
-  return director.counters.dropped[i] - dropped[i];
+  return director.counters.dropped[i] > dropped[i] ? director.counters.dropped[i] - dropped[i] : 0;
 }
 
 std::uint64_t ReplayReport::held_waiting() const {
-  std::uint64_t waiting = held - held_sent();
-  for (std::size_t i = 0; i < kDropReasons; ++i)
-    waiting -= held_dropped(static_cast<DropReason>(i));
-  return waiting;
+  std::uint64_t settled = held_sent();
+  for (std::size_t i = 0; i < kDropReasons; ++i) {
+    settled += held_dropped(static_cast<DropReason>(i));
+  }
+  return held > settled ? held - settled : 0;
 }
 
 std::string report_text(const ReplayReport& report,

@@ -37,15 +37,16 @@ std::size_t known_bytes(std::span<const std::byte> emission, const Arrival& cut)
 }  // namespace
 
 Replayer::Replayer(const Config& config, std::shared_ptr<const Network> network, bool records,
-                   EmittedSink sink)
+                   Observer observer)
     : config_(config),
       network_(std::move(network)),
       records_(records),
-      sink_(std::move(sink)),
+      observer_(std::move(observer)),
       director_(settings_of(config), network_) {}
 
 void Replayer::start(TimePoint first) {
   now_ = report_.first = report_.last = first;
+  remember_names();
   director_.apply(diff({}, config_), now_, emissions_);
   emit(0, now_, nullptr);
 }
@@ -86,6 +87,7 @@ void Replayer::decide(const Arrival& arrival) {
   const Verdict verdict = director_.handle(buffer, now_, emissions_);
   count(verdict);
   if (arrival.cut() && std::holds_alternative<Held>(verdict)) guess_waits_ = true;
+  if (std::holds_alternative<Accept>(verdict)) observer_.left_to_stack(arrival.packet);
   if (records_) record(arrival, arrival.packet, verdict);
   emit(report_.frames, now_, arrival.cut() ? &arrival : nullptr);
 }
@@ -118,11 +120,13 @@ void Replayer::tally(DestinationId id, Direction direction, bool new_connection)
 std::optional<NamedDestination> Replayer::named(DestinationId id) const {
   const DestinationState* const state = director_.destination(id);
   if (state == nullptr) return std::nullopt;
-  const auto service =
-      std::find_if(config_.services.begin(), config_.services.end(),
-                   [&](const VirtualService& s) { return s.key == state->service; });
-  std::string name = service != config_.services.end() ? service->name : to_string(state->service);
-  return NamedDestination{std::move(name), state->service, state->config};
+  const auto name = names_.find(state->service);
+  return NamedDestination{name != names_.end() ? name->second : to_string(state->service),
+                          state->service, state->config};
+}
+
+void Replayer::remember_names() {
+  for (const VirtualService& service : config_.services) names_[service.key] = service.name;
 }
 
 void Replayer::record(const Arrival& arrival, std::span<const std::byte> packet,
@@ -194,7 +198,7 @@ void Replayer::emit_packet(const Emission& emission, std::uint64_t cause, TimePo
   const CapturedFrame captured{time, std::span<const std::byte>(frame_).first(known),
                                frame_.size()};
   const bool guessed = cut != nullptr || (cause == 0 && guess_waits_);
-  sink_({captured, report_.emitted, guessed, routed}, *network_);
+  observer_.emitted({captured, report_.emitted, guessed, routed}, *network_);
   if (!records_) return;
   report_.emission_records.push_back({report_.emitted, cause, time,
                                       egress != nullptr ? egress->name : "", routed,
@@ -214,6 +218,7 @@ void Replayer::reload(TimePoint at, const std::string& file) {
     const StartupConfig startup = config_.startup;
     config_ = *next;
     config_.startup = startup;
+    remember_names();
     emit(0, now_, nullptr);
   } else {
     event.applied = false;

@@ -18,13 +18,17 @@
 
 namespace lvsd::ctl {
 
-using EmittedSink = std::function<void(const EmittedFrame&, const Network&)>;
+// Where the replay goes, packet by packet, as it happens.
+struct Observer {
+  std::function<void(const EmittedFrame&, const Network&)> emitted;
+  std::function<void(std::span<const std::byte>)> left_to_stack;
+};
 
 class Replayer {
  public:
   // `records`: keep one record per packet and emission, for the JSON report.
   Replayer(const Config& config, std::shared_ptr<const Network> network, bool records,
-           EmittedSink sink);
+           Observer observer);
 
   // The configuration takes effect at the time of the first frame.
   void start(TimePoint first);
@@ -45,16 +49,18 @@ class Replayer {
   void emit_packet(const Emission& emission, std::uint64_t cause, TimePoint time,
                    const Arrival* cut);
   std::optional<NamedDestination> named(DestinationId id) const;
+  void remember_names();
   void tally(DestinationId id, Direction direction, bool new_connection);
 
   Config config_;
   std::shared_ptr<const Network> network_;
   bool records_;
-  EmittedSink sink_;
+  Observer observer_;
   Director director_;
   Emissions emissions_;
   ReplayReport report_;
   std::map<std::pair<ServiceKey, Endpoint>, std::size_t> tally_of_;  // place in report_.tallies
+  std::map<ServiceKey, std::string> names_;  // of services, those no longer in the file included
   TimePoint now_{};
   std::vector<std::byte> storage_;  // headroom and the packet being decided
   std::vector<std::byte> frame_;    // the frame being emitted

@@ -25,13 +25,13 @@ query(1, RS1)
 case.wait(1)  # +1.0: removed.yaml
 client_packet(1, RS1, "A")  # its destination was removed: it goes on
 client_packet(2, RS2, "A")
-client_packet(3, RS2)
-client_packet(4, RS3)
-client_packet(5, RS2)
+client_packet(3, RS3)  # rr goes on behind RS2, which it picked last
+client_packet(4, RS2)
+client_packet(5, RS3)
 query(1, RS1)  # the service is gone, its connection is not
 case.from_client(udp(client(2), 4000, 53))  # a new one finds nothing
 case.wait(1)  # +2.0: quiesced.yaml
-client_packet(4, RS3, "A")
+client_packet(5, RS3, "A")
 client_packet(6, RS2)
 client_packet(7, RS2)
 case.write()

@@ -1,0 +1,126 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""lvsctl as a command: usage, exit statuses, what goes where. command_test.py LVSCTL"""
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+LVSCTL = os.path.abspath(sys.argv[1])
+CASE = HERE + "/nat-tcp-port"
+BASE = ["replay", "-c", CASE + "/lvsd.yaml", "--in", CASE + "/in.pcap",
+        "--network", HERE + "/network.yaml"]
+
+
+def lvsctl(*words, **more):
+    return subprocess.run([LVSCTL, *words], capture_output=True, timeout=60, **more)
+
+
+class Command(unittest.TestCase):
+    def setUp(self):
+        self.place = tempfile.TemporaryDirectory()
+        self.addCleanup(self.place.cleanup)
+
+    def path(self, name, content=None):
+        path = os.path.join(self.place.name, name)
+        if content is not None:
+            with open(path, "wb") as file:
+                file.write(content)
+        return path
+
+    def usage(self, *words):
+        done = lvsctl(*words)
+        self.assertEqual(done.returncode, 2, done)
+        self.assertEqual(done.stdout, b"")
+        return done.stderr.decode()
+
+    def test_usage(self):
+        self.assertIn("usage: lvsctl", self.usage())
+        self.assertIn("did you mean replay?", self.usage("repaly"))
+        self.assertNotIn("did you mean", self.usage("xyzzy"))
+        for words in (["--help"], ["replay", "--help"], ["check", "--help"]):
+            done = lvsctl(*words)
+            self.assertEqual((done.returncode, done.stderr), (0, b""))
+            self.assertIn(b"lvsctl " + (words[0].encode() if words[1:] else b""), done.stdout)
+        self.assertRegex(lvsctl("--version").stdout, rb"^lvsctl \d+\.\d+\.\d+\n$")
+
+    def test_replay_usage(self):
+        self.assertIn("-c is missing", self.usage("replay"))
+        self.assertIn("--in is missing", self.usage("replay", "-c", "x"))
+        self.assertIn("--expct", self.usage(*BASE, "--expct", "x"))
+        self.assertIn("word", self.usage(*BASE, "word"))
+        self.assertIn("--bless", self.usage(*BASE, "--bless"))
+        self.assertIn("ip.color", self.usage(*BASE, "--ignore", "ip.color"))
+        for step in ("x", "1=", "=x", "-1=x", "1.2.3=x"):
+            self.assertIn("SECONDS=FILE", self.usage(*BASE, "--reload", step))
+        self.assertIn("overwritten", self.usage(*BASE, "--out", CASE + "/in.pcap"))
+        self.assertIn("standard output", self.usage(*BASE, "--out", "-", "--json", "-"))
+
+    def test_unreadable_files(self):
+        for words in (["--in", "/nonexistent"], ["-c", "/nonexistent"],
+                      ["--expect", "/nonexistent"], ["--network-at", "+1=/nonexistent"]):
+            base = list(BASE)
+            for place, word in enumerate(words[:1]):
+                if word in base:
+                    at = base.index(word)
+                    del base[at:at + 2]
+            done = lvsctl(*base, *words)
+            self.assertEqual(done.returncode, 1, done)
+            self.assertIn(b"/nonexistent", done.stderr)
+
+    def test_damaged_capture(self):
+        with open(CASE + "/in.pcap", "rb") as file:
+            whole = file.read()
+        done = lvsctl(*BASE[:3], "--in", self.path("cut.pcap", whole[:-7]), *BASE[5:])
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(b"cut.pcap: frame 25:", done.stdout)
+        for size in range(0, 40):  # no header, half a header, half a record
+            done = lvsctl(*BASE[:3], "--in", self.path("cut.pcap", whole[:size]), *BASE[5:])
+            self.assertEqual(done.returncode, 0 if size == 24 else 1, size)
+
+    def test_standard_streams(self):
+        with open(CASE + "/in.pcap", "rb") as file:
+            whole = file.read()
+        done = lvsctl(*BASE[:3], "--in", "-", *BASE[5:], "--json", "-", input=whole)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(json.loads(done.stdout)["version"], 1)
+        self.assertIn(b"packets emitted", done.stderr)
+        piped = lvsctl(*BASE, "--out", "-")
+        written = self.path("out.pcap")
+        lvsctl(*BASE, "--out", written)
+        with open(written, "rb") as file:
+            self.assertEqual(piped.stdout, file.read())
+
+    def test_bless(self):
+        expectation = self.path("expected.pcap")
+        self.assertEqual(lvsctl(*BASE, "--expect", expectation, "--bless").returncode, 0)
+        done = lvsctl(*BASE, "--expect", expectation)
+        self.assertEqual(done.returncode, 0, done)
+        self.assertIn(b"as expected: 25 packets compared", done.stdout)
+        self.assertEqual(os.listdir(self.place.name), ["expected.pcap"])
+        # What scapy expects is what was blessed.
+        self.assertEqual(
+            lvsctl("replay", "-c", CASE + "/lvsd.yaml", "--in", CASE + "/in.pcap", "--network",
+                   HERE + "/network.yaml", "--expect", CASE + "/expected.pcap").returncode, 0)
+
+    def test_check(self):
+        self.assertEqual(lvsctl("check", "-c", CASE + "/lvsd.yaml").returncode, 0)
+        shown = lvsctl("check", "-c", CASE + "/lvsd.yaml", "--show")
+        again = lvsctl("check", "-c", self.path("shown.yaml", shown.stdout), "--show")
+        self.assertEqual(shown.stdout, again.stdout)
+        broken = HERE + "/reload-refused/broken.yaml"
+        done = lvsctl("check", "-c", broken)
+        self.assertEqual((done.returncode, done.stdout), (1, b""))
+        self.assertIn(b"broken.yaml:7:38: services[0].destinations[0].weight", done.stderr)
+        done = lvsctl("check", "-c", broken, "--json")
+        self.assertEqual(done.returncode, 1)
+        report = json.loads(done.stdout)
+        self.assertIs(report["ok"], False)
+        self.assertEqual([p["line"] for p in report["problems"]], [5, 7])
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1])
