@@ -5,6 +5,7 @@
 #include <iostream>
 
 #include "lvsd/config/load.h"
+#include "lvsd/control/words.h"
 #include "lvsd/daemon/daemon.h"
 #include "lvsd/daemon/options.h"
 
@@ -22,8 +23,8 @@ int check(const lvsd::Options& options) {
   }
   std::size_t destinations = 0;
   for (const auto& service : config->services) destinations += service.destinations.size();
-  std::cout << options.config_file << ": ok, " << config->services.size() << " services, "
-            << destinations << " destinations\n";
+  std::cout << options.config_file << ": ok, " << lvsd::counted(config->services.size(), "service")
+            << ", " << lvsd::counted(destinations, "destination") << "\n";
   return kFine;
 }
 

@@ -55,7 +55,8 @@ class NetworkCheck {
     const IpAddress& address = service.key.listen.address;
     if (config_.announce.enabled || !seen_.insert(address).second) return;
     if (network_.is_local(address)) return;
-    warn(path, to_string(address) + " is on no interface of this host, and director.announce is false",
+    warn(path,
+         to_string(address) + " is on no interface of this host, and director.announce is false",
          "set 'announce: true', or put the address on an interface, or route it to this host");
   }
 
@@ -63,8 +64,9 @@ class NetworkCheck {
     const std::string shown = to_string(destination.endpoint.address);
     const std::optional<NextHop> hop = network_.route(destination.endpoint.address);
     if (!hop || hop->kind == RouteKind::unreachable) {
-      const std::string why = hop ? "the route to " + shown + " is unreachable (or blackhole, prohibit)"
-                                  : "there is no route to " + shown;
+      const std::string why =
+          hop ? "the route to " + shown + " is unreachable (or blackhole, prohibit)"
+              : "there is no route to " + shown;
       warn(path, why, "add a route; until then its packets are dropped as no-route");
       return;
     }
@@ -82,23 +84,26 @@ class NetworkCheck {
   void check_link(const Destination& destination, const NextHop& hop, const std::string& path) {
     const Interface* interface = network_.interface(hop.interface);
     if (interface == nullptr || interface->up) return;
-    warn(path, "the route to " + to_string(destination.endpoint.address) + " goes by " +
-                   interface->name + ", which is down",
+    warn(path,
+         "the route to " + to_string(destination.endpoint.address) + " goes by " + interface->name +
+             ", which is down",
          "set the interface up");
   }
 
   // Direct routing changes the MAC address alone: the next machine must be the real server.
   void check_direct(const IpAddress& address, const NextHop& hop, const std::string& path) {
     const std::string shown = to_string(address);
-    const std::string remedy = "use 'method: tun' or 'method: nat', or attach this host to its network";
+    const std::string remedy =
+        "use 'method: tun' or 'method: nat', or attach this host to its network";
     if (hop.kind == RouteKind::kernel) {
       warn(path, shown + " is reached by a route that only the kernel can follow", remedy);
       return;
     }
     const std::string device = interface_name(network_, hop.interface);
     if (hop.gateway != address) {
-      warn(path, "method dr needs " + shown + " on a network of this host, but it is behind " +
-                     to_string(hop.gateway) + " on " + device,
+      warn(path,
+           "method dr needs " + shown + " on a network of this host, but it is behind " +
+               to_string(hop.gateway) + " on " + device,
            remedy);
       return;
     }

@@ -14,7 +14,8 @@ struct EndpointHash {
 
 // Which destinations came, went and changed. `reordered` looks at those that stayed: a newcomer
 // among them is no reordering.
-void diff_destinations(const VirtualService& old, const VirtualService& next, ServiceChange& change) {
+void diff_destinations(const VirtualService& old, const VirtualService& next,
+                       ServiceChange& change) {
   std::unordered_map<Endpoint, std::size_t, EndpointHash> before;
   for (std::size_t i = 0; i < old.destinations.size(); ++i) {
     before.emplace(old.destinations[i].endpoint, i);

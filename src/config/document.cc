@@ -50,9 +50,17 @@ std::string_view line_of(std::string_view text, int line) {
   return text.substr(0, text.find('\n'));
 }
 
+// yaml-cpp puts single bytes of the file into its messages.
+std::string printable(std::string message) {
+  for (char& c : message) {
+    if (c < 0x20 || c == 0x7f) c = '?';
+  }
+  return message;
+}
+
 std::string syntax_remedy(const YAML::Exception& error, std::string_view text) {
   const std::string_view line = line_of(text, error.mark.line);
-  if (line.find("[") < line.find("::")  && line.find("]:") != std::string_view::npos) {
+  if (line.find("[") < line.find("::") && line.find("]:") != std::string_view::npos) {
     return "put an address in brackets into quotes: \"[2001:db8::10]:80/tcp\"";
   }
   for (const SyntaxRemedy& known : kSyntaxRemedies) {
@@ -119,7 +127,7 @@ Document::Document(std::string_view text, Report& report) {
   } catch (const YAML::Exception& error) {
     report.add({static_cast<std::uint32_t>(error.mark.line) + 1,
                 static_cast<std::uint32_t>(error.mark.column) + 1},
-               {}, "not valid YAML: " + error.msg, syntax_remedy(error, counted));
+               {}, "not valid YAML: " + printable(error.msg), syntax_remedy(error, counted));
   }
 }
 

@@ -179,10 +179,13 @@ void DocumentBuilder::open(ValueKind kind, const YAML::Mark& mark, const std::st
                            YAML::anchor_t anchor) {
   const Place place = place_of(mark);
   if (at_key()) {
-    refuse(place, std::string(describe(kind)) + " as a key", "a key is one word, as in 'key: value'");
+    refuse(place, std::string(describe(kind)) + " as a key",
+           "a key is one word, as in 'key: value'; or is a bracket not closed?");
   }
   if (open_.size() >= Document::kMaxDepth) {
-    throw Refusal{place, {}, "nested more than " + std::to_string(Document::kMaxDepth) + " deep",
+    throw Refusal{place,
+                  {},
+                  "nested more than " + std::to_string(Document::kMaxDepth) + " deep",
                   "no key of this file needs more than six levels"};
   }
   const std::uint32_t index = store(kind, mark, tag, anchor);
@@ -234,9 +237,8 @@ void DocumentBuilder::report_duplicates() {
     return;
   }
   for (std::size_t i = in.first; i < pending_.size(); i += 2) keys.push_back(pending_[i]);
-  std::stable_sort(keys.begin(), keys.end(), [this](std::uint32_t a, std::uint32_t b) {
-    return text(a) < text(b);
-  });
+  std::stable_sort(keys.begin(), keys.end(),
+                   [this](std::uint32_t a, std::uint32_t b) { return text(a) < text(b); });
   std::size_t first = 0;
   for (std::size_t i = 1; i < keys.size(); ++i) {
     if (text(keys[i]) == text(keys[first])) {

@@ -35,7 +35,8 @@ EndpointText split(std::string_view text) {
 }
 
 // An address that packets can be sent to, IPv4 for now.
-std::optional<IpAddress> unicast(const Item& item, const EndpointText& text, std::string_view role) {
+std::optional<IpAddress> unicast(const Item& item, const EndpointText& text,
+                                 std::string_view role) {
   const auto refuse = [&](std::string what, std::string remedy) -> std::optional<IpAddress> {
     item.refuse(std::move(what), std::move(remedy));
     return std::nullopt;
@@ -105,7 +106,8 @@ std::optional<ServiceKey> read_listen(const Item& item) {
   }
   std::optional<ServiceProtocol> protocol;
   if (slash == std::string_view::npos) {
-    item.refuse(quoted(*text) + " names no protocol", "end with /tcp or /udp, as in 192.0.2.10:80/tcp");
+    item.refuse(quoted(*text) + " names no protocol",
+                "end with /tcp or /udp, as in 192.0.2.10:80/tcp");
   } else {
     protocol = read_protocol(item, text->substr(slash + 1));
   }
@@ -118,8 +120,9 @@ std::optional<DestinationAddress> read_destination_address(const Item& item) {
   if (!text) return std::nullopt;
   const std::size_t slash = text->find('/');
   if (slash != std::string_view::npos) {
-    item.refuse(quoted(*text) + " holds a '/'",
-                "write the address alone: a destination has its service's protocol, and no netmask");
+    item.refuse(
+        quoted(*text) + " holds a '/'",
+        "write the address alone: a destination has its service's protocol, and no netmask");
     return std::nullopt;
   }
   const EndpointText endpoint = split(*text);

@@ -6,6 +6,16 @@
 
 namespace lvsd {
 
+namespace {
+
+// "workers:1", which YAML takes for one word.
+bool is_squeezed(std::string_view text) {
+  const std::size_t word = text.find_first_not_of("abcdefghijklmnopqrstuvwxyz_");
+  return word != 0 && word != std::string_view::npos && text[word] == ':';
+}
+
+}  // namespace
+
 bool Item::require(ValueKind kind, std::string_view remedy) const {
   const ValueKind found = value.kind();
   if (found == kind) return true;
@@ -14,7 +24,13 @@ bool Item::require(ValueKind kind, std::string_view remedy) const {
     return false;
   }
   std::string what(describe(found));
-  if (found == ValueKind::scalar) what = quoted(value.text());
+  if (found == ValueKind::scalar) {
+    what = quoted(value.text());
+    if (kind == ValueKind::mapping && is_squeezed(value.text())) {
+      refuse(what + " where a mapping belongs", "write a space behind the colon: 'key: value'");
+      return false;
+    }
+  }
   refuse(what + " where " + std::string(describe(kind)) + " belongs", std::string(remedy));
   return false;
 }
@@ -45,7 +61,7 @@ Mapping::Mapping(const Item& item, std::span<const std::string_view> keys, std::
   }
 }
 
-void Mapping::refuse_key(Value key, std::span<const OtherKey> others) const {
+void Mapping::refuse_key(Value key, std::span<const OtherKey> others) {
   const std::string_view name = key.text();
   const std::string path = Path(item_.path, name).text();
   for (const OtherKey& other : others) {
@@ -61,8 +77,10 @@ void Mapping::refuse_key(Value key, std::span<const OtherKey> others) const {
     remedy = "write a space behind the colon: '" + std::string(name.substr(0, colon)) + ": ...'; ";
   } else if (!near.empty()) {
     remedy = "did you mean '" + std::string(near) + "'? ";
+    suggested_.push_back(near);
   }
-  item_.report.add(key.place(), path, "unknown key", remedy + "allowed here: " + listed(keys_, "and"));
+  item_.report.add(key.place(), path, "unknown key",
+                   remedy + "allowed here: " + listed(keys_, "and"));
 }
 
 std::optional<Item> Mapping::find(std::string_view key) const {
@@ -75,7 +93,9 @@ std::optional<Item> Mapping::find(std::string_view key) const {
 
 std::optional<Item> Mapping::require(std::string_view key, std::string_view remedy) const {
   std::optional<Item> found = find(key);
-  if (!found && valid_) item_.refuse("has no '" + std::string(key) + "'", std::string(remedy));
+  const bool misspelt = std::find(suggested_.begin(), suggested_.end(), key) != suggested_.end();
+  if (!found && valid_ && !misspelt)
+    item_.refuse("has no '" + std::string(key) + "'", std::string(remedy));
   return found;
 }
 

@@ -98,8 +98,9 @@ Config read_config(const Item& root) {
   const Mapping map(root, kFileKeys, "the file is a mapping of director, timeouts and services");
   if (const auto field = map.find("director")) read_director(*field, config);
   if (const auto field = map.find("timeouts")) read_timeouts(*field, config.timeouts);
-  if (const auto field = map.require("services", "list them; a director without any says so with "
-                                                 "'services: []'")) {
+  if (const auto field = map.require("services",
+                                     "list them; a director without any says so with "
+                                     "'services: []'")) {
     config.services = read_services(*field);
   }
   return config;
@@ -112,7 +113,8 @@ Result<Config, Problems> parse_config(std::string_view text) {
   const Document document(text, report);
   if (document.broken()) return Unexpected<Problems>{report.take()};
   if (document.empty()) {
-    report.add({1, 1}, {}, "the file is empty", "the least that a director needs is 'services: []'");
+    report.add({1, 1}, {}, "the file is empty",
+               "the least that a director needs is 'services: []'");
     return Unexpected<Problems>{report.take()};
   }
   Config config = read_config({document.root(), Path(), report});

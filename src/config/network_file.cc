@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The network file of design section 3 -> Network. What the file leaves out is derived here (the
-// device of a next hop, from the networks of the interfaces) or by Network itself (connected routes).
+// device of a next hop, from the networks of the interfaces) or by Network itself (connected
+// routes).
 #include <array>
 #include <set>
 #include <unordered_map>
@@ -25,7 +26,8 @@ constexpr std::array<Choice<RouteKind>, 4> kRouteKinds{{{"unicast", RouteKind::u
                                                         {"local", RouteKind::local},
                                                         {"unreachable", RouteKind::unreachable},
                                                         {"kernel", RouteKind::kernel}}};
-constexpr std::array<Choice<std::uint32_t>, 3> kTables{{{"main", 254}, {"local", 255}, {"default", 253}}};
+constexpr std::array<Choice<std::uint32_t>, 3> kTables{
+    {{"main", 254}, {"local", 255}, {"default", 253}}};
 
 constexpr std::string_view kInterfaceRemedy =
     "an interface is a mapping: {name: eth0, mac: \"02:00:00:00:01:01\", addresses: [10.0.1.1/24]}";
@@ -163,9 +165,9 @@ class NetworkReader {
     assign(out.name, read_interface_name(item));
     const auto [seen, fresh] = by_name_.try_emplace(out.name, parts_.interfaces.size());
     if (fresh || out.name.empty()) return;
-    item.refuse(quoted(out.name) + " is listed already (interfaces[" +
-                    std::to_string(seen->second) + "])",
-                "list each interface once");
+    item.refuse(
+        quoted(out.name) + " is listed already (interfaces[" + std::to_string(seen->second) + "])",
+        "list each interface once");
   }
 
   void read_route(const Item& item) {
@@ -177,18 +179,19 @@ class NetworkReader {
     if (const auto field = map.require("to", "add 'to: ADDRESS/LENGTH' or 'to: default'")) {
       assign(out.to, read_prefix(*field, out.via ? out.via : out.source));
     }
-    if (const auto field = map.find("kind")) {
-      assign(out.kind, read_choice<RouteKind>(*field, kRouteKinds));
-    }
+    std::optional<RouteKind> kind = RouteKind::unicast;
+    if (const auto field = map.find("kind")) kind = read_choice<RouteKind>(*field, kRouteKinds);
+    assign(out.kind, kind);
     if (const auto field = map.find("table")) assign(out.table, read_table(*field));
     constexpr std::uint64_t kMost = 0xffffffffU;
     if (const auto field = map.find("metric")) {
       assign(out.metric, read_number(*field, {0, kMost}, "write a number, 0 for the best"));
     }
     if (const auto field = map.find("mtu")) {
-      assign(out.mtu, read_number(*field, {0, kMost}, "write a number of bytes, 0 for the device's"));
+      assign(out.mtu,
+             read_number(*field, {0, kMost}, "write a number of bytes, 0 for the device's"));
     }
-    const bool needs_device = out.kind == RouteKind::unicast;
+    const bool needs_device = kind == RouteKind::unicast;
     const std::optional<Item> via = map.find("via"), dev = map.find("dev");
     if (needs_device && !via && !dev) item.refuse("has neither 'via' nor 'dev'", "add one of them");
     out.interface = device(dev, needs_device ? via : std::nullopt, out.via);
@@ -200,7 +203,8 @@ class NetworkReader {
     if (!map.valid()) return;
     RoutingRule out;
     if (const auto field = map.require("priority", "add 'priority: NUMBER', as ip rule shows it")) {
-      assign(out.priority, read_number(*field, {0, 0xffffffffU}, "write a number, as ip rule shows"));
+      assign(out.priority,
+             read_number(*field, {0, 0xffffffffU}, "write a number, as ip rule shows"));
     }
     if (const auto field = map.find("from")) assign_optional(out.from, read_prefix(*field, {}));
     if (const auto field = map.find("to")) assign_optional(out.to, read_prefix(*field, {}));
@@ -274,7 +278,8 @@ Result<Network, Problems> parse_network(std::string_view text) {
   const Document document(text, report);
   if (document.broken()) return Unexpected<Problems>{report.take()};
   if (document.empty()) {
-    report.add({1, 1}, {}, "the file is empty", "the least that a network needs is 'interfaces: []'");
+    report.add({1, 1}, {}, "the file is empty",
+               "the least that a network needs is 'interfaces: []'");
     return Unexpected<Problems>{report.take()};
   }
   Network network = NetworkReader().read({document.root(), Path(), report});

@@ -26,8 +26,8 @@ std::string escaped(std::string_view piece) {
   for (std::size_t i = 0; i < piece.size(); ++i) {
     const auto byte = static_cast<unsigned char>(piece[i]);
     // C1 controls are U+0080..U+009f: 0xc2 0x80..0x9f.
-    const bool c1 = byte == 0xc2U && i + 1 < piece.size() &&
-                    static_cast<unsigned char>(piece[i + 1]) < 0xa0U;
+    const bool c1 =
+        byte == 0xc2U && i + 1 < piece.size() && static_cast<unsigned char>(piece[i + 1]) < 0xa0U;
     if (byte >= 0x20U && byte != 0x7fU && !c1) {
       out += piece[i];
       continue;
@@ -74,7 +74,10 @@ Problems Report::take() {
   });
   count_characters();
   if (left_off_ > 0) {
-    list_.push_back({0, 0, {}, std::to_string(left_off_) + " more problems are not shown",
+    list_.push_back({0,
+                     0,
+                     {},
+                     std::to_string(left_off_) + " more problems are not shown",
                      "mend the first ones, then check again"});
   }
   return {std::move(list_)};
@@ -83,7 +86,8 @@ Problems Report::take() {
 // yaml-cpp's columns count bytes, editors' characters. One walk over the text for all problems.
 void Report::count_characters() {
   std::size_t at = text_.starts_with("\xef\xbb\xbf") ? 3 : 0;  // byte order mark
-  int line = 1, column = 1, inner = 0;  // `inner`: bytes of this line so far that start no character
+  int line = 1, column = 1,
+      inner = 0;  // `inner`: bytes of this line so far that start no character
   for (Problem& problem : list_) {
     while (line < problem.line) {
       at = text_.find('\n', at);

@@ -58,8 +58,8 @@ Digits parse_digits(std::string_view text, Range range) {
   if (!outside) return {number, {}};
   // A number that fills the screen says no more than its beginning.
   const std::string shown = text.size() > 24 ? quoted(text) : std::string(text);
-  return {std::nullopt, shown + " is not in " + std::to_string(range.least) + ".." +
-                            std::to_string(range.most)};
+  return {std::nullopt,
+          shown + " is not in " + std::to_string(range.least) + ".." + std::to_string(range.most)};
 }
 
 std::optional<std::uint64_t> read_number(const Item& item, Range range, std::string_view remedy) {

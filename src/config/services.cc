@@ -143,9 +143,9 @@ class DestinationsReader {
     if (!key_ && !own_port) return;
     const auto [seen, fresh] = seen_.try_emplace(endpoint, item.value.place());
     if (fresh) return;
-    item.refuse(to_string(endpoint) + " is a destination of this service already, at " +
-                    at(seen->second),
-                "keep one of the two; a larger share is a larger weight");
+    item.refuse(
+        to_string(endpoint) + " is a destination of this service already, at " + at(seen->second),
+        "keep one of the two; a larger share is a larger weight");
   }
 
   std::optional<ServiceKey> key_;
@@ -206,8 +206,9 @@ class ServicesReader {
   void judge_name(const Item& item, const std::string& name, bool given) {
     const auto [seen, fresh] = names_.try_emplace(name, Name{item.value.place(), given});
     if (fresh || (!given && !seen->second.given)) return;
-    item.refuse(quoted(name) + " is the name of the service at " + at(seen->second.place) + " already",
-                "give each service a name of its own");
+    item.refuse(
+        quoted(name) + " is the name of the service at " + at(seen->second.place) + " already",
+        "give each service a name of its own");
   }
 
   struct Name {

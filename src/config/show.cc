@@ -9,7 +9,8 @@ namespace {
 std::string_view boolean(bool value) { return value ? "true" : "false"; }
 
 std::string show_announce(const Announce& announce) {
-  if (!announce.enabled || announce.interface.empty()) return std::string(boolean(announce.enabled));
+  if (!announce.enabled || announce.interface.empty())
+    return std::string(boolean(announce.enabled));
   return "{interface: " + scalar(announce.interface) + "}";
 }
 
@@ -27,13 +28,15 @@ std::string show_director(const Config& config) {
 }
 
 // `method` is what the service says; only a destination that differs says so itself.
-void show_destination(std::string& out, const VirtualService& service, const Destination& destination,
-                      const ForwardingMethod& method) {
+void show_destination(std::string& out, const VirtualService& service,
+                      const Destination& destination, const ForwardingMethod& method) {
   const bool own_port = destination.endpoint.port != service.key.listen.port;
   out += "      - {address: ";
-  out += scalar(own_port ? to_string(destination.endpoint) : to_string(destination.endpoint.address));
+  out +=
+      scalar(own_port ? to_string(destination.endpoint) : to_string(destination.endpoint.address));
   out += ", weight: " + std::to_string(destination.weight.value());
-  if (destination.method != method) out += ", method: " + std::string(to_string(destination.method));
+  if (destination.method != method)
+    out += ", method: " + std::string(to_string(destination.method));
   out += "}\n";
 }
 

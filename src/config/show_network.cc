@@ -97,10 +97,10 @@ ShownRoutes shown_routes(const Network& network) {
   const auto holds = [](const std::vector<Route>& list, const Route& route) {
     return std::find(list.begin(), list.end(), route) != list.end();
   };
-  const bool complete =
-      network.complete_routes() &&
-      !std::all_of(connected.begin(), connected.end(),
-                   [&](const Route& route) { return holds(network.routes(), route); });
+  const bool complete = network.complete_routes() &&
+                        !std::all_of(connected.begin(), connected.end(), [&](const Route& route) {
+                          return holds(network.routes(), route);
+                        });
   if (!complete) derived.insert(derived.end(), connected.begin(), connected.end());
   ShownRoutes out{{}, complete};
   for (const Route& route : network.routes()) {

@@ -62,7 +62,8 @@ std::optional<Problem> judge(std::string_view text, std::size_t i, bool indentat
   if (byte == 0) {
     return whole_file("a NUL byte", "the file must be text in UTF-8 (is it binary, or UTF-16?)");
   }
-  const bool control = (byte < 0x20 && byte != '\t' && byte != '\n' && byte != '\r') || byte == 0x7f;
+  const bool control =
+      (byte < 0x20 && byte != '\t' && byte != '\n' && byte != '\r') || byte == 0x7f;
   if (control) return whole_file("a control character (" + hex(byte) + ")", "remove it");
   if (character_size(text, i) == 0) {
     return whole_file("byte " + hex(byte) + " is not valid UTF-8", "save the file as UTF-8");

@@ -11,15 +11,27 @@ namespace {
 struct Foreign {
   std::string_view word, ours;
 };
-constexpr std::array<Foreign, 13> kForeignMethods{
-    {{"masq", "nat"},     {"masquerade", "nat"},     {"masquerading", "nat"}, {"NAT", "nat"},
-     {"gate", "dr"},      {"route", "dr"},           {"direct", "dr"},        {"gatewaying", "dr"},
-     {"DR", "dr"},        {"ipip", "tun"},           {"tunnel", "tun"},       {"tunneling", "tun"},
-     {"TUN", "tun"}}};
+constexpr std::array<Foreign, 13> kForeignMethods{{{"masq", "nat"},
+                                                   {"masquerade", "nat"},
+                                                   {"masquerading", "nat"},
+                                                   {"NAT", "nat"},
+                                                   {"gate", "dr"},
+                                                   {"route", "dr"},
+                                                   {"direct", "dr"},
+                                                   {"gatewaying", "dr"},
+                                                   {"DR", "dr"},
+                                                   {"ipip", "tun"},
+                                                   {"tunnel", "tun"},
+                                                   {"tunneling", "tun"},
+                                                   {"TUN", "tun"}}};
 constexpr std::array<std::string_view, 2> kLaterMethods{"gre", "gue"};
-constexpr std::array<Foreign, 7> kForeignSchedulers{
-    {{"roundrobin", "rr"}, {"round-robin", "rr"}, {"round_robin", "rr"}, {"leastconn", "lc"},
-     {"least_conn", "lc"}, {"source", "sh"},      {"maglev", "mh"}}};
+constexpr std::array<Foreign, 7> kForeignSchedulers{{{"roundrobin", "rr"},
+                                                     {"round-robin", "rr"},
+                                                     {"round_robin", "rr"},
+                                                     {"leastconn", "lc"},
+                                                     {"least_conn", "lc"},
+                                                     {"source", "sh"},
+                                                     {"maglev", "mh"}}};
 // ipvsadm(8)'s others.
 constexpr std::array<std::string_view, 9> kLaterSchedulers{"lblc", "lblcr", "dh", "sed", "nq",
                                                            "fo",   "ovf",   "mh", "twos"};

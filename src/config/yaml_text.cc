@@ -27,12 +27,13 @@ bool special_word(std::string_view text) {
 std::string scalar(std::string_view text) {
   const bool word = !special_word(text) && std::all_of(text.begin(), text.end(), plain_character) &&
                     text.front() != '-' && text.front() != '.';
-  // An address with a port, as the files are full of them: no ": " in it, so plain in block and flow.
-  const bool endpoint = !text.empty() && text.front() >= '1' && text.front() <= '9' &&
-                        std::count(text.begin(), text.end(), ':') == 1 &&
-                        std::count(text.begin(), text.end(), '.') == 3 && text.back() != ':' &&
-                        std::all_of(text.begin(), text.end(),
-                                    [](char c) { return plain_character(c) || c == ':'; });
+  // An address with a port, as the files are full of them: no ": " in it, so plain in block and
+  // flow.
+  const bool endpoint =
+      !text.empty() && text.front() >= '1' && text.front() <= '9' &&
+      std::count(text.begin(), text.end(), ':') == 1 &&
+      std::count(text.begin(), text.end(), '.') == 3 && text.back() != ':' &&
+      std::all_of(text.begin(), text.end(), [](char c) { return plain_character(c) || c == ':'; });
   if (word || endpoint) return std::string(text);
   static constexpr std::string_view kHex = "0123456789abcdef";
   std::string out = "\"";

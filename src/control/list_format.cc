@@ -8,6 +8,7 @@
 #include <tuple>
 
 #include "lvsd/control/listing.h"
+#include "lvsd/control/words.h"
 
 namespace lvsd {
 namespace {
@@ -113,9 +114,8 @@ std::string describe_retired(const Listing& listing) {
     }
   }
   if (destinations == 0) return {};
-  return fmt::format("{} removed destination{} still {} {} connection{}", destinations,
-                     destinations == 1 ? "" : "s", destinations == 1 ? "has" : "have", connections,
-                     connections == 1 ? "" : "s");
+  return counted(destinations, "removed destination") +
+         (destinations == 1 ? " still has " : " still have ") + counted(connections, "connection");
 }
 
 }  // namespace lvsd

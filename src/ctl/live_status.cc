@@ -3,6 +3,7 @@
 
 #include <iostream>
 
+#include "lvsd/control/words.h"
 #include "lvsd/ctl/live.h"
 #include "lvsd/ctl/status_format.h"
 
@@ -32,7 +33,8 @@ std::string format_capture(const json& capture) {
       fmt::format("{}, stage {}, rules {}", text(capture, "backend"), text(capture, "stage"),
                   capture.at("in_place").get<bool>() ? "in place" : "NOT in place");
   const std::uint64_t restored = number(capture, "restored");
-  if (restored > 0) value += fmt::format("; restored {} times after others changed them", restored);
+  if (restored > 0)
+    value += "; restored " + counted(restored, "time") + " after others changed them";
   return line("capture", value);
 }
 
@@ -95,7 +97,7 @@ std::string format_status(const json& status) {
       fmt::format("lvsd {}, pid {}, up {}\n", text(status, "program"), number(status, "pid"),
                   duration(number(status, "uptime_seconds")));
   lines += line("configuration",
-                fmt::format("{}, {} services", text(status, "config"), number(status, "services")));
+                text(status, "config") + ", " + counted(number(status, "services"), "service"));
   lines += format_reload(status);
   lines += line("connections", fmt::format("{} of {}", number(status, "connections"),
                                            number(status, "connection_limit")));

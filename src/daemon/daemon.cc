@@ -2,7 +2,6 @@
 #include "lvsd/daemon/daemon.h"
 
 #include <fcntl.h>
-#include <fmt/format.h>
 #include <signal.h>
 #include <spdlog/spdlog.h>
 
@@ -12,6 +11,7 @@
 
 #include "daemon_state.h"
 #include "lvsd/config/diff.h"
+#include "lvsd/control/words.h"
 #include "lvsd/daemon/notify.h"
 #include "lvsd/daemon/privileges.h"
 #include "lvsd/daemon/status.h"
@@ -145,8 +145,8 @@ std::string Daemon::State::status_line() const {
   std::size_t destinations = 0;
   for (const VirtualService& service : running.services)
     destinations += service.destinations.size();
-  return fmt::format("{} services, {} destinations, {} workers", running.services.size(),
-                     destinations, fleet.size());
+  return counted(running.services.size(), "service") + ", " + counted(destinations, "destination") +
+         ", " + counted(fleet.size(), "worker");
 }
 
 Daemon::Daemon(const Options& options, const Config& config) {

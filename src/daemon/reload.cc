@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "lvsd/control/words.h"
+
 namespace lvsd {
 namespace {
 
@@ -94,7 +96,7 @@ std::string summarize(const Changes& changes) {
   std::vector<std::string> parts;
   auto say = [&parts](std::size_t number, std::string_view noun, std::string_view verb) {
     if (number == 0) return;
-    parts.push_back(fmt::format("{} {}{} {}", number, noun, number == 1 ? "" : "s", verb));
+    parts.push_back(fmt::format("{} {}", counted(number, noun), verb));
   };
   const Totals totals = count(changes.changed);
   say(changes.added.size(), "service", "added");
@@ -116,9 +118,8 @@ std::string summarize(const Changes& changes) {
 std::vector<std::string> describe(const Changes& changes, const Config& old) {
   std::vector<std::string> lines;
   for (const VirtualService& service : changes.added) {
-    const std::size_t number = service.destinations.size();
-    lines.push_back(fmt::format("{} added with {} destination{}", called(service), number,
-                                number == 1 ? "" : "s"));
+    lines.push_back(fmt::format("{} added with {}", called(service),
+                                counted(service.destinations.size(), "destination")));
   }
   for (const ServiceKey& key : changes.removed) {
     const VirtualService* service = find(old, key);

@@ -14,21 +14,20 @@ struct CaptureRules::State {
   std::string unusable;  // why there is no tool
   TableWatch watch{{"lvsd", "raw", "security", "filter"}};
   std::optional<CapturePlan> plan;  // as installed
+  bool withstood = false;           // see the header
   bool suspect = false;             // a change was heard of and not yet looked into
 
   explicit State(std::unique_ptr<CaptureTool> chosen)
       : wanted(CaptureBackend::automatic), tool(std::move(chosen)) {}
   explicit State(CaptureBackend backend) : wanted(backend) {
-    if (backend == CaptureBackend::automatic || backend == CaptureBackend::nft) {
-      use(NftTool::probe());
+    const bool any = backend == CaptureBackend::automatic;
+    const bool prefer_iptables = any && OwnedTable::supported();
+    if (backend == CaptureBackend::iptables || prefer_iptables) use(IptablesTool::probe());
+    if (backend == CaptureBackend::nft || (any && !(tool && tool->shielded()))) {
+      // nft's rules are not looked after but by listening.
+      if (watch.fd() >= 0) use(NftTool::probe());
     }
-    if (tool && watch.fd() < 0) {
-      tool.reset();  // nft's rules are not looked after but by listening
-      unusable = "nft: the kernel does not tell of changes";
-    }
-    if (!tool && (backend == CaptureBackend::automatic || backend == CaptureBackend::iptables)) {
-      use(IptablesTool::probe());
-    }
+    if (any && !tool && !prefer_iptables) use(IptablesTool::probe());
   }
 
   void use(Result<std::unique_ptr<CaptureTool>, Error> probed) {
@@ -91,16 +90,21 @@ int CaptureRules::watch_fd() const { return state_->tool ? state_->watch.fd() : 
 
 Status CaptureRules::check(bool& restored) {
   restored = false;
-  state_->suspect = state_->watch.drain() || state_->suspect;
+  const TableChange heard = state_->watch.drain();
+  state_->withstood = false;
+  state_->suspect = state_->suspect || heard != TableChange::none;
   if (!state_->tool || !state_->plan) return Done{};
   const bool deaf = state_->watch.fd() < 0 || !state_->tool->announced();
   auto repaired = state_->tool->repair(*state_->plan, state_->suspect || deaf);
   if (!repaired) return fail("capture rules: " + repaired.error().message);
   state_->suspect = false;
   restored = *repaired;
+  state_->withstood = !restored && heard == TableChange::deleted && state_->tool->shielded();
   if (restored) state_->watch.drain();
   return Done{};
 }
+
+bool CaptureRules::withstood() const { return state_->withstood; }
 
 std::string_view CaptureRules::backend() const {
   if (state_->tool) return state_->tool->name();

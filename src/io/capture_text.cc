@@ -235,6 +235,11 @@ std::string ipset_create(const TextSet& set, std::string_view name) {
 
 std::string iptables_text(const CapturePlan& plan, const IptablesFeatures& features) {
   std::string text;
+  if (features.owned_table) {
+    text +=
+        "# The chains lie in the nf_tables table ip lvsd, which only lvsd can change, each at\n"
+        "# the hook of its table; shown here as iptables would have them.\n";
+  }
   if (features.sets) {
     text += "# ipset restore\n";
     for (const TextSet& set : ipset_sets(plan)) text += ipset_create(set, set.name);

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <linux/netfilter.h>
+
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -13,7 +15,7 @@ namespace lvsd {
 namespace {
 
 const std::string kChain(kChainName);
-const std::string kProbeChain = kChain + "-probe";
+const std::string kScratchChain = kChain + "-scratch";
 const std::string kProbeSet = "lvsd-probe";
 // Where a predecessor of any configuration may have left a chain.
 constexpr std::array<std::string_view, 3> kTables{"raw", "security", "filter"};
@@ -150,14 +152,29 @@ std::map<std::string, std::size_t> member_counts(const std::string& listing) {
   return counts;
 }
 
-// Whether the kernel takes `rule`, tried in a chain that nothing jumps to.
-Status try_rule(std::string_view table, const std::string& rule) {
-  const std::string start = "*" + std::string(table) + "\n:" + kProbeChain + " - [0:0]\n";
-  Status tried = restore(start + "-A " + kProbeChain + ' ' + rule + "\nCOMMIT\n");
-  if (tried)
-    return restore("*" + std::string(table) + "\n-F " + kProbeChain + "\n-X " + kProbeChain +
-                   "\nCOMMIT\n");
-  return tried;
+// A chain of table raw that nothing jumps to, to see what the kernel makes of `rules`.
+Status write_scratch(const std::vector<std::string>& rules) {
+  std::string text = "*raw\n:" + kScratchChain + " - [0:0]\n";
+  for (const std::string& rule : rules) text += "-A " + kScratchChain + ' ' + rule + '\n';
+  return restore(text + "COMMIT\n");
+}
+
+Status remove_scratch() {
+  return restore("*raw\n-F " + kScratchChain + "\n-X " + kScratchChain + "\nCOMMIT\n");
+}
+
+Status try_rule(const std::string& rule) {
+  Status tried = write_scratch({rule});
+  return tried ? remove_scratch() : std::move(tried);
+}
+
+std::uint32_t protocol_of(const std::string& rule) {
+  constexpr std::array<std::pair<std::string_view, std::uint32_t>, 3> kKnown{
+      {{"-p icmp ", 1}, {"-p tcp ", 6}, {"-p udp ", 17}}};
+  for (const auto& [words, number] : kKnown) {
+    if (rule.find(words) != std::string::npos) return number;
+  }
+  return 0;
 }
 
 // Freed by the kernel a moment after the rules that refer to them, hence the patience.
@@ -183,7 +200,7 @@ bool try_sets() {
   const TextSet probe{kProbeSet, true, {"192.0.2.1,tcp:1"}};
   if (contains(ipset_names(), kProbeSet) && !destroy_sets({kProbeSet})) return false;
   if (!ipset_restore(ipset_create(probe, kProbeSet))) return false;
-  const Status matched = try_rule("raw", "-m set --match-set " + kProbeSet + " dst,dst -j RETURN");
+  const Status matched = try_rule("-m set --match-set " + kProbeSet + " dst,dst -j RETURN");
   return destroy_sets({kProbeSet}) && matched;
 }
 
@@ -192,15 +209,18 @@ bool try_sets() {
 Result<std::unique_ptr<CaptureTool>, Error> IptablesTool::probe() {
   auto version = run_tool({"iptables", "-V"});
   if (!version) return Unexpected{version.error()};
-  if (Status queue = try_rule("raw", "-p udp -j NFQUEUE --queue-num 0"); !queue) {
+  const RawTableVisit visit;
+  if (Status queue = try_rule("-p udp -j NFQUEUE --queue-num 0"); !queue) {
     return Unexpected{queue.error()};
   }
   IptablesFeatures features;
   features.sets = try_sets();
-  features.addrtype = try_rule("raw", "-m addrtype --dst-type LOCAL -j RETURN").has_value();
+  features.addrtype = try_rule("-m addrtype --dst-type LOCAL -j RETURN").has_value();
   const auto security = run_process({"iptables-save", "-t", "security"});
   features.security_table = security && security->status == 0;
   const bool legacy = version->find("nf_tables") == std::string::npos;
+  // Without sets there may be more rules than one netlink message holds.
+  features.owned_table = !legacy && features.sets && OwnedTable::supported();
   return std::unique_ptr<CaptureTool>(std::make_unique<IptablesTool>(features, legacy));
 }
 
@@ -230,16 +250,54 @@ Status IptablesTool::load_sets(const std::vector<TextSet>& wanted, bool anew) {
   return Done{};
 }
 
+Result<std::vector<CompiledRule>, Error> IptablesTool::compile(const IptablesChain& chain) {
+  if (Status written = write_scratch(chain.rules); !written) return Unexpected{written.error()};
+  auto compiled = table_.read_chain(kScratchChain);
+  if (Status removed = remove_scratch(); !removed) return Unexpected{removed.error()};
+  if (!compiled) return compiled;
+  if (compiled->size() != chain.rules.size()) {
+    return fail("iptables: the rules changed while they were being read");
+  }
+  for (std::size_t i = 0; i < compiled->size(); ++i) {
+    (*compiled)[i].protocol = protocol_of(chain.rules[i]);
+  }
+  return compiled;
+}
+
+Status IptablesTool::load_owned(const std::vector<IptablesChain>& chains) {
+  const RawTableVisit visit;
+  std::vector<OwnedChain> owned;
+  for (const IptablesChain& chain : chains) {
+    auto compiled = compile(chain);
+    if (!compiled) return Unexpected{compiled.error()};
+    // Priorities: raw's; and after every ordinary filter chain (0), before source NAT (100).
+    const bool input = chain.hook == "INPUT";
+    owned.push_back({input ? "input" : "prerouting", input ? NF_INET_LOCAL_IN : NF_INET_PRE_ROUTING,
+                     input ? 99 : -300, std::move(*compiled)});
+  }
+  return table_.replace(owned);
+}
+
 Status IptablesTool::load_chains(const std::vector<IptablesChain>& chains, bool clean_others) {
+  chains_.reset();
   std::string text;
+  if (features_.owned_table) {
+    if (Status loaded = load_owned(chains); !loaded) return loaded;
+    if (clean_others) {
+      for (const std::string_view table : kTables) text += remove_text(table, list_table(table));
+    }
+    if (Status removed = text.empty() ? Status(Done{}) : restore(text); !removed) return removed;
+    chains_ = chains;
+    return Done{};
+  }
   for (const IptablesChain& chain : chains) text += replace_text(chain, list_table(chain.table));
   for (const std::string_view table : kTables) {
     const auto is_ours = [table](const IptablesChain& chain) { return chain.table == table; };
     if (!clean_others || std::any_of(chains.begin(), chains.end(), is_ours)) continue;
     text += remove_text(table, list_table(table));
   }
-  chains_.reset();
   if (Status loaded = restore(text); !loaded) return loaded;
+  if (Status removed = clean_others ? table_.remove() : Done{}; !removed) return removed;
   return note_listings(chains);
 }
 
@@ -247,7 +305,6 @@ Status IptablesTool::load_chains(const std::vector<IptablesChain>& chains, bool 
 // iptables word the same rule differently. It has to be whole, or somebody has been at it already.
 Status IptablesTool::note_listings(const std::vector<IptablesChain>& chains) {
   listings_.clear();
-  snapshots_.clear();
   for (const IptablesChain& chain : chains) {
     Listing listing = list_table(chain.table);
     if (listing.rules != chain.rules.size() || listing.jumps.size() != 1) {
@@ -255,7 +312,6 @@ Status IptablesTool::note_listings(const std::vector<IptablesChain>& chains) {
                   " changed while they were being installed");
     }
     listings_.push_back(std::move(listing.text));
-    if (!legacy_) snapshots_.emplace_back(chain);
   }
   chains_ = chains;
   return Done{};
@@ -271,6 +327,7 @@ Status IptablesTool::apply(const CapturePlan& plan, bool anew) {
 
 bool IptablesTool::chains_intact() const {
   if (!chains_) return false;
+  if (features_.owned_table) return true;
   for (std::size_t i = 0; i < chains_->size(); ++i) {
     if (list_table((*chains_)[i].table).text != listings_[i]) return false;
   }
@@ -289,15 +346,10 @@ Result<bool, Error> IptablesTool::sets_intact() const {
 }
 
 Result<bool, Error> IptablesTool::repair(const CapturePlan& plan, bool changed) {
-  // First what is urgent and most often enough; then a look at what there is.
-  bool restored = false;
-  if (changed) {
-    for (const ChainSnapshot& snapshot : snapshots_) restored = snapshot.restore() || restored;
-  }
   auto sets = sets_intact();
   if (!sets) return sets;
   const bool chains = (!changed && chains_) || chains_intact();
-  if (*sets && chains) return restored;
+  if (*sets && chains) return false;
   if (!*sets) {
     if (Status loaded = load_sets(ipset_sets(plan), true); !loaded) {
       return Unexpected{loaded.error()};
@@ -314,6 +366,7 @@ Result<bool, Error> IptablesTool::repair(const CapturePlan& plan, bool changed) 
 Status IptablesTool::remove() {
   chains_.reset();
   sets_.clear();
+  if (Status removed = table_.remove(); !removed) return removed;
   std::string text;
   if (!find_program("iptables-save").empty()) {
     for (const std::string_view table : kTables) text += remove_text(table, list_table(table));

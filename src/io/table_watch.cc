@@ -68,25 +68,26 @@ TableWatch::TableWatch(std::vector<std::string> tables) : tables_(std::move(tabl
   fd_ = std::move(opened);
 }
 
-bool TableWatch::drain() {
-  bool changed = false;
+TableChange TableWatch::drain() {
+  TableChange worst = TableChange::none;
   alignas(nlmsghdr) std::array<char, 65536> buffer;
   while (fd_.valid()) {
     const ssize_t got = recv(fd_.get(), buffer.data(), buffer.size(), 0);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0 && errno == ENOBUFS) {
-      changed = true;  // who knows what it was
+      worst = std::max(worst, TableChange::changed);  // who knows what it was
       continue;
     }
     if (got <= 0) break;
     int left = static_cast<int>(got);
     for (auto* message = reinterpret_cast<const nlmsghdr*>(buffer.data());
          mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
-      const std::string_view table = table_of(*message);
-      changed = changed || std::find(tables_.begin(), tables_.end(), table) != tables_.end();
+      if (std::find(tables_.begin(), tables_.end(), table_of(*message)) == tables_.end()) continue;
+      const bool deleted = (message->nlmsg_type & 0xffU) == NFT_MSG_DELTABLE;
+      worst = std::max(worst, deleted ? TableChange::deleted : TableChange::changed);
     }
   }
-  return changed;
+  return worst;
 }
 
 }  // namespace lvsd

@@ -112,7 +112,19 @@ Result<std::unique_ptr<CaptureTool>, Error> nft_with_drop() {
   return std::unique_ptr<CaptureTool>(std::make_unique<NftTool>("drop"));
 }
 
-const Way kIptables{"iptables", IptablesTool::probe};
+// As on a kernel that has no tables of that kind.
+Result<std::unique_ptr<CaptureTool>, Error> not_owned() {
+  return std::unique_ptr<CaptureTool>(std::make_unique<IptablesTool>(IptablesFeatures{}, false));
+}
+
+Result<std::unique_ptr<CaptureTool>, Error> owned() {
+  auto probed = IptablesTool::probe();
+  if (probed && !(*probed)->shielded()) return fail("no tables with owner and persist here");
+  return probed;
+}
+
+const Way kOwned{"iptables_owned", owned};
+const Way kIptables{"iptables", not_owned};
 const Way kNoSets{"iptables_without_sets", without_sets};
 const Way kLegacy{"iptables_legacy", legacy};
 const Way kNft{"nft", NftTool::probe};
@@ -141,6 +153,9 @@ class CaptureLive : public ::testing::TestWithParam<Way> {
   }
 
   std::string ruleset() const {
+    if (GetParam().name == kOwned.name) {
+      return *run_tool({"nft", "list", "ruleset"}) + *run_tool({"iptables-save", "-c"});
+    }
     if (rules_->backend() == "nft") return *run_tool({"nft", "list", "ruleset"});
     return *run_tool({"iptables-save", "-c"});
   }
@@ -149,7 +164,9 @@ class CaptureLive : public ::testing::TestWithParam<Way> {
   long captured() const {
     static const std::regex pattern(
         R"(\[(\d+):\d+\] -A LVSD .*NFQUEUE|counter packets (\d+) bytes \d+ (?:queue|drop))");
-    const std::string text = ruleset();
+    const std::string text = GetParam().name == kOwned.name
+                                 ? run_process({"nft", "list", "table", "ip", "lvsd"})->output
+                                 : ruleset();
     long sum = 0;
     for (std::sregex_iterator it(text.begin(), text.end(), pattern), end; it != end; ++it) {
       sum += std::stol((*it)[1].matched ? (*it)[1].str() : (*it)[2].str());
@@ -299,13 +316,16 @@ TEST_P(CaptureLive, RemoveLeavesNothing) {
   for (const CaptureStage stage : {CaptureStage::early, CaptureStage::late}) {
     ASSERT_TRUE(rules_->install(mixed_plan(stage)));
     const std::string there = ruleset();
-    EXPECT_TRUE(std::regex_search(there, std::regex("LVSD|table inet lvsd"))) << there;
+    EXPECT_TRUE(std::regex_search(there, std::regex("LVSD|table (inet|ip) lvsd"))) << there;
     for (int i = 0; i < 2; ++i) {
       const Status removed = rules_->remove();
       ASSERT_TRUE(removed) << removed.error().message;
       const std::string left = ruleset() + *run_tool({"ipset", "list", "-n"});
       EXPECT_EQ(left.find("LVSD"), std::string::npos) << left;
       EXPECT_EQ(left.find("lvsd"), std::string::npos) << left;
+      if (GetParam().name == kOwned.name) {
+        EXPECT_EQ(left, "");
+      }
     }
     bool restored = true;
     EXPECT_TRUE(rules_->check(restored));
@@ -314,6 +334,7 @@ TEST_P(CaptureLive, RemoveLeavesNothing) {
 }
 
 TEST_P(CaptureLive, RestoresWhatOthersWipe) {
+  if (GetParam().name == kOwned.name) GTEST_SKIP() << "others cannot wipe these";
   ASSERT_TRUE(rules_->install(mixed_plan()));
   const std::vector<std::string> wipes =
       rules_->backend() == "nft"
@@ -349,6 +370,7 @@ TEST_P(CaptureLive, RestoresSetsOfIptables) {
   for (const std::string wipe :
        {"ipset flush", "ipset flush lvsd-services4", "ipset del lvsd-services4 10.77.9.10,udp:53",
         "iptables -t raw -F; sleep 0.1; ipset destroy"}) {
+    if (GetParam().name == kOwned.name && wipe.find("destroy") != std::string::npos) continue;
     run(wipe);
     bool restored = false;
     const Status checked = rules_->check(restored);
@@ -372,7 +394,7 @@ TEST_P(CaptureLive, FlushIsHeardAndOurOwnChangesAreNot) {
   ASSERT_TRUE(rules_->check(restored));
   EXPECT_FALSE(restored);
   EXPECT_FALSE(readable());
-  if (GetParam().name == kLegacy.name) return;  // nobody announces those
+  if (GetParam().name == kLegacy.name || GetParam().name == kOwned.name) return;  // not flushed
 
   const auto begin = std::chrono::steady_clock::now();
   run("nft flush ruleset");
@@ -384,7 +406,9 @@ TEST_P(CaptureLive, FlushIsHeardAndOurOwnChangesAreNot) {
 }
 
 TEST_P(CaptureLive, FlushUnderLoadIsMendedByWhoeverListens) {
-  if (GetParam().name == kLegacy.name) GTEST_SKIP() << "flushed by nobody who is heard";
+  if (GetParam().name == kLegacy.name || GetParam().name == kOwned.name) {
+    GTEST_SKIP() << "nobody flushes these";
+  }
   ASSERT_TRUE(rules_->install(dns_plan()));
   const long leaked = stack_counter("Udp", "NoPorts");
   constexpr int kFlushes = 20;
@@ -407,29 +431,27 @@ TEST_P(CaptureLive, FlushUnderLoadIsMendedByWhoeverListens) {
          spent.count() / kFlushes);
 }
 
-TEST_P(CaptureLive, SnapshotBringsBackWhatIptablesWrote) {
-  if (GetParam().name != kIptables.name && GetParam().name != kNoSets.name) {
-    GTEST_SKIP() << "for iptables-nft only";
-  }
+TEST_P(CaptureLive, NobodyElseCanTakeOwnedRulesAway) {
+  if (GetParam().name != kOwned.name) GTEST_SKIP() << "these can be taken away";
   for (const CaptureStage stage : {CaptureStage::early, CaptureStage::late}) {
-    const CapturePlan plan = mixed_plan(stage);
-    ASSERT_TRUE(rules_->install(plan));
-    IptablesFeatures features;
-    features.sets = GetParam().name == kIptables.name;
-    for (const IptablesChain& chain : iptables_chains(plan, features)) {
-      const ChainSnapshot snapshot(chain);
-      const std::vector<std::string> list{"iptables-save", "-t", chain.table};
-      const std::regex volatile_lines("#[^\n]*\n|:OUTPUT[^\n]*\n|:FORWARD[^\n]*\n|\\[[0-9:]*\\]");
-      const std::string before = std::regex_replace(*run_tool(list), volatile_lines, "");
-      EXPECT_FALSE(snapshot.restore()) << "the table is there";
-      run("nft delete table ip " + chain.table);
-      EXPECT_TRUE(snapshot.restore()) << chain.table;
-      EXPECT_EQ(std::regex_replace(*run_tool(list), volatile_lines, ""), before);
+    ASSERT_TRUE(rules_->install(dns_plan(stage)));
+    const long leaked = stack_counter("Udp", "NoPorts");
+    const Stream stream(*client_);
+    for (int i = 0; i < 10; ++i) {
+      run("nft flush ruleset");
+      bool changed = true;
+      ASSERT_TRUE(rules_->check(changed));
+      EXPECT_FALSE(changed);
+      EXPECT_FALSE(rules_->withstood()) << "there was nothing else to flush";
     }
-    EXPECT_EQ(captured_of(*client_, {kTcp, kClient, kVip, tcp_syn(999, 80)}), 1);
+    run("! nft delete table ip lvsd 2>/dev/null; ! nft flush table ip lvsd 2>/dev/null");
+    run("iptables -t raw -F; iptables -t raw -A PREROUTING -j ACCEPT; nft flush ruleset");
     bool restored = true;
     ASSERT_TRUE(rules_->check(restored));
     EXPECT_FALSE(restored);
+    EXPECT_TRUE(rules_->withstood());
+    EXPECT_EQ(stack_counter("Udp", "NoPorts"), leaked) << "of " << stream.sent();
+    EXPECT_GT(stream.sent(), 100);
   }
 }
 
@@ -482,7 +504,7 @@ TEST_P(CaptureLive, TenThousandServices) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Ways, CaptureLive,
-                         ::testing::Values(kIptables, kNoSets, kLegacy, kNft, kNftDrop),
+                         ::testing::Values(kOwned, kIptables, kNoSets, kLegacy, kNft, kNftDrop),
                          [](const auto& way) { return std::string(way.param.name); });
 
 // From one tool to another, as when the configuration's backend changes between two starts.
@@ -493,7 +515,7 @@ TEST_P(CaptureLiveChange, OtherToolTakesOver) {
     ASSERT_TRUE(rules_->install(dns_plan(stage)));
     const long leaked = stack_counter("Udp", "NoPorts");
     const Stream stream(*client_);
-    for (const Way& way : {kNftDrop, kIptables, kNoSets, GetParam()}) {
+    for (const Way& way : {kNftDrop, kIptables, kOwned, kNoSets, kOwned, kNftDrop, GetParam()}) {
       auto tool = way.make();
       ASSERT_TRUE(tool);
       rules_ = std::make_unique<CaptureRules>(std::move(*tool));
@@ -502,7 +524,9 @@ TEST_P(CaptureLiveChange, OtherToolTakesOver) {
       const bool nft = rules_->backend() == "nft";
       const std::string all = *run_tool({"nft", "list", "ruleset"});
       EXPECT_EQ(all.find("table inet lvsd") != std::string::npos, nft) << all;
-      EXPECT_EQ(all.find("LVSD") != std::string::npos, !nft) << all;
+      const bool is_owned = way.name == kOwned.name;
+      EXPECT_EQ(all.find("table ip lvsd") != std::string::npos, is_owned) << all;
+      EXPECT_EQ(all.find("LVSD") != std::string::npos, !nft && !is_owned) << all;
     }
     EXPECT_EQ(stack_counter("Udp", "NoPorts"), leaked) << "of " << stream.sent();
   }

@@ -72,9 +72,11 @@ def start_udp_echo(lab, server, port=5353):
     return child
 
 
-def start_iperf3(lab, server, port=5201):
+def start_iperf3(lab, server, address, port=5201):
+    """Bound to an address: its UDP answers come from the address it is bound to, and from another one
+    than the VIP they would be strangers to a DR or TUN client."""
     log = lab.path(f"{server}-iperf3.log")
-    child = lab.start(server, ["iperf3", "--server", "--port", str(port)], log=log)
+    child = lab.start(server, ["iperf3", "--server", "--bind", address, "--port", str(port)], log=log)
     await_listener(lab, server, child, port, "-t", log)
     return child
 

@@ -57,7 +57,7 @@ def test_bulk_tcp_and_udp(lab, lvsd, method):
     listen = VIP[method] + ":5201"
     lvsd(configuration(service("bulk", listen + "/tcp", method, RIPS[0]),
                        service("bulk-udp", listen + "/udp", method, RIPS[0])))
-    server = servers.start_iperf3(lab, "rs1")
+    server = servers.start_iperf3(lab, "rs1", RIPS[0] if method == "nat" else VIP[method])
     try:
         up = iperf3(lab, VIP[method], seconds=1)
         assert up["sum_received"]["bytes"] > 1_000_000

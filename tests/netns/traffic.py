@@ -7,7 +7,7 @@ from collections import Counter
 from scapy.layers.inet import IP, UDP, IPerror, TCPerror, UDPerror
 from scapy.layers.l2 import Ether
 
-from lab import ADDRESS
+from lab import ADDRESS, LabError
 
 SO_NO_CHECK = 11  # socket(7), asm-generic/socket.h
 CLIENT = ADDRESS["client"]
@@ -18,10 +18,12 @@ def curl(lab, url, *options, timeout=5, check=True):
                               *options, url], check=check, timeout=timeout + 30)
 
 
-def curl_many(lab, host, count, timeout=30):
-    """One connection each; how often each server answered."""
+def curl_many(lab, host, count, source=CLIENT, timeout=30):
+    """One connection each; how often each server answered. After a load from one address, shares are
+    asked for from another: a port of an ended connection still belongs to that one's server, where
+    the director sees only the client's side of it (DR, TUN; reference 2.7)."""
     return Counter(curl(lab, f"http://{host}/?[1-{count}]", "--header", "Connection: close",
-                        timeout=timeout).split())
+                        "--interface", source, timeout=timeout).split())
 
 
 def headers(lab, url):
@@ -64,7 +66,10 @@ def udp_ask(lab, address, port=5353, payload=b"hello", timeout=2.0, **keywords):
 def iperf3(lab, address, *options, seconds=2):
     out = lab.run("client", ["iperf3", "--client", address, "--time", str(seconds), "--json",
                              "--connect-timeout", "3000", *options], timeout=seconds + 30)
-    return json.loads(out)["end"]
+    report = json.loads(out)
+    if "error" in report:
+        raise LabError(f"iperf3: {report['error']}")
+    return report["end"]
 
 
 # ---- frames --------------------------------------------------------------------------------------

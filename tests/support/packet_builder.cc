@@ -194,7 +194,7 @@ void fix_ip_checksum(Bytes& packet) {
   write16(packet, 10, plain_checksum(View(packet).first(header_length(packet))));
 }
 
-std::string wrong_with(View packet) {
+std::string wrong_with_header(View packet) {
   if (packet.size() < 20) return "shorter than an IP header";
   if (read8(packet, 0) >> 4U != 4) return "not IPv4";
   const std::size_t header = header_length(packet);
@@ -203,7 +203,12 @@ std::string wrong_with(View packet) {
     return "total length " + std::to_string(read16(packet, 2)) + ", but " +
            std::to_string(packet.size()) + " bytes";
   }
-  if (plain_checksum(packet.first(header)) != 0) return "wrong IP header checksum";
+  return plain_checksum(packet.first(header)) == 0 ? "" : "wrong IP header checksum";
+}
+
+std::string wrong_with(View packet) {
+  const std::string header = wrong_with_header(packet);
+  if (!header.empty()) return header;
   const bool fragment = (read16(packet, 6) & 0x3fffU) != 0;
   return fragment ? std::string() : judge_transport(packet);
 }

@@ -69,6 +69,8 @@ std::uint16_t plain_checksum(View bytes, std::uint32_t start = 0);
 // Judges a packet: total length, IP header checksum, and the TCP, UDP or ICMP checksum of whole
 // packets, IPIP inner packets included. Empty when all is right, else what is wrong.
 std::string wrong_with(View packet);
+// The same for what the IP header alone promises.
+std::string wrong_with_header(View packet);
 
 // A packet in memory that has headroom in front of it, for what takes a PacketBuffer.
 class OwnedPacket {

@@ -19,7 +19,8 @@ std::string summary(std::string_view file, const Config& config);
 void print(std::ostream& out, std::string_view file, const std::vector<Problem>& problems,
            std::string_view label = {});
 
-// Loads `file`; prints the summary to `out`, or its problems to `err`. The configuration if it is good.
+// Loads `file`; prints the summary to `out`, or its problems to `err`. The configuration if it is
+// good.
 std::optional<Config> check_file(const std::string& file, std::ostream& out, std::ostream& err);
 
 }  // namespace lvsd

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// A YAML file as flat arrays: what yaml-cpp's events say, with the place of every value. Built in one
-// pass from the event stream, because YAML::Node hides duplicate keys, follows aliases without limit,
-// and costs several allocations a value.
+// A YAML file as flat arrays: what yaml-cpp's events say, with the place of every value. Built in
+// one pass from the event stream, because YAML::Node hides duplicate keys, follows aliases without
+// limit, and costs several allocations a value.
 //
 // What a hostile file can do is bounded here, so that no reader behind has to think of it: text is
 // valid UTF-8 without control characters, at most kMaxDepth deep, at most kMaxValues values *after*
-// aliases are followed (so a "billion laughs" file ends at the first alias too many), keys are plain
-// words and unique in their mapping, there is one document and no tag. yaml-cpp recurses per level
-// and gives up at 500 by itself; the builder stops it at kMaxDepth, by an exception from the event.
+// aliases are followed (so a "billion laughs" file ends at the first alias too many), keys are
+// plain words and unique in their mapping, there is one document and no tag. yaml-cpp recurses per
+// level and gives up at 500 by itself; the builder stops it at kMaxDepth, by an exception from the
+// event.
 //
 // Anchors and aliases work (a list of destinations used twice); merge keys ("<<") do not.
 #pragma once

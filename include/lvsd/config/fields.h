@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Reading typed values out of a Document: each reader gets an Item (a value, where it stands, and the
-// report), and returns nothing after it said what is wrong, so that reading goes on behind a mistake
-// and one run names them all. Mappings are strict: a key nobody knows is a problem.
+// Reading typed values out of a Document: each reader gets an Item (a value, where it stands, and
+// the report), and returns nothing after it said what is wrong, so that reading goes on behind a
+// mistake and one run names them all. Mappings are strict: a key nobody knows is a problem.
 #pragma once
 
 #include <cstdint>
@@ -39,21 +39,22 @@ struct OtherKey {
 
 class Mapping {
  public:
-  // Reports what is not in `keys`. `others` have answers of their own. A value that is no mapping is
-  // reported with `remedy`, and then has no keys.
+  // Reports what is not in `keys`. `others` have answers of their own. A value that is no mapping
+  // is reported with `remedy`, and then has no keys.
   Mapping(const Item& item, std::span<const std::string_view> keys, std::string_view remedy,
           std::span<const OtherKey> others = {});
   bool valid() const { return valid_; }
   std::optional<Item> find(std::string_view key) const;
-  // The same, and a report when it is missing.
+  // The same, and a report when it is missing, unless a misspelling of it was reported already.
   std::optional<Item> require(std::string_view key, std::string_view remedy) const;
 
  private:
-  void refuse_key(Value key, std::span<const OtherKey> others) const;
+  void refuse_key(Value key, std::span<const OtherKey> others);
 
   const Item& item_;
   std::span<const std::string_view> keys_;
   std::vector<std::optional<Value>> values_;  // by place in keys_
+  std::vector<std::string_view> suggested_;
   bool valid_ = false;
 };
 

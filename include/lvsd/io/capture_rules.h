@@ -68,6 +68,8 @@ class CaptureRules {
   int watch_fd() const;
   // Whether the rules are in place. Where they are not, restores them; `restored` says it did.
   Status check(bool& restored);
+  // Whether the last check() heard of a table deleted by others that could not harm our rules.
+  bool withstood() const;
   std::string_view backend() const;                  // "iptables", "nft", "manual", "none"
   std::string print(const CapturePlan& plan) const;  // what is, or should be, installed
 

@@ -45,6 +45,7 @@ struct IptablesFeatures {
   bool addrtype = true;        // `-m addrtype`; else replies to our own sockets are captured too
   bool security_table = true;  // else stage late is at the end of filter INPUT: there, a firewall
                                // rule that accepts a packet also keeps it from being captured
+  bool owned_table = false;    // rules lie in a table that others cannot change (owned_table.h)
 };
 
 inline constexpr std::string_view kChainName = "LVSD";

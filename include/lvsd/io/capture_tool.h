@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "lvsd/io/capture_text.h"
-#include "lvsd/io/chain_snapshot.h"
+#include "lvsd/io/owned_table.h"
 #include "lvsd/net/result.h"
 
 namespace lvsd {
@@ -27,6 +27,8 @@ class CaptureTool {
   virtual Status remove() = 0;
   // Whether the kernel announces changes to this tool's rules (TableWatch).
   virtual bool announced() const = 0;
+  // Whether others cannot change this tool's rules at all (owned_table.h).
+  virtual bool shielded() const { return false; }
   virtual std::string print(const CapturePlan& plan) const = 0;
   virtual std::string_view name() const = 0;
 };
@@ -42,12 +44,15 @@ class IptablesTool final : public CaptureTool {
   Result<bool, Error> repair(const CapturePlan& plan, bool changed) override;
   Status remove() override;
   bool announced() const override { return !legacy_; }
+  bool shielded() const override { return features_.owned_table; }
   std::string print(const CapturePlan& plan) const override;
   std::string_view name() const override { return "iptables"; }
 
  private:
   Status load_sets(const std::vector<TextSet>& wanted, bool anew);
   Status load_chains(const std::vector<IptablesChain>& chains, bool clean_others);
+  Status load_owned(const std::vector<IptablesChain>& chains);
+  Result<std::vector<CompiledRule>, Error> compile(const IptablesChain& chain);
   Status note_listings(const std::vector<IptablesChain>& chains);
   Result<bool, Error> sets_intact() const;
   bool chains_intact() const;
@@ -57,7 +62,7 @@ class IptablesTool final : public CaptureTool {
   std::vector<TextSet> sets_;                         // as last loaded
   std::optional<std::vector<IptablesChain>> chains_;  // as last loaded
   std::vector<std::string> listings_;                 // of each chain, as iptables-save then had it
-  std::vector<ChainSnapshot> snapshots_;              // of each chain
+  OwnedTable table_;                                  // holds the chains where features_ say so
 };
 
 class NftTool final : public CaptureTool {

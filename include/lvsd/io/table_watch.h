@@ -4,6 +4,7 @@
 // many times a second, so only changes that name one of the tables given count.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -11,14 +12,16 @@
 
 namespace lvsd {
 
+enum class TableChange : std::uint8_t { none, changed, deleted };  // deleted: a table as a whole
+
 class TableWatch {
  public:
   // Opened once and for good: where the kernel has no nf_tables, fd() stays -1.
   explicit TableWatch(std::vector<std::string> tables);
 
   int fd() const { return fd_.get(); }
-  // Reads all that waits; true where one of our tables changed, or messages were lost.
-  bool drain();
+  // Reads all that waits, and says the worst of it. Lost messages count as `changed`.
+  TableChange drain();
 
  private:
   std::vector<std::string> tables_;

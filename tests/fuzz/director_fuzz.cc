@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Any bytes as a history of a director: packets raw, repaired and well-formed, answers and ICMP
+// errors about what it sent, time, reloads, and a network that changes. director_world.h has the
+// judge.
+#include <algorithm>
+#include <span>
+
+#include "director_world.h"
+
+namespace {
+
+using namespace lvsd;
+using namespace lvsd::test;
+
+constexpr std::string_view kAddresses[] = {
+    "10.1.0.1",   "10.1.0.2",  "10.1.0.3", "10.0.3.100", "10.0.2.11", "10.0.2.12",
+    "10.0.2.13",  "10.0.2.1",  "10.0.1.2", "10.0.1.1",   "224.0.0.1", "255.255.255.255",
+    "172.16.0.1", "127.0.0.1", "0.0.0.0",  "10.0.2.14"};
+constexpr std::string_view kClients[] = {"10.1.0.1", "10.1.0.2", "10.1.0.3", "10.0.1.2"};
+constexpr std::uint16_t kPorts[] = {80, 81, 82, 8080, 5353, 1024, 1025, 20, 0, 65535};
+
+void put_address(Bytes& packet, std::size_t at, std::string_view text) {
+  store(std::span<std::byte>(packet), address(text).v4(), at);
+}
+
+void put16(Bytes& packet, std::size_t at, std::uint16_t value) {
+  store(std::span<std::byte>(packet), Be16(value), at);
+}
+
+// Raw bytes, with as much made plausible as the input says.
+Bytes raw_packet(ByteSource& in) {
+  const unsigned repair = in.next8();
+  const std::size_t size = in.next16() % 2048;
+  const View bytes = in.next(std::min<std::size_t>(size, 256));
+  Bytes packet(bytes.begin(), bytes.end());
+  if ((repair & 1U) != 0) packet.resize(std::max<std::size_t>(size, 20));  // zeros behind
+  if (packet.size() < 20) return packet;
+  if ((repair & 2U) != 0) packet[0] = std::byte{0x45};
+  if ((repair & 4U) != 0) put16(packet, 2, static_cast<std::uint16_t>(packet.size()));
+  if ((repair & 8U) != 0) put_address(packet, 12, in.one_of(kAddresses));
+  if ((repair & 16U) != 0) put_address(packet, 16, in.one_of(kAddresses));
+  if ((repair & 32U) != 0 && packet.size() >= 24) {
+    put16(packet, 20, in.one_of(kPorts));
+    put16(packet, 22, in.one_of(kPorts));
+  }
+  const std::size_t header = (std::to_integer<std::size_t>(packet[0]) & 0x0fU) * 4;
+  if ((repair & 64U) != 0 && header >= 20 && header <= packet.size()) fix_ip_checksum(packet);
+  return packet;
+}
+
+void request(DirectorWorld& world, ByteSource& in) {
+  const unsigned how = in.next8();
+  const std::uint8_t protocol = (how & 1U) != 0 ? 17 : 6;
+  const IpFields ip{.source = in.one_of(kClients),
+                    .destination = "10.0.3.100",
+                    .ttl = static_cast<std::uint8_t>((how & 2U) != 0 ? in.next8() : 64),
+                    .tos = static_cast<std::uint8_t>((how & 4U) != 0 ? in.next8() : 0),
+                    .dont_fragment = (how & 8U) != 0,
+                    .options = pattern((how & 16U) != 0 ? in.next8() % 11 * std::size_t{4} : 0, 1)};
+  const TcpFields tcp{.source = static_cast<std::uint16_t>(1024 + in.next8() % 16),
+                      .destination = static_cast<std::uint16_t>(80 + in.next8() % 4),
+                      .flags = static_cast<std::uint8_t>((how & 32U) != 0 ? in.next8() : 2)};
+  const Bytes payload = pattern((how & 64U) != 0 ? in.next16() % 4000 : 5);
+  world.feed_request(ip, protocol, tcp, payload);
+}
+
+// What a server or client might answer to what the director sent last.
+void answer(DirectorWorld& world, ByteSource& in) {
+  const unsigned how = in.next8();
+  if (world.sent().empty()) return;
+  Bytes packet = world.sent()[how % world.sent().size()];
+  std::swap_ranges(packet.begin() + 12, packet.begin() + 16, packet.begin() + 16);
+  const std::size_t ports = (std::to_integer<std::size_t>(packet[0]) & 0x0fU) * 4;
+  if (packet.size() >= ports + 4) {
+    const auto at = packet.begin() + static_cast<long>(ports);
+    std::swap_ranges(at, at + 2, at + 2);
+  }
+  if ((how & 0x80U) != 0 && packet.size() >= ports + 14) packet[ports + 13] = std::byte(in.next8());
+  packet[8] = std::byte{64};
+  fix_ip_checksum(packet);
+  world.feed(packet);
+}
+
+void icmp_about(DirectorWorld& world, ByteSource& in) {
+  constexpr std::uint8_t kTypes[] = {3, 11, 4, 5, 8};
+  const unsigned how = in.next8();
+  if (world.sent().empty()) return;
+  Bytes original = world.sent()[how % world.sent().size()];
+  if ((how & 0x40U) != 0) {  // about the answer to it
+    std::swap_ranges(original.begin() + 12, original.begin() + 16, original.begin() + 16);
+    const auto ports = original.begin() + (std::to_integer<int>(original[0]) & 0x0f) * 4;
+    if (original.end() - ports >= 4) std::swap_ranges(ports, ports + 2, ports + 2);
+  }
+  const View source = View(original).subspan(12, 4);
+  const std::string to = to_string(*load<Ipv4Address>(source));
+  const IcmpFields icmp{.type = in.one_of(kTypes),
+                        .code = static_cast<std::uint8_t>(in.next8() % 6),
+                        .rest = in.next16()};
+  Bytes error =
+      icmp_error({.source = in.one_of(kAddresses), .destination = to}, icmp, original, in.next8());
+  if ((how & 0x20U) != 0) error[error.size() - 1] ^= std::byte{0x55};
+  world.feed(error);
+}
+
+void fragmented(DirectorWorld& world, ByteSource& in) {
+  const Bytes whole = udp_packet({.source = in.one_of(kClients), .destination = "10.0.3.100"},
+                                 {.source = 1024, .destination = in.one_of(kPorts)},
+                                 pattern(in.next8() + std::size_t{8}));
+  for (const Bytes& part : fragments(whole, 8 + in.next8() % 8 * std::size_t{8})) world.feed(part);
+}
+
+void step(DirectorWorld& world, ByteSource& in) {
+  switch (in.next8() % 10) {
+    case 0:
+    case 1:
+      return world.feed(raw_packet(in));
+    case 2:
+    case 3:
+    case 4:
+      return request(world, in);
+    case 5:
+      return answer(world, in);
+    case 6:
+      return icmp_about(world, in);
+    case 7:
+      return world.pass(std::chrono::milliseconds(std::uint64_t{in.next16()} * 20));
+    case 8:
+      return in.next8() % 2 == 0 ? world.reload(in) : world.change_network(in);
+    default:
+      return fragmented(world, in);
+  }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  ByteSource in(std::as_bytes(std::span(data, size)));
+  DirectorWorld world;
+  for (int steps = 0; !in.empty() && steps < 400; ++steps) step(world, in);
+  world.finish();
+  return 0;
+}

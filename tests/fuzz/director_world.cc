@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "director_world.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <numeric>
+#include <string>
+
+#include "lvsd/config/diff.h"
+#include "lvsd/model/overloaded.h"
+#include "support/packet_diff.h"
+
+namespace lvsd::test {
+namespace {
+
+constexpr std::uint8_t kIcmp = 1, kTcp = 6;
+constexpr std::uint32_t kConnectionLimit = 24;  // small, so that the table fills up
+
+Bytes build(const IpFields& ip, std::uint8_t protocol, const TcpFields& tcp, View payload) {
+  if (protocol == kTcp) return tcp_packet(ip, tcp, payload);
+  return udp_packet(ip, {.source = tcp.source, .destination = tcp.destination}, payload);
+}
+
+std::uint64_t total(const Counters& counters) {
+  const auto sum = [](const auto& array) {
+    return std::accumulate(array.begin(), array.end(), std::uint64_t{0});
+  };
+  return sum(counters.accepted) + sum(counters.dropped) + counters.forwarded + counters.held;
+}
+
+std::vector<Destination> some_destinations(ByteSource& in, std::uint16_t port) {
+  constexpr std::string_view kServers[] = {"10.0.2.11", "10.0.2.12", "10.0.2.13",
+                                           "10.0.2.14", "10.0.2.1",  "192.0.2.1"};
+  std::vector<Destination> out;
+  const unsigned present = in.next8();
+  for (std::size_t i = 0; i < std::size(kServers); ++i) {
+    // The usual ones are there unless the bit is set, the odd ones (silent, local, unroutable) if
+    // it is.
+    if (((present >> i & 1U) != 0) != (i >= 3)) continue;
+    const auto weight = static_cast<std::uint16_t>(present >> 6U == i ? 0 : i + 1);
+    out.push_back({endpoint(kServers[i], port), DirectRouting{}, Weight(weight)});
+  }
+  if ((present & 0x80U) != 0) std::ranges::reverse(out);
+  return out;
+}
+
+Config some_config(ByteSource& in) {
+  constexpr SchedulerKind kKinds[] = {SchedulerKind::rr, SchedulerKind::wrr, SchedulerKind::lc,
+                                      SchedulerKind::wlc, SchedulerKind::sh};
+  Config config;
+  const unsigned absent = in.next8();
+  const SchedulerKind kind = in.one_of(kKinds);
+  const auto add = [&](unsigned bit, const VirtualService& service) {
+    if ((absent >> bit & 1U) == 0) config.services.push_back(service);
+  };
+  const bool exchanged = (absent & 0x40U) != 0;  // same endpoints, other methods
+  const ForwardingMethod first = exchanged ? ForwardingMethod(Tunnel{}) : DirectRouting{};
+  const ForwardingMethod second = exchanged ? ForwardingMethod(DirectRouting{}) : Tunnel{};
+  add(0, tcp_service(80, first, some_destinations(in, 80), kind));
+  add(1, tcp_service(81, second, some_destinations(in, 81), kind));
+  add(2, tcp_service(82, Masquerade{}, some_destinations(in, 8080), kind));
+  add(3, udp_service(80, first, some_destinations(in, 80), kind));
+  add(4, udp_service(81, second, some_destinations(in, 81), kind));
+  add(5, udp_service(82, Masquerade{}, some_destinations(in, 5353), kind));
+  return config;
+}
+
+}  // namespace
+
+void broken(std::string_view promise, View packet) {
+  std::fprintf(stderr, "broken promise: %.*s\n%s", static_cast<int>(promise.size()), promise.data(),
+               hexdump(packet).c_str());
+  std::abort();
+}
+
+std::uint8_t ByteSource::next8() {
+  if (bytes_.empty()) return 0;
+  const auto value = std::to_integer<std::uint8_t>(bytes_.front());
+  bytes_ = bytes_.subspan(1);
+  return value;
+}
+
+std::uint16_t ByteSource::next16() {
+  const unsigned high = next8();
+  return static_cast<std::uint16_t>(high << 8U | next8());
+}
+
+View ByteSource::next(std::size_t size) {
+  const View out = bytes_.first(std::min(size, bytes_.size()));
+  bytes_ = bytes_.subspan(out.size());
+  return out;
+}
+
+DirectorWorld::DirectorWorld()
+    : director_({kConnectionLimit, HashSeed{1, 2}},
+                std::make_shared<const Network>(director_network())) {
+  ByteSource nothing{View()};
+  reload(nothing);
+}
+
+void DirectorWorld::reload(ByteSource& in) {
+  const Config next = some_config(in);
+  director_.apply(diff(config_, next), now_, emissions_);
+  emissions_.clear();
+  config_ = next;
+  judge_counts();
+}
+
+void DirectorWorld::change_network(ByteSource& in) {
+  Network::Parts parts = director_network();
+  const unsigned how = in.next8();
+  disturbed_ = how != 0;
+  if ((how & 1U) != 0) parts.neighbors.clear();
+  if ((how & 2U) != 0) parts.interfaces[1].mtu = 60 + in.next8() * 8U;
+  if ((how & 4U) != 0) parts.interfaces[1].up = false;
+  if ((how & 8U) != 0) parts.routes.clear();
+  if ((how & 16U) != 0) parts.interfaces[1].mac.reset();
+  if ((how & 32U) != 0) parts.interfaces[0].mtu = 60 + in.next8() * 8U;
+  if ((how & 64U) != 0) parts.interfaces.pop_back();
+  director_.update_network(std::make_shared<const Network>(std::move(parts)), now_, emissions_);
+  for (const Emission& emission : emissions_.list()) {
+    const std::string wrong = emission.packet.empty() ? "" : wrong_with_header(emission.packet);
+    if (!wrong.empty()) broken("held packet: " + wrong, emission.packet);
+  }
+  emissions_.clear();
+}
+
+void DirectorWorld::pass(Duration time) {
+  run_until(now_ + time);
+  now_ += time;
+}
+
+void DirectorWorld::run_until(TimePoint end) {
+  TimePoint last{};
+  for (int same = 0; director_.next_deadline() && *director_.next_deadline() <= end;) {
+    const TimePoint deadline = *director_.next_deadline();
+    same = deadline > last ? 0 : same + 1;
+    if (same > 100) broken("a deadline is never met");
+    last = deadline;
+    director_.expire(deadline, emissions_);
+  }
+  director_.expire(end, emissions_);
+  emissions_.clear();
+}
+
+void DirectorWorld::feed(View packet) { handle(packet); }
+
+Verdict DirectorWorld::handle(View packet) {
+  const Counters before = director_.counters();
+  OwnedPacket owned(packet);
+  PacketBuffer buffer = owned.buffer();
+  const Verdict verdict = director_.handle(buffer, now_, emissions_);
+  judge_counters(before, verdict);
+  judge_emissions(packet, verdict);
+  emissions_.clear();
+  if (const Accept* accepted = std::get_if<Accept>(&verdict)) {
+    const View after = std::as_const(buffer).bytes();
+    if (!accepted->changed && !std::ranges::equal(after, packet.first(after.size()))) {
+      broken("an accepted packet was changed", packet);
+    }
+    if (accepted->changed && !wrong_with_header(after).empty()) {
+      broken("a packet was accepted with a broken header", after);
+    }
+  }
+  return verdict;
+}
+
+void DirectorWorld::judge_counters(const Counters& before, const Verdict& verdict) const {
+  const Counters& after = director_.counters();
+  if (total(after) != total(before) + 1) broken("a packet is not counted once");
+  const auto index = [](auto reason) { return static_cast<std::size_t>(reason); };
+  const std::uint64_t counted = std::visit(
+      Overloaded{[&](const Accept& v) {
+                   return after.accepted[index(v.reason)] - before.accepted[index(v.reason)];
+                 },
+                 [&](const Drop& v) {
+                   return after.dropped[index(v.reason)] - before.dropped[index(v.reason)];
+                 },
+                 [&](const Forwarded&) { return after.forwarded - before.forwarded; },
+                 [&](const Held&) { return after.held - before.held; }},
+      verdict);
+  if (counted != 1) broken("a packet is counted as something else");
+}
+
+void DirectorWorld::judge_emissions(View packet, const Verdict& verdict) {
+  const Result<PacketView, Malformed> view = parse_packet(packet);
+  const bool right = view && wrong_with(packet.first(view->total_length)).empty();
+  sent_.clear();
+  for (const Emission& emission : emissions_.list()) {
+    const bool no_packet =
+        emission.kind == EmissionKind::resolve || emission.kind == EmissionKind::refresh;
+    if (no_packet != emission.packet.empty()) broken("emission without its packet");
+    if (no_packet) continue;
+    const std::string wrong =
+        right ? wrong_with(emission.packet) : wrong_with_header(emission.packet);
+    if (!wrong.empty()) broken("emitted packet: " + wrong, emission.packet);
+    sent_.emplace_back(emission.packet.begin(), emission.packet.end());
+  }
+  const bool forwarded = std::holds_alternative<Forwarded>(verdict);
+  const bool dropped = std::holds_alternative<Drop>(verdict);
+  if (forwarded && sent_.empty()) broken("forwarded, but nothing was sent", packet);
+  if (!forwarded && !dropped && !sent_.empty()) broken("sent, but not forwarded", packet);
+  if (dropped && !sent_.empty() && std::to_integer<int>(sent_[0][9]) != kIcmp) {
+    broken("dropped, but sent", packet);
+  }
+}
+
+void DirectorWorld::feed_request(const IpFields& ip, std::uint8_t protocol, const TcpFields& tcp,
+                                 View payload) {
+  const Verdict verdict = handle(build(ip, protocol, tcp, payload));
+  const Forwarded* forwarded = std::get_if<Forwarded>(&verdict);
+  if (forwarded == nullptr || forwarded->direction != Direction::request) return;
+  if (!disturbed_ && sent_.size() == 1) judge_request(ip, protocol, tcp, payload, *forwarded);
+}
+
+void DirectorWorld::judge_request(const IpFields& ip, std::uint8_t protocol, const TcpFields& tcp,
+                                  View payload, const Forwarded& verdict) {
+  const DestinationState* state = director_.destination(verdict.destination);
+  if (state == nullptr) broken("forwarded to nobody");
+  const Destination destination = state->config;
+  IpFields expected = ip;
+  --expected.ttl;
+  View sent = sent_[0];
+  const Result<PacketView, Malformed> view = parse_packet(sent);
+  if (view && view->is(IpProtocol::ipip)) {
+    if (view->tuple.destination != destination.endpoint.address) broken("tunnel to another", sent);
+    sent = sent.subspan(view->transport_offset);
+  }
+  const bool masquerade = tcp.destination == 82;
+  const std::string server = to_string(destination.endpoint.address);
+  TcpFields expected_tcp = tcp;
+  if (masquerade) {
+    expected.destination = server;
+    expected_tcp.destination = destination.endpoint.port.host();
+  }
+  const std::string difference =
+      packet_diff(build(expected, protocol, expected_tcp, payload), sent);
+  if (!difference.empty()) broken("request: " + difference);
+  if (masquerade) judge_reply(ip, protocol, tcp, payload, destination);
+}
+
+void DirectorWorld::judge_reply(const IpFields& ip, std::uint8_t protocol, const TcpFields& tcp,
+                                View payload, const Destination& destination) {
+  const std::string server = to_string(destination.endpoint.address);
+  const IpFields from{.source = server, .destination = ip.source};
+  TcpFields answer = tcp;
+  answer.source = destination.endpoint.port.host();
+  answer.destination = tcp.source;
+  const Verdict verdict = handle(build(from, protocol, answer, payload));
+  const Forwarded* forwarded = std::get_if<Forwarded>(&verdict);
+  if (forwarded == nullptr || forwarded->direction != Direction::reply) {
+    broken("NAT reply is not recognised: " + describe(verdict));
+  }
+  if (sent_.size() != 1) return;
+  IpFields as = from;
+  as.source = ip.destination;
+  --as.ttl;
+  answer.source = tcp.destination;
+  const std::string difference = packet_diff(build(as, protocol, answer, payload), sent_[0]);
+  if (!difference.empty()) broken("NAT reply: " + difference);
+}
+
+void DirectorWorld::judge_counts() const {
+  const DirectorSnapshot snapshot = director_.snapshot();
+  std::uint64_t counted = 0;
+  for (const ServiceSnapshot& service : snapshot.services) {
+    for (const DestinationSnapshot& destination : service.destinations) {
+      counted += std::uint64_t{destination.active} + destination.inactive;
+    }
+  }
+  if (counted != snapshot.connections) broken("connection counts do not add up");
+  if (snapshot.connections > kConnectionLimit) broken("more connections than the limit");
+}
+
+void DirectorWorld::finish() {
+  judge_counts();
+  pass(std::chrono::hours(2));
+  pass(std::chrono::seconds(2));
+  if (director_.snapshot().connections != 0) broken("a connection does not expire");
+  judge_counts();
+  ByteSource nothing{View()};
+  director_.apply(diff(config_, Config{}), now_, emissions_);
+  if (!director_.snapshot().services.empty()) broken("a removed service stays");
+}
+
+}  // namespace lvsd::test

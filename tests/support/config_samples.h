@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Random configurations that lvsd.yaml can express, for properties that hold of all of them.
+#pragma once
+
+#include <cstdlib>
+#include <random>
+#include <set>
+#include <string>
+
+#include "lvsd/model/config.h"
+
+namespace lvsd::test {
+
+// Of this run: from LVSD_SEED where a failure is to be repeated.
+inline std::uint64_t seed() {
+  static const std::uint64_t kSeed = [] {
+    const char* given = std::getenv("LVSD_SEED");
+    return given != nullptr ? std::strtoull(given, nullptr, 10)
+                            : static_cast<std::uint64_t>(std::random_device()());
+  }();
+  return kSeed;
+}
+
+inline Destination random_destination(std::mt19937_64& random, Port service_port) {
+  Destination out;
+  const auto host = static_cast<std::uint8_t>(1 + random() % 12);
+  out.endpoint = {IpAddress(10, 0, 0, host), service_port};
+  const auto method = random() % 3;
+  if (method == 1) out.method = Tunnel{};
+  if (method == 2) out.method = Masquerade{};
+  if (method == 2 && random() % 2 == 0) {
+    out.endpoint.port = Port(static_cast<std::uint16_t>(8000 + random() % 3));
+  }
+  out.weight =
+      Weight(static_cast<std::uint16_t>(random() % 2 == 0 ? random() % 4 : random() % 65536));
+  return out;
+}
+
+inline VirtualService random_service(std::mt19937_64& random) {
+  VirtualService out;
+  out.key.protocol = random() % 2 == 0 ? ServiceProtocol::tcp : ServiceProtocol::udp;
+  out.key.listen = {IpAddress(192, 0, 2, static_cast<std::uint8_t>(10 + random() % 3)),
+                    Port(static_cast<std::uint16_t>(80 + random() % 3))};
+  out.name = random() % 3 == 0 ? to_string(out.key) : "service-" + std::to_string(random());
+  out.scheduler = static_cast<SchedulerKind>(random() % 5);
+  std::set<Endpoint> seen;
+  for (auto count = random() % 6; count > 0; --count) {
+    const Destination destination = random_destination(random, out.key.listen.port);
+    if (seen.insert(destination.endpoint).second) out.destinations.push_back(destination);
+  }
+  return out;
+}
+
+inline Config random_config(std::mt19937_64& random) {
+  Config out;
+  const auto sometimes = [&] { return random() % 3 == 0; };
+  if (sometimes()) out.startup.backend = static_cast<CaptureBackend>(random() % 4);
+  if (sometimes()) out.startup.stage = CaptureStage::late;
+  if (sometimes()) out.startup.queue = static_cast<std::uint16_t>(random());
+  if (sometimes()) out.startup.queue_bypass = true;
+  if (sometimes()) out.startup.connection_limit = static_cast<std::uint32_t>(1 + random() % 1000);
+  if (sometimes()) out.announce.enabled = false;
+  if (sometimes()) out.announce = {true, "eth" + std::to_string(random() % 3)};
+  if (sometimes()) out.timeouts.tcp = std::chrono::milliseconds(1 + random() % 2678400000);
+  if (sometimes()) out.timeouts.udp = std::chrono::seconds(1 + random() % 2678400);
+  std::set<ServiceKey> seen;
+  for (auto count = random() % 5; count > 0; --count) {
+    VirtualService service = random_service(random);
+    if (seen.insert(service.key).second) out.services.push_back(std::move(service));
+  }
+  return out;
+}
+
+}  // namespace lvsd::test

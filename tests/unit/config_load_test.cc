@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <gtest/gtest.h>
+
+#include <sstream>
+
+#include "lvsd/config/check.h"
+#include "lvsd/config/load.h"
+#include "support/config_samples.h"
+
+namespace lvsd {
+namespace {
+
+Config parsed(const std::string& text) {
+  const Result<Config, Problems> config = parse_config(text);
+  if (!config) {
+    for (const Problem& problem : config.error().list) ADD_FAILURE() << to_string(problem, "F");
+    return {};
+  }
+  return *config;
+}
+
+TEST(Load, EverythingHasADefault) {
+  EXPECT_EQ(parsed("services: []"), Config());
+  const Config config =
+      parsed("services: [{listen: 192.0.2.10:80/tcp, destinations: [{address: 10.0.0.11}]}]");
+  const VirtualService& service = config.services.at(0);
+  EXPECT_EQ(service.name, "192.0.2.10:80/tcp");
+  EXPECT_EQ(service.scheduler, SchedulerKind::wlc);
+  const Destination& destination = service.destinations.at(0);
+  EXPECT_EQ(to_string(destination.endpoint), "10.0.0.11:80");
+  EXPECT_EQ(to_string(destination.method), "dr");
+  EXPECT_EQ(destination.weight.value(), 1);
+}
+
+TEST(Load, EveryKeyIsTaken) {
+  const Config config = parsed(
+      "director:\n"
+      "  workers: auto\n"
+      "  capture: {backend: nft, stage: late, queue: 17, queue_bypass: true}\n"
+      "  announce: {interface: eth0.100}\n"
+      "  connections: {limit: 4}\n"
+      "timeouts: {tcp: 15m, tcp_fin: 500ms, udp: 31d}\n"
+      "services:\n"
+      "  - name: dns\n"
+      "    listen: 192.0.2.10:53/udp\n"
+      "    method: nat\n"
+      "    scheduler: sh\n"
+      "    destinations:\n"
+      "      - {address: 10.0.0.11:5353, weight: 0}\n"
+      "      - {address: 10.0.0.12, weight: 65535}\n"
+      "      - {address: 10.0.0.13, method: tun}\n");
+  EXPECT_EQ(config.startup.workers, 1U);
+  EXPECT_EQ(config.startup.backend, CaptureBackend::nft);
+  EXPECT_EQ(config.startup.stage, CaptureStage::late);
+  EXPECT_EQ(config.startup.queue, 17);
+  EXPECT_TRUE(config.startup.queue_bypass);
+  EXPECT_EQ(config.startup.connection_limit, 4U);
+  EXPECT_EQ(config.announce, (Announce{true, "eth0.100"}));
+  EXPECT_EQ(config.timeouts.tcp, std::chrono::minutes(15));
+  EXPECT_EQ(config.timeouts.tcp_fin, std::chrono::milliseconds(500));
+  EXPECT_EQ(config.timeouts.udp, std::chrono::seconds(2678400));
+  const VirtualService& dns = config.services.at(0);
+  EXPECT_EQ(dns.name, "dns");
+  EXPECT_EQ(to_string(dns.key), "192.0.2.10:53/udp");
+  EXPECT_EQ(dns.scheduler, SchedulerKind::sh);
+  EXPECT_EQ(to_string(dns.destinations.at(0).endpoint), "10.0.0.11:5353");
+  EXPECT_EQ(dns.destinations.at(0).weight.value(), 0);
+  EXPECT_EQ(to_string(dns.destinations.at(1).endpoint), "10.0.0.12:53");
+  EXPECT_EQ(dns.destinations.at(1).weight.value(), 65535);
+  EXPECT_EQ(to_string(dns.destinations.at(1).method), "nat");
+  EXPECT_EQ(to_string(dns.destinations.at(2).method), "tun");
+}
+
+TEST(Load, AnnounceCanBeOff) {
+  EXPECT_FALSE(parsed("director: {announce: false}\nservices: []").announce.enabled);
+}
+
+TEST(Load, SameAddressAndPortForTcpAndUdp) {
+  const Config config = parsed(
+      "services:\n  - {listen: 192.0.2.10:53/tcp, destinations: []}\n"
+      "  - {listen: 192.0.2.10:53/udp, destinations: []}\n");
+  EXPECT_EQ(config.services.size(), 2U);
+}
+
+TEST(Show, ParsesBackToTheSame) {
+  std::mt19937_64 random(test::seed());
+  SCOPED_TRACE("LVSD_SEED=" + std::to_string(test::seed()));
+  for (int i = 0; i < 300; ++i) {
+    const Config config = test::random_config(random);
+    const std::string text = show_config(config);
+    EXPECT_EQ(parsed(text), config) << text;
+  }
+}
+
+TEST(Show, FillsInEveryDefault) {
+  EXPECT_EQ(show_config(parsed("services: [{listen: 192.0.2.10:80/tcp, destinations: "
+                               "[{address: 10.0.0.1}]}]")),
+            "director:\n"
+            "  workers: 1\n"
+            "  capture: {backend: auto, stage: early, queue: 0, queue_bypass: false}\n"
+            "  announce: true\n"
+            "  connections: {limit: 1048576}\n"
+            "timeouts: {tcp: 900s, tcp_fin: 120s, udp: 300s}\n"
+            "services:\n"
+            "  - name: 192.0.2.10:80/tcp\n"
+            "    listen: 192.0.2.10:80/tcp\n"
+            "    method: dr\n"
+            "    scheduler: wlc\n"
+            "    destinations:\n"
+            "      - {address: 10.0.0.1, weight: 1}\n");
+}
+
+TEST(Check, PackagedFileIsGood) {
+  std::ostringstream out, err;
+  EXPECT_TRUE(check_file(LVSD_SOURCE_DIR "/etc/lvsd.yaml", out, err));
+  EXPECT_EQ(err.str(), "");
+  EXPECT_NE(out.str().find("lvsd.yaml: ok, "), std::string::npos);
+}
+
+}  // namespace
+}  // namespace lvsd
