@@ -136,5 +136,15 @@ def replay(*words):
 
 def capture_rules(lab, space="director"):
     """Everything in the namespace's netfilter, in words: tables of nft and iptables, and sets."""
-    return (lab.run(space, ["nft", "list", "ruleset"], check=False) +
+    return (lab.run(space, ["nft", "-s", "list", "ruleset"], check=False) +
             lab.run(space, ["ipset", "list", "-n"], check=False))
+
+
+def flush_ruleset(lab, daemon):
+    """As a firewall's reload does. The rules survive it, or are back within a second, and logged."""
+    rules = capture_rules(lab)
+    mark = len(daemon.log())
+    lab.run("director", ["nft", "flush", "ruleset"])
+    if capture_rules(lab) != rules:
+        wait_for(lambda: capture_rules(lab) == rules, "the capture rules", timeout=1.0)
+        daemon.await_log("restored", start=mark)

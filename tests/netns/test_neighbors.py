@@ -10,7 +10,8 @@ from capture import Capture
 from daemon import configuration, service
 from lab import ADDRESS, MAC, SERVERS, VIP, Lab, wait_for
 import servers
-from traffic import IP, TCP, UdpClient, curl, ip_frames, udp_ask
+from scapy.layers.inet import TCP
+from traffic import IP, UdpClient, curl, ip_frames, udp_ask
 
 RIPS = [ADDRESS[server] for server in SERVERS]
 METHODS = ("dr", "tun", "nat")
@@ -25,7 +26,7 @@ def lab():
 
 
 def echo(method, *rows):
-    return service("echo", f"{VIP[method]}:5353/udp", method, *rows)
+    return service(f"echo-{method}", f"{VIP[method]}:5353/udp", method, *rows)
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -18,10 +18,12 @@ def curl(lab, url, *options, timeout=5, check=True):
                               *options, url], check=check, timeout=timeout + 30)
 
 
-def curl_many(lab, host, count, timeout=30):
-    """One connection each; how often each server answered."""
+def curl_many(lab, host, count, source=CLIENT, timeout=30):
+    """One connection each; how often each server answered. After a load from one address, shares are
+    asked for from another: a port of an ended connection still belongs to that one's server, where
+    the director sees only the client's side of it (DR, TUN; reference 2.7)."""
     return Counter(curl(lab, f"http://{host}/?[1-{count}]", "--header", "Connection: close",
-                        timeout=timeout).split())
+                        "--interface", source, timeout=timeout).split())
 
 
 def headers(lab, url):
