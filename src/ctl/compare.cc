@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "lvsd/net/headers.h"
+#include "lvsd/net/packet_view.h"
 
 namespace lvsd::ctl {
 namespace {
@@ -72,10 +73,14 @@ Status Ignore::add(const std::string& word) {
     fields.insert({"eth.src", "eth.dst"});
   } else if (word == "made.ip.id") {
     made_id = true;
+  } else if (word == "stack") {
+    stack = true;
   } else if (is_field_name(word)) {
     fields.insert(word);
   } else {
-    return fail(word + " is no field; mac, made.ip.id, or a name as in a shown difference (ip.id)");
+    return fail(word +
+                " is no field; mac, made.ip.id, stack, or a name as in a shown difference"
+                " (ip.id)");
   }
   return Done{};
 }
@@ -138,44 +143,80 @@ Mac Comparison::lane(std::span<const std::byte> frame) const {
 
 void Comparison::take(const EmittedFrame& got, const Network& network) {
   if (difference_) return;
-  std::deque<Expected>& lane_frames = lanes_[lane(got.frame.bytes)];
-  if (lane_frames.empty()) {
-    difference_ = Difference{0, got.number, "", "", "", {}, decode_frame(got.frame.bytes)};
-    return;
-  }
-  const Expected expected = std::move(lane_frames.front());
-  lane_frames.pop_front();
-  if (expected.cut || got.guessed) {
-    ++not_compared_;
-    return;
+  std::deque<Expected>& frames = lanes_[lane(got.frame.bytes)];
+  std::optional<Difference> difference;
+  for (;;) {
+    if (frames.empty()) {
+      difference_ = Difference{0, got.number, "", "", "", {}, decode_frame(got.frame.bytes)};
+      return;
+    }
+    const Expected expected = std::move(frames.front());
+    frames.pop_front();
+    if (expected.cut || got.guessed) {
+      ++not_compared_;
+      return;
+    }
+    difference = compare(expected, got, network);
+    if (!difference || !is_answer_of_stack(expected)) break;
   }
   ++compared_;
-  compare(expected, got, network);
+  difference_ = std::move(difference);
 }
 
-void Comparison::compare(const Expected& expected, const EmittedFrame& got,
-                         const Network& network) {
+std::optional<Difference> Comparison::compare(const Expected& expected, const EmittedFrame& got,
+                                              const Network& network) const {
   const std::span<const std::byte> got_bytes =
       raw_ip_ ? got.frame.bytes.subspan(sizeof(EthernetHeader)) : got.frame.bytes;
   if (std::equal(got_bytes.begin(), got_bytes.end(), expected.bytes.begin(),
                  expected.bytes.end())) {
-    return;
+    return std::nullopt;
   }
   const auto decode = raw_ip_ ? decode_packet : decode_frame;
   Decoded want = decode(expected.bytes), have = decode(got_bytes);
   Ignore ignore = ignore_;
   if (got.routed) ignore.fields.insert({"eth.src", "eth.dst"});
   const bool made = made_by_director(have, network) && made_by_director(want, network);
-  if (auto mismatch = first_mismatch(want, have, ignore, made)) {
-    difference_ = Difference{expected.number, got.number,      mismatch->field, mismatch->expected,
-                             mismatch->got,   std::move(want), std::move(have)};
+  const auto mismatch = first_mismatch(want, have, ignore, made);
+  if (!mismatch) return std::nullopt;
+  return Difference{expected.number, got.number,      mismatch->field, mismatch->expected,
+                    mismatch->got,   std::move(want), std::move(have)};
+}
+
+void Comparison::leave_to_stack(std::span<const std::byte> packet) {
+  if (!ignore_.stack) return;
+  const auto view = parse_packet(packet);
+  if (!view) return;
+  const Tuple& t = view->tuple;
+  left_to_stack_.insert(
+      {t.protocol, {t.source, t.source_port}, {t.destination, t.destination_port}});
+}
+
+// The other direction of a conversation left to the stack, or an ICMP error about a packet of one.
+bool Comparison::is_answer_of_stack(const Expected& expected) const {
+  if (left_to_stack_.empty()) return false;
+  const std::size_t header = raw_ip_ ? 0 : sizeof(EthernetHeader);
+  const auto view = parse_packet(std::span<const std::byte>(expected.bytes).subspan(header));
+  if (!view) return false;
+  const Tuple& t = view->tuple;
+  if (left_to_stack_.count(
+          {t.protocol, {t.destination, t.destination_port}, {t.source, t.source_port}})) {
+    return true;
   }
+  if (!view->quoted) return false;
+  const Tuple& q = view->quoted->tuple;
+  return left_to_stack_.count(
+             {q.protocol, {q.source, q.source_port}, {q.destination, q.destination_port}}) != 0;
+}
+
+void Comparison::skip_answers_of_stack(std::deque<Expected>& frames) const {
+  while (!frames.empty() && is_answer_of_stack(frames.front())) frames.pop_front();
 }
 
 void Comparison::finish() {
   if (difference_) return;
   const Expected* first = nullptr;
-  for (const auto& [mac, frames] : lanes_) {
+  for (auto& [mac, frames] : lanes_) {
+    skip_answers_of_stack(frames);
     if (!frames.empty() && (first == nullptr || frames.front().number < first->number)) {
       first = &frames.front();
     }

@@ -183,7 +183,10 @@ class Run {
     reader_ = std::move(*reader);
     replayer_ = std::make_unique<Replayer>(
         *config, network_, !settings_.json.empty(),
-        [this](const EmittedFrame& e, const Network& n) { outputs_.take(e, n); });
+        Observer{[this](const EmittedFrame& e, const Network& n) { outputs_.take(e, n); },
+                 [this](std::span<const std::byte> packet) {
+                   if (outputs_.comparison) outputs_.comparison->leave_to_stack(packet);
+                 }});
     return true;
   }
 

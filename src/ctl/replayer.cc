@@ -37,11 +37,11 @@ std::size_t known_bytes(std::span<const std::byte> emission, const Arrival& cut)
 }  // namespace
 
 Replayer::Replayer(const Config& config, std::shared_ptr<const Network> network, bool records,
-                   EmittedSink sink)
+                   Observer observer)
     : config_(config),
       network_(std::move(network)),
       records_(records),
-      sink_(std::move(sink)),
+      observer_(std::move(observer)),
       director_(settings_of(config), network_) {}
 
 void Replayer::start(TimePoint first) {
@@ -87,6 +87,7 @@ void Replayer::decide(const Arrival& arrival) {
   const Verdict verdict = director_.handle(buffer, now_, emissions_);
   count(verdict);
   if (arrival.cut() && std::holds_alternative<Held>(verdict)) guess_waits_ = true;
+  if (std::holds_alternative<Accept>(verdict)) observer_.left_to_stack(arrival.packet);
   if (records_) record(arrival, arrival.packet, verdict);
   emit(report_.frames, now_, arrival.cut() ? &arrival : nullptr);
 }
@@ -197,7 +198,7 @@ void Replayer::emit_packet(const Emission& emission, std::uint64_t cause, TimePo
   const CapturedFrame captured{time, std::span<const std::byte>(frame_).first(known),
                                frame_.size()};
   const bool guessed = cut != nullptr || (cause == 0 && guess_waits_);
-  sink_({captured, report_.emitted, guessed, routed}, *network_);
+  observer_.emitted({captured, report_.emitted, guessed, routed}, *network_);
   if (!records_) return;
   report_.emission_records.push_back({report_.emitted, cause, time,
                                       egress != nullptr ? egress->name : "", routed,

@@ -10,6 +10,7 @@
 
 #include "daemon_state.h"
 #include "lvsd/config/diff.h"
+#include "lvsd/control/words.h"
 #include "lvsd/daemon/notify.h"
 #include "lvsd/daemon/status.h"
 
@@ -23,7 +24,8 @@ ReloadResult Daemon::State::reload() {
     result = apply(*next);
   } else {
     result.outcome = ReloadOutcome::refused;
-    result.summary = "the file is refused; everything goes on as before";
+    result.summary =
+        counted(next.error().list.size(), "mistake") + "; everything goes on as before";
     for (const Problem& problem : next.error().list) {
       result.problems.push_back(to_string(problem, options.config_file));
     }

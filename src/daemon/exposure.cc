@@ -92,6 +92,9 @@ void Exposure::watch(const Network& network) {
     ++restored_;
     spdlog::warn("capture rules were changed by another program: restored");
   }
+  if (rules_.withstood()) {
+    spdlog::info("another program deleted tables of the packet filter: not the capture rules");
+  }
   if (failed) spdlog::info("capture rules are in place again");
   if (failed || addresses_failed_) sync_addresses(network);
   if (!addresses_failed_) last_error_.clear();

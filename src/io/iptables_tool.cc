@@ -209,6 +209,7 @@ bool try_sets() {
 Result<std::unique_ptr<CaptureTool>, Error> IptablesTool::probe() {
   auto version = run_tool({"iptables", "-V"});
   if (!version) return Unexpected{version.error()};
+  const RawTableVisit visit;
   if (Status queue = try_rule("-p udp -j NFQUEUE --queue-num 0"); !queue) {
     return Unexpected{queue.error()};
   }
@@ -264,6 +265,7 @@ Result<std::vector<CompiledRule>, Error> IptablesTool::compile(const IptablesCha
 }
 
 Status IptablesTool::load_owned(const std::vector<IptablesChain>& chains) {
+  const RawTableVisit visit;
   std::vector<OwnedChain> owned;
   for (const IptablesChain& chain : chains) {
     auto compiled = compile(chain);

@@ -18,6 +18,7 @@ namespace {
 
 const std::string kTableName = "lvsd";
 const std::string kOtherTable = "lvsd-probe";
+const std::string kRaw = "raw";
 // Later than the headers that we can count on.
 constexpr std::uint32_t kOwner = 1U << 1U;    // NFT_TABLE_F_OWNER, Linux 5.12
 constexpr std::uint32_t kPersist = 1U << 2U;  // NFT_TABLE_F_PERSIST, Linux 6.9
@@ -60,6 +61,12 @@ class Messages {
   std::uint32_t sequence_ = 0;
   std::uint32_t last_acknowledged_ = 0;
 };
+
+TableSocket open_socket() {
+  TableSocket socket(mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC));
+  if (socket && mnl_socket_bind(socket.get(), 0, MNL_SOCKET_AUTOPID) < 0) socket.reset();
+  return socket;
+}
 
 using Visit = std::function<void(const nlmsghdr&)>;
 
@@ -134,8 +141,8 @@ void add_table(Messages& batch, const std::string& name) {
   batch.end(message);
 }
 
-void delete_table(Messages& batch, const std::string& name) {
-  nlmsghdr* message = batch.begin_table_message(NFT_MSG_DELTABLE, NLM_F_ACK);
+void delete_table(Messages& batch, const std::string& name, unsigned flags = 0) {
+  nlmsghdr* message = batch.begin_table_message(NFT_MSG_DELTABLE, NLM_F_ACK | flags);
   put_text(message, NFTA_TABLE_NAME, name);
   batch.end(message);
 }
@@ -172,10 +179,39 @@ Unexpected<Error> failure(const std::string& what, int error) {
 
 }  // namespace
 
+RawTableVisit::RawTableVisit() : was_there_(true) {
+  const TableSocket socket = open_socket();
+  if (!socket) return;
+  Messages ask;
+  nlmsghdr* message = ask.begin_table_message(NFT_MSG_GETTABLE, NLM_F_ACK);
+  put_text(message, NFTA_TABLE_NAME, kRaw);
+  ask.end(message);
+  was_there_ = exchange(socket.get(), std::move(ask), [](const nlmsghdr&) {}) != ENOENT;
+}
+
+// NLM_F_NONREC has the kernel refuse where a chain or the table is not empty. Older versions of
+// iptables make the built-in chains along with the table.
+RawTableVisit::~RawTableVisit() {
+  const TableSocket socket = was_there_ ? nullptr : open_socket();
+  if (!socket) return;
+  Messages alone;
+  begin_batch(alone);
+  delete_table(alone, kRaw, NLM_F_NONREC);
+  if (commit(socket.get(), std::move(alone)) == 0) return;
+  Messages batch;
+  begin_batch(batch);
+  for (const char* chain : {"PREROUTING", "OUTPUT"}) {
+    nlmsghdr* message = batch.begin_table_message(NFT_MSG_DELCHAIN, NLM_F_NONREC);
+    put_text(message, NFTA_CHAIN_TABLE, kRaw);
+    put_text(message, NFTA_CHAIN_NAME, chain);
+    batch.end(message);
+  }
+  delete_table(batch, kRaw, NLM_F_NONREC);
+  commit(socket.get(), std::move(batch));
+}
+
 bool OwnedTable::open() {
-  if (socket_) return true;
-  socket_.reset(mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC));
-  if (socket_ && mnl_socket_bind(socket_.get(), 0, MNL_SOCKET_AUTOPID) < 0) socket_.reset();
+  if (!socket_) socket_ = open_socket();
   return socket_ != nullptr;
 }
 
@@ -193,7 +229,7 @@ Result<std::vector<CompiledRule>, Error> OwnedTable::read_chain(const std::strin
   if (!open()) return failure("nf_tables", errno);
   Messages dump;
   nlmsghdr* message = dump.begin_table_message(NFT_MSG_GETRULE, NLM_F_DUMP);
-  put_text(message, NFTA_RULE_TABLE, "raw");
+  put_text(message, NFTA_RULE_TABLE, kRaw);
   put_text(message, NFTA_RULE_CHAIN, chain);
   dump.end(message);
   std::vector<CompiledRule> rules;

@@ -56,9 +56,9 @@ PacketView view_of(const Ipv4Header& header) {
 }
 
 // A first fragment is held to the same rule as a whole packet: one too small for its own TCP header
-// is an evasion technique, not traffic (RFC 1858 section 3). The kernel's IPVS forwards a TCP packet
-// whose data offset is impossible; here it is refused, so that whoever looks behind the header may
-// trust payload_offset.
+// is an evasion technique, not traffic (RFC 1858 section 3). The kernel's IPVS forwards a TCP
+// packet whose data offset is impossible; here it is refused, so that whoever looks behind the
+// header may trust payload_offset.
 std::optional<Malformed> read_tcp(Bytes packet, PacketView& view) noexcept {
   const std::optional<TcpHeader> tcp = load<TcpHeader>(packet, view.transport_offset);
   if (!tcp) return Malformed::truncated_transport;

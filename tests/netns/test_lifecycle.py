@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from daemon import Lvsd, capture_rules, configuration, service
+from daemon import Lvsd, capture_rules, configuration, flush_ruleset, service
 from lab import ADDRESS, SERVERS, VIP, LabError, wait_for
 from load import under_load
 from traffic import curl, curl_many
@@ -94,24 +94,12 @@ def test_without_announce_no_address_is_touched(lab, lvsd):
     assert curl_many(lab, VIP["nat"], 3) == {"rs1": 1, "rs2": 1, "rs3": 1}
 
 
-def flush_everything(lab, daemon, rules):
-    """Where the kernel lets a table have an owner (6.9), lvsd's rules outlive the flush. Where it does
-    not, they are back within a second, and the log has it. Whether they outlived it."""
-    mark = len(daemon.log())
-    lab.run("director", ["nft", "flush", "ruleset"])
-    if capture_rules(lab) == rules and "restored" not in daemon.log()[mark:]:
-        return True
-    wait_for(lambda: capture_rules(lab) == rules, "the capture rules", timeout=1.0)
-    daemon.await_log("restored", start=mark)
-    return False
-
-
 def test_flushed_rules_are_back_within_a_second(lab, lvsd):
     daemon = lvsd(everything())
     rules = capture_rules(lab)
     assert "NFQUEUE" in rules or "queue" in rules
     with under_load(lab, *(f"http://{VIP[m]}/" for m in METHODS), connections=8) as loads:
-        outlived = [flush_everything(lab, daemon, rules) for _ in range(5)]
+        outlived = [flush_ruleset(lab, daemon) for _ in range(5)]
     works(lab)
     for load in loads:
         assert load.report.requests > 100
@@ -139,7 +127,6 @@ def test_rules_taken_away_one_by_one_are_restored(lab, lvsd):
 def test_connections_outlive_a_flush(lab, lvsd):
     """One download over a flush, through each method: the connection goes on."""
     daemon = lvsd(everything())
-    rules = capture_rules(lab)
     with open(lab.path("files", "middling"), "wb") as file:
         file.write(bytes(3_000_000))
     for method in METHODS:
@@ -149,7 +136,7 @@ def test_connections_outlive_a_flush(lab, lvsd):
                                      "--max-time", "20", "--output", lab.path("got"),
                                      f"http://{VIP[method]}/files/middling"], log=log)
         wait_for(lambda: "ESTAB" in lab.run("client", ["ss", "-tn"]), "the download to begin")
-        outlived = flush_everything(lab, daemon, rules)
+        outlived = flush_ruleset(lab, daemon)
         status = child.wait(20)
         lab.children.remove(child)
         assert status == 0 or not outlived, open(log, encoding="utf-8").read()

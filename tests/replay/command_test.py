@@ -44,7 +44,7 @@ class Command(unittest.TestCase):
         for words in (["--help"], ["replay", "--help"], ["check", "--help"]):
             done = lvsctl(*words)
             self.assertEqual((done.returncode, done.stderr), (0, b""))
-            self.assertIn(b"usage: lvsctl", done.stdout)
+            self.assertIn(b"lvsctl " + (words[0].encode() if words[1:] else b""), done.stdout)
         self.assertRegex(lvsctl("--version").stdout, rb"^lvsctl \d+\.\d+\.\d+\n$")
 
     def test_replay_usage(self):
@@ -118,9 +118,8 @@ class Command(unittest.TestCase):
         done = lvsctl("check", "-c", broken, "--json")
         self.assertEqual(done.returncode, 1)
         report = json.loads(done.stdout)
-        self.assertEqual(report["result"], "refused")
+        self.assertIs(report["ok"], False)
         self.assertEqual([p["line"] for p in report["problems"]], [5, 7])
-        self.assertIn("exclude", self.usage("check", "-c", broken, "--json", "--show"))
 
 
 if __name__ == "__main__":

@@ -74,6 +74,31 @@ class Case:
         write_pcap(os.path.join(place, "expected.pcap"), self.emitted)
 
 
+    def write_live(self):
+        """Both directions in one pcapng of both interfaces, as captured live at the director."""
+        place = sys.argv[1] if len(sys.argv) > 1 else os.path.dirname(os.path.abspath(sys.argv[0]))
+        both = sorted(self.arrived + self.emitted, key=lambda frame: frame[0])
+        for name in ("in.pcap", "expected.pcap"):
+            write_pcapng(os.path.join(place, name), both)
+
+
+def write_pcapng(path, frames):
+    """Interface 0 is cl, 1 is be; times in nanoseconds (if_tsresol 9)."""
+    def block(kind, body):
+        body += bytes(-len(body) % 4)
+        size = struct.pack("<I", len(body) + 12)
+        return struct.pack("<I", kind) + size + body + size
+
+    interface = struct.pack("<HHI", 1, 0, 262144) + struct.pack("<HHBxxxHH", 9, 1, 9, 0, 0)
+    with open(path, "wb") as out:
+        out.write(block(0x0A0D0D0A, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1)))
+        out.write(block(1, interface) * 2)
+        for time, data, length in frames:
+            number = 0 if CL[:-3] in (data[:5].hex(":"), data[6:11].hex(":")) else 1
+            out.write(block(6, struct.pack("<IIIII", number, time >> 32, time & 0xFFFFFFFF,
+                                           len(data), length) + data))
+
+
 def write_pcap(path, frames, link_type=1):
     with open(path, "wb") as out:
         out.write(struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, 262144, link_type))

@@ -201,6 +201,38 @@ TEST_F(CompareTest, RoutedPacketsHaveTheKernelsMacs) {
   EXPECT_FALSE(c.difference());
 }
 
+// kEcho's reply and the reset of kTcp, as the local stack of a live director sends them.
+Bytes swapped(std::string_view hex, std::size_t ports) {
+  Bytes bytes = from_hex(hex);
+  for (std::size_t i = 0; i < 4; ++i) std::swap(bytes[26 + i], bytes[30 + i]);
+  for (std::size_t i = 0; i < ports; ++i) std::swap(bytes[34 + i], bytes[36 + i]);
+  return bytes;
+}
+
+TEST_F(CompareTest, AnswersOfTheStackArePassedOverWhenAskedTo) {
+  for (const bool asked : {false, true}) {
+    expect(swapped(test::kTcp, 2));
+    expect(from_hex(test::kUdpOptions));
+    expect(swapped(test::kEcho, 0));
+    Comparison c = asked ? load({"stack"}) : load();
+    for (const std::string_view hex : {test::kTcp, test::kEcho}) {
+      c.leave_to_stack(std::span<const std::byte>(from_hex(hex)).subspan(14));
+    }
+    take(c, from_hex(test::kUdpOptions));
+    c.finish();
+    EXPECT_NE(c.difference().has_value(), asked);
+    writer_ = PcapWriter::open(file_).value();
+  }
+}
+
+TEST_F(CompareTest, WhatNobodyAskedTheStackForIsMissing) {
+  expect(swapped(test::kTcp, 2));
+  Comparison c = load({"stack"});
+  c.leave_to_stack(std::span<const std::byte>(from_hex(test::kEcho)).subspan(14));
+  c.finish();
+  EXPECT_TRUE(c.difference());
+}
+
 TEST_F(CompareTest, MacsCanBeIgnored) {
   expect(from_hex(test::kTcp));
   Comparison c = load({"mac"});

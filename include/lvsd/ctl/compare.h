@@ -18,19 +18,22 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "lvsd/ctl/decode.h"
 #include "lvsd/io/pcap_reader.h"
 #include "lvsd/model/network.h"
+#include "lvsd/model/service.h"
 
 namespace lvsd::ctl {
 
 struct Ignore {
   std::set<std::string, std::less<>> fields;  // full names: "ip.id", "inner.ip.tos"
+  bool stack = false;    // what the local stack sent itself, in answer to packets left to it
   bool made_id = false;  // ip.id of packets the director makes: tunnel headers, its ICMP errors
 
-  // A field's name, "mac" (eth.src and eth.dst), or "made.ip.id".
+  // A field's name, "mac" (eth.src and eth.dst), "made.ip.id", or "stack".
   Status add(const std::string& word);
   bool covers_mac() const { return fields.count("eth.src") != 0; }
 };
@@ -63,7 +66,8 @@ class Comparison {
                                         const std::set<Mac>& macs);
 
   void take(const EmittedFrame& got, const Network& network);
-  void finish();  // whatever is expected still is missing
+  void leave_to_stack(std::span<const std::byte> packet);  // a live stack may have answered it
+  void finish();                                           // whatever is expected still is missing
 
   const std::optional<Difference>& difference() const { return difference_; }
   std::uint64_t compared() const { return compared_; }
@@ -75,14 +79,20 @@ class Comparison {
     bool cut;
     std::vector<std::byte> bytes;
   };
+  // Protocol, source and destination: of a packet left to the stack, as it arrived.
+  using Conversation = std::tuple<std::uint8_t, Endpoint, Endpoint>;
   explicit Comparison(Ignore ignore) : ignore_(std::move(ignore)) {}
   void expect(const CapturedFrame& frame, std::uint64_t number, const std::set<Mac>& macs);
   Mac lane(std::span<const std::byte> frame) const;
-  void compare(const Expected& expected, const EmittedFrame& got, const Network& network);
+  std::optional<Difference> compare(const Expected& expected, const EmittedFrame& got,
+                                    const Network& network) const;
+  bool is_answer_of_stack(const Expected& expected) const;
+  void skip_answers_of_stack(std::deque<Expected>& frames) const;
 
   Ignore ignore_;
   bool raw_ip_ = false;
   std::map<Mac, std::deque<Expected>> lanes_;
+  std::set<Conversation> left_to_stack_;
   std::optional<Difference> difference_;
   std::uint64_t compared_ = 0, not_compared_ = 0;
 };

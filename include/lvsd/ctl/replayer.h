@@ -18,13 +18,17 @@
 
 namespace lvsd::ctl {
 
-using EmittedSink = std::function<void(const EmittedFrame&, const Network&)>;
+// Where the replay goes, packet by packet, as it happens.
+struct Observer {
+  std::function<void(const EmittedFrame&, const Network&)> emitted;
+  std::function<void(std::span<const std::byte>)> left_to_stack;
+};
 
 class Replayer {
  public:
   // `records`: keep one record per packet and emission, for the JSON report.
   Replayer(const Config& config, std::shared_ptr<const Network> network, bool records,
-           EmittedSink sink);
+           Observer observer);
 
   // The configuration takes effect at the time of the first frame.
   void start(TimePoint first);
@@ -51,7 +55,7 @@ class Replayer {
   Config config_;
   std::shared_ptr<const Network> network_;
   bool records_;
-  EmittedSink sink_;
+  Observer observer_;
   Director director_;
   Emissions emissions_;
   ReplayReport report_;

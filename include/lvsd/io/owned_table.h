@@ -23,6 +23,11 @@
 
 namespace lvsd {
 
+struct CloseTableSocket {
+  void operator()(mnl_socket* socket) const { mnl_socket_close(socket); }
+};
+using TableSocket = std::unique_ptr<mnl_socket, CloseTableSocket>;
+
 // A rule as the kernel dumps it. `protocol` is what its `-p` says: the kernel does not dump that,
 // but extensions insist on it.
 struct CompiledRule {
@@ -37,6 +42,19 @@ struct OwnedChain {
   std::vector<CompiledRule> rules;
 };
 
+// iptables makes its tables when it needs them and leaves them behind. While this lives, it may;
+// then table ip raw goes again, if it was not there before and holds no rule of anybody's.
+class RawTableVisit {
+ public:
+  RawTableVisit();
+  ~RawTableVisit();
+  RawTableVisit(const RawTableVisit&) = delete;
+  RawTableVisit& operator=(const RawTableVisit&) = delete;
+
+ private:
+  bool was_there_;
+};
+
 class OwnedTable {
  public:
   // Whether the kernel has such tables; leaves none behind, and one that is there alone.
@@ -49,13 +67,9 @@ class OwnedTable {
   Status remove();  // fine where there is none
 
  private:
-  struct CloseSocket {
-    void operator()(mnl_socket* socket) const { mnl_socket_close(socket); }
-  };
-
   bool open();  // once: the socket is what owns the table
 
-  std::unique_ptr<mnl_socket, CloseSocket> socket_;
+  TableSocket socket_;
 };
 
 }  // namespace lvsd

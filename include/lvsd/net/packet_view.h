@@ -68,9 +68,9 @@ struct PacketView {
 
 Result<PacketView, Malformed> parse_packet(std::span<const std::byte> bytes) noexcept;
 
-// The packet that starts at `offset` and may be cut anywhere behind its ports, as in an ICMP error or
-// inside a tunnel. Nothing where not even those are there; protocols without ports need only the IP
-// header, so an IPIP packet gives the offset at which to look for the inner one.
+// The packet that starts at `offset` and may be cut anywhere behind its ports, as in an ICMP error
+// or inside a tunnel. Nothing where not even those are there; protocols without ports need only the
+// IP header, so an IPIP packet gives the offset at which to look for the inner one.
 std::optional<QuotedPacket> parse_quoted(std::span<const std::byte> bytes,
                                          std::size_t offset) noexcept;
 
