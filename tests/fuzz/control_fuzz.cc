@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Both ends of the control protocol: any line as a request to the daemon, and as its reply to lvsctl.
-// What is refused must still be printable, and what is read as a listing must print.
+// Both ends of the control protocol: any line as a request to the daemon, and as its reply to
+// lvsctl. What is refused must still be printable, and what is read as a listing must print.
 #include <cstddef>
 #include <cstdint>
 #include <nlohmann/json.hpp>

@@ -32,7 +32,8 @@ TEST(Document, DepthIsBoundedInEveryNotation) {
                                       repeat("{a: ", 10000) + repeat("}", 10000),
                                       repeat("[\n", 100000) + repeat("]\n", 100000),
                                       repeat("[{a: ", 5000) + repeat("}]", 5000),
-                                      repeat("- ", 10000), indented};
+                                      repeat("- ", 10000),
+                                      indented};
   for (const std::string& text : deep) {
     EXPECT_NE(first_message(text).find("nested more than 64 deep"), std::string::npos)
         << text.substr(0, 20) << " gives " << first_message(text);
