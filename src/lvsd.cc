@@ -7,6 +7,7 @@
 #include "lvsd/config/check.h"
 #include "lvsd/daemon/daemon.h"
 #include "lvsd/daemon/options.h"
+#include "lvsd/daemon/privileges.h"
 
 namespace {
 
@@ -14,6 +15,10 @@ constexpr int kFine = 0, kRefused = 1, kUsage = 2;
 
 int run(const lvsd::Options& options) {
   lvsd::open_log(options.log_level, options.log_target);
+  if (const lvsd::Status dropped = lvsd::drop_privileges(); !dropped) {
+    spdlog::critical("{}", dropped.error().message);
+    return kRefused;
+  }
   const auto config = lvsd::load_config(options.config_file);
   if (!config) {
     for (const lvsd::Problem& problem : config.error().list) {
