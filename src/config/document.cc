@@ -36,7 +36,8 @@ constexpr std::array<SyntaxRemedy, 10> kSyntaxRemedies{
      {"illegal flow end", "remove the closing bracket, or open one for it"},
      {"unknown token", "put the value in quotes"},
      {"referenced anchor", "define the anchor (&name) before the alias (*name)"},
-     {"illegal block entry", "put the '-' on a line of its own, indented below its key"},
+     {"illegal block entry",
+      "put '-' on a line of its own below its key, and close brackets above it"},
      {"escape character", "in double quotes write '\\\\' for a backslash, or use single quotes"},
      {"directive", "leave out lines that start with '%'"}}};
 

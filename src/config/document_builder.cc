@@ -70,29 +70,29 @@ Place DocumentBuilder::place_of_nothing(const YAML::Mark& mark) const {
   if (open_.empty()) return place_of(mark);
   const Stored& in = document_.values_[open_.back().value];
   if (in.kind == ValueKind::mapping) return document_.values_[pending_.back()].place;
-  const std::optional<Place> dash =
-      dash_before(static_cast<std::size_t>(mark.pos), in.place.column - 1);
+  const std::optional<Place> dash = dash_before(mark, in.place.column - 1);
   return dash ? *dash : place_of(mark);
 }
 
-// The last line before `offset` that has an entry's dash at `column`.
-std::optional<Place> DocumentBuilder::dash_before(std::size_t offset, std::size_t column) const {
-  std::string_view before = text_.substr(0, offset);
+// The last line before `mark` that has an entry's dash at `column`.
+std::optional<Place> DocumentBuilder::dash_before(const YAML::Mark& mark,
+                                                  std::size_t column) const {
   constexpr std::size_t kFar = 4096;  // comments between; further away the token behind will do
-  const std::size_t least = before.size() > kFar ? before.size() - kFar : 0;
-  while (before.size() > least) {
+  const auto end = static_cast<std::size_t>(mark.pos);
+  const std::size_t least = end > kFar ? end - kFar : 0;
+  std::string_view before = text_.substr(least, end - least);
+  auto number = static_cast<std::uint32_t>(mark.line) + 1;
+  for (;;) {
     const std::size_t start = before.rfind('\n') + 1;  // npos + 1 is 0
+    if (start == 0 && least > 0) return std::nullopt;  // the line starts too far away
     const std::string_view line = before.substr(start);
     const bool dash = line.size() > column && line[column] == '-' &&
                       line.substr(0, column).find_first_not_of(" -?") == std::string_view::npos;
-    if (dash) {
-      const auto number = std::count(text_.begin(), text_.begin() + static_cast<long>(start), '\n');
-      return Place{static_cast<std::uint32_t>(number) + 1, static_cast<std::uint32_t>(column) + 1};
-    }
-    if (start == 0) break;
+    if (dash) return Place{number, static_cast<std::uint32_t>(column) + 1};
+    if (start == 0) return std::nullopt;
     before = before.substr(0, start - 1);
+    --number;
   }
-  return std::nullopt;
 }
 
 void DocumentBuilder::OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) {

@@ -98,6 +98,11 @@ std::optional<Problem> check_text(std::string_view text) {
   if (text.size() > Document::kMaxBytes) {
     return whole_file("larger than 64 MiB", "no configuration is; is this the right file?");
   }
+  const auto flow_signs = std::count_if(text.begin(), text.end(),
+                                        [](char c) { return c == '[' || c == '{' || c == ','; });
+  if (static_cast<std::size_t>(flow_signs) > Document::kMaxFlowSigns) {
+    return whole_file("more than 2000000 brackets and commas", "write large lists with dashes");
+  }
   int line = 1;
   std::size_t line_start = text.starts_with("\xef\xbb\xbf") ? 3 : 0;
   bool indentation = true;

@@ -182,10 +182,11 @@ std::optional<Difference> Comparison::compare(const Expected& expected, const Em
                     mismatch->got,   std::move(want), std::move(have)};
 }
 
-void Comparison::leave_to_stack(std::span<const std::byte> packet) {
+void Comparison::leave_to_stack(std::span<const std::byte> packet, const Network& network) {
   if (!ignore_.stack) return;
   const auto view = parse_packet(packet);
-  if (!view) return;
+  // Else a lost NAT service would go unnoticed: its replies are left to the stack, too.
+  if (!view || !network.is_local(view->tuple.destination)) return;
   const Tuple& t = view->tuple;
   left_to_stack_.insert(
       {t.protocol, {t.source, t.source_port}, {t.destination, t.destination_port}});

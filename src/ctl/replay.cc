@@ -184,8 +184,8 @@ class Run {
     replayer_ = std::make_unique<Replayer>(
         *config, network_, !settings_.json.empty(),
         Observer{[this](const EmittedFrame& e, const Network& n) { outputs_.take(e, n); },
-                 [this](std::span<const std::byte> packet) {
-                   if (outputs_.comparison) outputs_.comparison->leave_to_stack(packet);
+                 [this](std::span<const std::byte> packet, const Network& n) {
+                   if (outputs_.comparison) outputs_.comparison->leave_to_stack(packet, n);
                  }});
     return true;
   }

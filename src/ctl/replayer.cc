@@ -87,7 +87,7 @@ void Replayer::decide(const Arrival& arrival) {
   const Verdict verdict = director_.handle(buffer, now_, emissions_);
   count(verdict);
   if (arrival.cut() && std::holds_alternative<Held>(verdict)) guess_waits_ = true;
-  if (std::holds_alternative<Accept>(verdict)) observer_.left_to_stack(arrival.packet);
+  if (std::holds_alternative<Accept>(verdict)) observer_.left_to_stack(arrival.packet, *network_);
   if (records_) record(arrival, arrival.packet, verdict);
   emit(report_.frames, now_, arrival.cut() ? &arrival : nullptr);
 }

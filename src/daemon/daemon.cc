@@ -13,7 +13,6 @@
 #include "lvsd/config/diff.h"
 #include "lvsd/control/words.h"
 #include "lvsd/daemon/notify.h"
-#include "lvsd/daemon/privileges.h"
 #include "lvsd/daemon/status.h"
 
 namespace lvsd {
@@ -57,7 +56,6 @@ Daemon::State::State(const Options& given, const Config& config)
 void Daemon::State::start(const Config& config) {
   control.emplace(io, control_socket(run_dir.path()),
                   [this](std::string_view line) { return answer(line); });
-  require(drop_privileges());
   fleet.start();
   require(fleet.apply(std::make_shared<const Changes>(diff({}, config))));
   if (const Status opened = exposure.open(config, *network); !opened) {
@@ -151,7 +149,6 @@ std::string Daemon::State::status_line() const {
 
 Daemon::Daemon(const Options& options, const Config& config) {
   ::signal(SIGPIPE, SIG_IGN);  // a log reader that went away must not take us along
-  require(check_privileges());
   state_ = std::make_unique<State>(options, config);
   state_->start(config);
 }

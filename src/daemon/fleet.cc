@@ -2,7 +2,6 @@
 #include "lvsd/daemon/fleet.h"
 
 #include <fmt/format.h>
-#include <signal.h>
 #include <spdlog/spdlog.h>
 #include <sys/random.h>
 
@@ -88,12 +87,7 @@ Fleet::Fleet(const StartupConfig& config, const std::shared_ptr<const Network>& 
 }
 
 void Fleet::start() {
-  // Signals are the control thread's: a new thread inherits the mask it is started under.
-  sigset_t all, before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
   for (Crew& crew : workers_) crew.worker->start();
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 void Fleet::stop() {

@@ -9,7 +9,7 @@
 
 namespace lvsd {
 
-Status check_privileges() {
+Status drop_privileges() {
   if (capng_get_caps_process() != 0) return fail("cannot read this process's capabilities");
   if (capng_have_capability(CAPNG_EFFECTIVE, CAP_NET_ADMIN) == 0) {
     return fail("CAP_NET_ADMIN is missing: lvsd needs it for its queue, rules and addresses");
@@ -17,10 +17,6 @@ Status check_privileges() {
   if (capng_have_capability(CAPNG_EFFECTIVE, CAP_NET_RAW) == 0) {
     return fail("CAP_NET_RAW is missing: lvsd needs it for its packet and raw sockets");
   }
-  return Done{};
-}
-
-Status drop_privileges() {
   // Without CAP_SETPCAP the bounding set cannot shrink; the process's own sets still do.
   const bool bounding = capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP) != 0;
   capng_clear(CAPNG_SELECT_BOTH);

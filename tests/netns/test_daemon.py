@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The daemon beside its packets: control socket, listing, privileges, retirement, refusals."""
+import contextlib
 import json
 import os
 import re
@@ -158,7 +159,7 @@ def test_reload_says_what_changed(lab, lvsd):
         assert line in daemon.log()
     assert daemon.ctl("reload") == "reload applied: nothing changed\n"
     daemon.write("servces: []\n")
-    with pytest.raises(LabError, match=r"exit status 1\n.*:1:1: [^$]*\nreload refused: 2 mistakes"):
+    with pytest.raises(LabError, match=r"exit status 1\n.*:1:1: .*\nreload refused: 1 mistake; "):
         daemon.ctl("reload")
     last = daemon.ctl_json("status")["status"]["last_reload"]
     assert last["outcome"] == "refused" and len(last["problems"]) >= 1
@@ -192,6 +193,10 @@ def test_hups_in_a_burst_end_with_the_last_file(lab, lvsd):
     for number in range(20):
         daemon.write(configuration(web("nat", (RS1, 1 + number), RS2)))
         daemon.child.send_signal(signal.SIGHUP)
+        daemon.notify.setblocking(False)
+        with contextlib.suppress(BlockingIOError):  # sd_notify waits for a manager that does not read
+            while daemon.notify.recv(4096):
+                pass
     wait_for(lambda: re.search(rf"{re.escape(RS1)}:80 +Masq +20 ", daemon.ctl("list")), "weight 20")
 
 

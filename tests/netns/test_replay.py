@@ -77,8 +77,7 @@ def test_replay_repeats_what_the_live_director_emitted(lab, lvsd):
             by_mac[frame.src].append((frame.dst, bytes(ip)))
         return by_mac
     live = emitted(frame for _, frame in ip_frames(wire.frames, outgoing=True))
-    with RawPcapReader(out) as reader:
-        again = emitted([Ether(data) for data, _ in reader])
+    again = emitted([Ether(data) for data, _ in RawPcapReader(out)])
     for mac, frames in live.items():
         assert len(frames) > 30
         assert [dst for dst, _ in again[mac]] == [dst for dst, _ in frames], "other destinations"

@@ -23,7 +23,7 @@ Network director() {
   parts.interfaces = {{.index = InterfaceIndex{1},
                        .name = "client",
                        .mac = kClientSide,
-                       .addresses = {{IpAddress(10, 0, 1, 1), 24}}},
+                       .addresses = {{IpAddress(10, 0, 1, 1), 24}, {IpAddress(10, 0, 3, 100), 32}}},
                       {.index = InterfaceIndex{2},
                        .name = "server",
                        .mac = kServerSide,
@@ -201,23 +201,23 @@ TEST_F(CompareTest, RoutedPacketsHaveTheKernelsMacs) {
   EXPECT_FALSE(c.difference());
 }
 
-// kEcho's reply and the reset of kTcp, as the local stack of a live director sends them.
-Bytes swapped(std::string_view hex, std::size_t ports) {
+// The other direction of a frame.
+Bytes swapped(std::string_view hex, std::size_t port_bytes) {
   Bytes bytes = from_hex(hex);
   for (std::size_t i = 0; i < 4; ++i) std::swap(bytes[26 + i], bytes[30 + i]);
-  for (std::size_t i = 0; i < ports; ++i) std::swap(bytes[34 + i], bytes[36 + i]);
+  for (std::size_t i = 0; i < port_bytes; ++i) std::swap(bytes[34 + i], bytes[36 + i]);
   return bytes;
 }
 
 TEST_F(CompareTest, AnswersOfTheStackArePassedOverWhenAskedTo) {
+  const Bytes segment = from_hex(test::kTcp), ping = swapped(test::kEcho, 0);  // to the VIP
   for (const bool asked : {false, true}) {
     expect(swapped(test::kTcp, 2));
     expect(from_hex(test::kUdpOptions));
-    expect(swapped(test::kEcho, 0));
+    expect(from_hex(test::kEcho));
     Comparison c = asked ? load({"stack"}) : load();
-    for (const std::string_view hex : {test::kTcp, test::kEcho}) {
-      c.leave_to_stack(std::span<const std::byte>(from_hex(hex)).subspan(14));
-    }
+    c.leave_to_stack(std::span(segment).subspan(14), network_);
+    c.leave_to_stack(std::span(ping).subspan(14), network_);
     take(c, from_hex(test::kUdpOptions));
     c.finish();
     EXPECT_NE(c.difference().has_value(), asked);
@@ -228,7 +228,17 @@ TEST_F(CompareTest, AnswersOfTheStackArePassedOverWhenAskedTo) {
 TEST_F(CompareTest, WhatNobodyAskedTheStackForIsMissing) {
   expect(swapped(test::kTcp, 2));
   Comparison c = load({"stack"});
-  c.leave_to_stack(std::span<const std::byte>(from_hex(test::kEcho)).subspan(14));
+  const Bytes ping = swapped(test::kEcho, 0);
+  c.leave_to_stack(std::span(ping).subspan(14), network_);
+  c.finish();
+  EXPECT_TRUE(c.difference());
+}
+
+TEST_F(CompareTest, TheStackAnswersForItsOwnAddressesOnly) {
+  expect(swapped(test::kUdpOptions, 0));  // as a NAT request whose service was lost
+  Comparison c = load({"stack"});
+  const Bytes reply = from_hex(test::kUdpOptions);
+  c.leave_to_stack(std::span(reply).subspan(14), Network(Network::Parts{}));  // without the VIP
   c.finish();
   EXPECT_TRUE(c.difference());
 }

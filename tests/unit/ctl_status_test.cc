@@ -65,8 +65,9 @@ TEST(CtlStatus, SaysWhatIsNotAsItShouldBe) {
 }
 
 TEST(CtlStatus, AnotherFormThrowsWhatTheCommandCatches) {
-  for (const auto& [key, value] : sample().items()) {
-    nlohmann::json status = sample();
+  const nlohmann::json whole = sample();
+  for (const auto& [key, value] : whole.items()) {
+    nlohmann::json status = whole;
     status.erase(key);
     EXPECT_THROW(format_status(status), nlohmann::json::exception) << key;
   }

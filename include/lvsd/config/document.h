@@ -49,6 +49,9 @@ class Document {
   static constexpr std::size_t kMaxBytes = std::size_t{64} << 20U;
   static constexpr std::size_t kMaxDepth = 64;          // the configuration needs six
   static constexpr std::uint32_t kMaxValues = 4000000;  // 100,000 destinations are 500,000
+  // Of '[', '{' and ',': yaml-cpp holds all tokens of a bracketed value in memory until its end, up
+  // to five of 180 bytes for each sign.
+  static constexpr std::size_t kMaxFlowSigns = 2000000;
 
   // Problems with the text as such go to `report`, and the document is then not to be read if
   // `broken()`: syntax errors leave nothing that could be. Duplicate keys are reported and skipped.

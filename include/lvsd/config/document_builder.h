@@ -58,7 +58,7 @@ class DocumentBuilder : public YAML::EventHandler {
   void append(std::uint32_t value, std::uint32_t weight, Place place);
   void remember(YAML::anchor_t anchor, Anchored target);
   Place place_of_nothing(const YAML::Mark& mark) const;
-  std::optional<Place> dash_before(std::size_t offset, std::size_t column) const;
+  std::optional<Place> dash_before(const YAML::Mark& mark, std::size_t column) const;
   void require_closed_quote(const YAML::Mark& mark) const;
   void report_duplicates();
   void report_duplicate(std::uint32_t first, std::uint32_t again);

@@ -66,8 +66,9 @@ class Comparison {
                                         const std::set<Mac>& macs);
 
   void take(const EmittedFrame& got, const Network& network);
-  void leave_to_stack(std::span<const std::byte> packet);  // a live stack may have answered it
-  void finish();                                           // whatever is expected still is missing
+  // A live stack may have answered it, if it was to an address of the director's own.
+  void leave_to_stack(std::span<const std::byte> packet, const Network& network);
+  void finish();  // whatever is expected still is missing
 
   const std::optional<Difference>& difference() const { return difference_; }
   std::uint64_t compared() const { return compared_; }

@@ -21,7 +21,7 @@ namespace lvsd::ctl {
 // Where the replay goes, packet by packet, as it happens.
 struct Observer {
   std::function<void(const EmittedFrame&, const Network&)> emitted;
-  std::function<void(std::span<const std::byte>)> left_to_stack;
+  std::function<void(std::span<const std::byte>, const Network&)> left_to_stack;
 };
 
 class Replayer {

@@ -3,7 +3,7 @@
 // rules and the addresses, and does everything that is not a packet: signals, reload, control
 // requests, watching. It may wait (for a worker, for iptables); packets never wait for it.
 //
-// Start: queue and sockets, privileges, workers, configuration, rules, addresses, READY=1. Until
+// Start: queue and sockets, workers, configuration, rules, addresses, READY=1. Until
 // the rules are in, nothing is captured; until the addresses are there, nothing is asked for. Stop
 // is the reverse. A daemon that is killed leaves rules and addresses, so that clients retry into
 // silence, not into a reset, until the next start takes them over.
