@@ -4,8 +4,7 @@
 
 #include <iostream>
 
-#include "lvsd/config/load.h"
-#include "lvsd/control/words.h"
+#include "lvsd/config/check.h"
 #include "lvsd/daemon/daemon.h"
 #include "lvsd/daemon/options.h"
 #include "lvsd/daemon/privileges.h"
@@ -13,21 +12,6 @@
 namespace {
 
 constexpr int kFine = 0, kRefused = 1, kUsage = 2;
-
-int check(const lvsd::Options& options) {
-  const auto config = lvsd::load_config(options.config_file);
-  if (!config) {
-    for (const lvsd::Problem& problem : config.error().list) {
-      std::cerr << to_string(problem, options.config_file) << "\n";
-    }
-    return kRefused;
-  }
-  std::size_t destinations = 0;
-  for (const auto& service : config->services) destinations += service.destinations.size();
-  std::cout << options.config_file << ": ok, " << lvsd::counted(config->services.size(), "service")
-            << ", " << lvsd::counted(destinations, "destination") << "\n";
-  return kFine;
-}
 
 int run(const lvsd::Options& options) {
   lvsd::open_log(options.log_level, options.log_target);
@@ -67,5 +51,6 @@ int main(int argc, char** argv) {
     std::cout << "lvsd " << LVSD_VERSION << "\n";
     return kFine;
   }
-  return options->check ? check(*options) : run(*options);
+  if (!options->check) return run(*options);
+  return lvsd::check_file(options->config_file, std::cout, std::cerr) ? kFine : kRefused;
 }

@@ -7,7 +7,7 @@ import re
 import sys
 
 TOPS = ("src", "include", "tests", "scripts", "bench", ".ci")
-KINDS = (".cc", ".h", ".py", ".sh", "")
+KINDS = (".cc", ".h", ".py", ".sh")
 LATER = re.compile(r"\b(TO" r"DO|FIX" r"ME|X" r"XX)\b")
 LONG, TOO_LONG = 400, 600
 
@@ -17,8 +17,9 @@ def sources(root):
         for directory, below, names in os.walk(os.path.join(root, top)):
             below[:] = [name for name in below if name not in ("__pycache__", "corpus")]
             for name in names:
-                if os.path.splitext(name)[1] in KINDS:
-                    yield os.path.join(directory, name)
+                path = os.path.join(directory, name)
+                if os.path.splitext(name)[1] in KINDS or os.access(path, os.X_OK):
+                    yield path
 
 
 def look(path):

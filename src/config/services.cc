@@ -74,6 +74,13 @@ std::optional<std::string> read_name(const Item& item) {
   return std::string(*text);
 }
 
+std::optional<Weight> read_weight(const Item& item) {
+  const std::optional<std::uint64_t> weight =
+      read_number(item, {0, 65535}, "a weight is 0 (no new connections) to 65535");
+  if (!weight) return std::nullopt;
+  return Weight(static_cast<std::uint16_t>(*weight));
+}
+
 // The destinations of one service. `key` and `method` are what the service says, where it could be
 // read: without them, what depends on them is not judged.
 class DestinationsReader {
@@ -99,11 +106,8 @@ class DestinationsReader {
     std::optional<ForwardingMethod> method = method_;
     if (const std::optional<Item> field = map.find("method")) method = read_method(*field);
     Destination out;
-    if (const std::optional<Item> field = map.find("weight")) {
-      const std::optional<std::uint64_t> weight =
-          read_number(*field, {0, 65535}, "a weight is 0 (no new connections) to 65535");
-      if (weight) out.weight = Weight(static_cast<std::uint16_t>(*weight));
-    }
+    if (const std::optional<Item> field = map.find("weight"))
+      assign(out.weight, read_weight(*field));
     const std::optional<Item> field =
         map.require("address", "add the real server's address: 'address: 10.0.0.11'");
     if (!field) return std::nullopt;

@@ -6,7 +6,7 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
-#include "lvsd/ctl/commands.h"
+#include "lvsd/ctl/options.h"
 
 namespace lvsd::ctl {
 namespace {
@@ -21,7 +21,7 @@ struct Options {
 };
 
 po::options_description describe_options(Options& options) {
-  po::options_description described("lvsctl check [FILE]: whether a configuration is good");
+  po::options_description described;
   auto add = described.add_options();
   add("config,c", po::value(&options.file)->value_name("FILE"), "the file (/etc/lvsd/lvsd.yaml)");
   add("network", po::value(&options.network)->value_name("FILE"),
@@ -107,16 +107,24 @@ int check(const Words& words) {
   const po::options_description described = describe_options(options);
   po::positional_options_description positional;
   positional.add("config", 1);
+  // As for the other commands: no abbreviations.
+  constexpr auto kStyle = static_cast<po::command_line_style::style_t>(
+      po::command_line_style::unix_style & ~po::command_line_style::allow_guessing);
   try {
     po::variables_map map;
-    po::store(po::command_line_parser(words).options(described).positional(positional).run(), map);
+    po::store(po::command_line_parser(words)
+                  .options(described)
+                  .positional(positional)
+                  .style(kStyle)
+                  .run(),
+              map);
     po::notify(map);
   } catch (const po::error& error) {
-    std::cerr << "lvsctl check: " << error.what() << "; see lvsctl check --help\n";
-    return kUsage;
+    return usage_error("check", error.what());
   }
   if (options.help) {
-    std::cout << described;
+    std::cout << "usage: lvsctl check [-c FILE | FILE] [--network FILE] [--show] [--json]\n"
+              << described;
     return kFine;
   }
   const Findings found = find(options);

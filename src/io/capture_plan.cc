@@ -12,12 +12,6 @@ void sort_unique(std::vector<T>& values) {
   values.erase(std::unique(values.begin(), values.end()), values.end());
 }
 
-template <class T>
-void add_all(std::vector<T>& into, const std::vector<T>& more) {
-  into.insert(into.end(), more.begin(), more.end());
-  sort_unique(into);
-}
-
 bool is_direct(const ForwardingMethod& method) {
   return std::holds_alternative<DirectRouting>(method);
 }
@@ -50,15 +44,6 @@ CapturePlan make_capture_plan(const Config& config) {
   sort_unique(plan.virtual_addresses);
   sort_unique(plan.nat_sources);
   sort_unique(plan.nat_addresses);
-  return plan;
-}
-
-CapturePlan merged(CapturePlan plan, const CapturePlan& retired) {
-  add_all(plan.services, retired.services);
-  add_all(plan.virtual_addresses, retired.virtual_addresses);
-  add_all(plan.nat_sources, retired.nat_sources);
-  add_all(plan.nat_addresses, retired.nat_addresses);
-  plan.every_icmp_error = plan.every_icmp_error || retired.every_icmp_error;
   return plan;
 }
 

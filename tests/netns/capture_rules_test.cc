@@ -10,11 +10,13 @@
 #include <atomic>
 #include <chrono>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <initializer_list>
 #include <regex>
 #include <sstream>
+#include <stdexcept>
 #include <thread>
 
 #include "lvsd/io/capture_tool.h"
@@ -90,19 +92,25 @@ Result<std::unique_ptr<CaptureTool>, Error> without_sets() {
   return std::unique_ptr<CaptureTool>(std::make_unique<IptablesTool>(features, false));
 }
 
-// The legacy programs under the plain names, first in PATH for this test.
+// The legacy programs under the plain names, to be first in PATH.
+struct LegacyPrograms {
+  explicit LegacyPrograms(const std::string& multi) {
+    if (mkdtemp(directory.data()) == nullptr) throw std::runtime_error(directory);
+    for (const char* name : {"iptables", "iptables-save", "iptables-restore"}) {
+      std::filesystem::create_symlink(multi, directory + '/' + name);
+    }
+  }
+  LegacyPrograms(const LegacyPrograms&) = delete;
+  LegacyPrograms& operator=(const LegacyPrograms&) = delete;
+  ~LegacyPrograms() { std::filesystem::remove_all(directory); }
+  std::string directory = ::testing::TempDir() + "lvsd-legacy-XXXXXX";
+};
+
 Result<std::unique_ptr<CaptureTool>, Error> legacy() {
   const std::string multi = find_program("xtables-legacy-multi");
   if (multi.empty()) return fail("no legacy iptables here");
-  static const std::string directory = [&multi] {
-    std::string made = ::testing::TempDir() + "lvsd-legacy-XXXXXX";
-    if (mkdtemp(made.data()) == nullptr) return std::string();
-    for (const char* name : {"iptables", "iptables-save", "iptables-restore"}) {
-      if (symlink(multi.c_str(), (made + '/' + name).c_str()) != 0) return std::string();
-    }
-    return made;
-  }();
-  setenv("PATH", (directory + ":/usr/sbin:/usr/bin:/sbin:/bin").c_str(), 1);
+  static const LegacyPrograms programs(multi);
+  setenv("PATH", (programs.directory + ":/usr/sbin:/usr/bin:/sbin:/bin").c_str(), 1);
   return IptablesTool::probe();
 }
 

@@ -159,7 +159,7 @@ def test_reload_says_what_changed(lab, lvsd):
         assert line in daemon.log()
     assert daemon.ctl("reload") == "reload applied: nothing changed\n"
     daemon.write("servces: []\n")
-    with pytest.raises(LabError, match=r"exit status 1\n.*:1:1: (?s:.*)\nreload refused: 2 mistakes"):
+    with pytest.raises(LabError, match=r"exit status 1\n.*:1:1: .*\nreload refused: 1 mistake; "):
         daemon.ctl("reload")
     last = daemon.ctl_json("status")["status"]["last_reload"]
     assert last["outcome"] == "refused" and len(last["problems"]) >= 1

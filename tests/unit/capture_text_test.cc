@@ -77,16 +77,6 @@ TEST(CapturePlan, DestinationWithoutPortUsesTheServices) {
   EXPECT_EQ(make_capture_plan(config).nat_sources.at(0).listen, endpoint("10.0.0.12", 80));
 }
 
-TEST(CapturePlan, MergedKeepsWhatIsRetired) {
-  const CapturePlan next = make_capture_plan(direct_config());
-  const CapturePlan both = merged(next, make_capture_plan(mixed_config()));
-  EXPECT_EQ(both.services, make_capture_plan(mixed_config()).services);
-  EXPECT_EQ(both.nat_sources.size(), 2U);
-  EXPECT_TRUE(both.every_icmp_error);
-  EXPECT_EQ(both.queue, next.queue);
-  EXPECT_EQ(merged(next, next), next);
-}
-
 TEST(IptablesText, EarlyStageHasAllInRaw) {
   const auto chains = iptables_chains(make_capture_plan(mixed_config()), {});
   ASSERT_EQ(chains.size(), 1U);

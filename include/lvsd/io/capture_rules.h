@@ -41,10 +41,6 @@ struct CapturePlan {
 };
 CapturePlan make_capture_plan(const Config& config);  // sorted, without duplicates
 
-// `plan` and what `retired` captures besides: connections of a service or destination that a reload
-// removed go on until they end, and their packets must keep coming.
-CapturePlan merged(CapturePlan plan, const CapturePlan& retired);
-
 class CaptureTool;  // capture_tool.h
 
 class CaptureRules {
