@@ -243,6 +243,19 @@ TEST_F(CompareTest, TheStackAnswersForItsOwnAddressesOnly) {
   EXPECT_TRUE(c.difference());
 }
 
+TEST_F(CompareTest, WhatTheStackRoutesIsPassedOverAsItCameOnly) {
+  const Bytes packet = from_hex(test::kTcp);
+  const auto hop = static_cast<std::uint8_t>(packet[kTtl]);
+  for (const std::uint8_t ttl : {hop, static_cast<std::uint8_t>(hop - 1)}) {
+    expect(with(test::kTcp, kTtl, ttl));
+    Comparison c = load({"stack"});
+    c.leave_to_stack(std::span(packet).subspan(14), Network(Network::Parts{}));
+    c.finish();
+    EXPECT_EQ(c.difference().has_value(), ttl == hop);
+    writer_ = PcapWriter::open(file_).value();
+  }
+}
+
 TEST_F(CompareTest, MacsCanBeIgnored) {
   expect(from_hex(test::kTcp));
   Comparison c = load({"mac"});
