@@ -200,14 +200,17 @@ void Comparison::leave_to_stack(std::span<const std::byte> packet, const Network
   const auto view = parse_packet(packet);
   if (!view) return;
   const Tuple& t = view->tuple;
+  const Conversation conversation{
+      t.protocol, {t.source, t.source_port}, {t.destination, t.destination_port}};
   if (network.is_local(t.destination)) {
-    left_to_stack_.insert(
-        {t.protocol, {t.source, t.source_port}, {t.destination, t.destination_port}});
+    left_to_stack_.insert(conversation);
   } else if (auto onward = load_ipv4(packet); onward && onward->ttl > 1) {
     // As a router passes it on, and not as its conversation: else a lost NAT service would go
     // unnoticed, whose replies are left to the stack, too.
     --onward->ttl;
     forwarded_by_stack_.insert(comparable(*onward, packet));
+  } else {
+    expired_at_stack_.insert(conversation);
   }
 }
 
@@ -221,7 +224,7 @@ bool Comparison::is_forwarded_by_stack(const Expected& expected) const {
 
 // The other direction of a conversation left to the stack, or an ICMP error about a packet of one.
 bool Comparison::is_answer_of_stack(const Expected& expected) const {
-  if (left_to_stack_.empty()) return false;
+  if (left_to_stack_.empty() && expired_at_stack_.empty()) return false;
   const std::size_t header = raw_ip_ ? 0 : sizeof(EthernetHeader);
   const auto view = parse_packet(std::span<const std::byte>(expected.bytes).subspan(header));
   if (!view) return false;
@@ -232,8 +235,9 @@ bool Comparison::is_answer_of_stack(const Expected& expected) const {
   }
   if (!view->quoted) return false;
   const Tuple& q = view->quoted->tuple;
-  return left_to_stack_.count(
-             {q.protocol, {q.source, q.source_port}, {q.destination, q.destination_port}}) != 0;
+  const Conversation quoted{
+      q.protocol, {q.source, q.source_port}, {q.destination, q.destination_port}};
+  return left_to_stack_.count(quoted) != 0 || expired_at_stack_.count(quoted) != 0;
 }
 
 void Comparison::skip_answers_of_stack(std::deque<Expected>& frames) const {

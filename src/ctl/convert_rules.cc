@@ -12,12 +12,35 @@ namespace {
 
 std::string seconds(std::uint32_t count) { return std::to_string(count) + "s"; }
 
+// A flag of sh or mh as lvsd.yaml calls it, by the scheduler's word or by number (reference section
+// 2.6); empty where it is none.
+std::string_view flag_key(std::string_view scheduler, std::string_view flag) {
+  if (scheduler != "sh" && scheduler != "mh") return {};
+  const std::string prefix = std::string(scheduler) + "-";
+  if (flag == prefix + "fallback" || flag == "flag-1") return "fallback";
+  if (flag == prefix + "port" || flag == "flag-2") return "port";
+  return {};
+}
+
+std::string scheduler_value(const RuleService& service) {
+  if (service.flags.empty()) return scalar(service.scheduler);
+  std::string out = "{name: " + scalar(service.scheduler);
+  for (const std::string& flag : service.flags) {
+    out += ", " + std::string(flag_key(service.scheduler, flag)) + ": true";
+  }
+  return out + "}";
+}
+
 // What this version's file has no place for; empty where there is nothing of the kind.
 std::string no_place(const RuleService& service) {
   constexpr std::string_view kNot = " not in this version of lvsd";
   if (service.one_packet) return std::string("one-packet scheduling (-o) is").append(kNot);
   if (!service.engine.empty()) return std::string("a persistence engine (--pe) is").append(kNot);
-  if (!service.flags.empty()) return std::string("scheduler flags (-b) are").append(kNot);
+  for (const std::string& flag : service.flags) {
+    if (flag_key(service.scheduler, flag).empty()) {
+      return "the scheduler " + service.scheduler + " has no flag " + flag;
+    }
+  }
   if (service.ipv6_mark) return std::string("IPv6 is").append(kNot);
   return {};
 }
@@ -44,7 +67,7 @@ std::string listen_line(const RuleService& service) {
 std::string head(const RuleService& service, char method) {
   std::string out = "  - " + listen_line(service) + "\n";
   out += "    method: " + std::string(method_word(method)) + "\n";
-  out += "    scheduler: " + scalar(service.scheduler) + "\n";
+  out += "    scheduler: " + scheduler_value(service) + "\n";
   if (service.persistence) {
     out += "    persistence: {timeout: " + seconds(*service.persistence);
     out += ", netmask: " + std::to_string(service.netmask) + "}\n";

@@ -67,7 +67,7 @@ class Comparison {
 
   void take(const EmittedFrame& got, const Network& network);
   // A live stack may have answered it, if it was to an address of the director's own, and else may
-  // have passed it on as it was, as a router does.
+  // have passed it on as it was, as a router does, or said that its TTL was used up.
   void leave_to_stack(std::span<const std::byte> packet, const Network& network);
   void finish();  // whatever is expected still is missing
 
@@ -99,6 +99,7 @@ class Comparison {
   bool raw_ip_ = false;
   std::map<Mac, std::deque<Expected>> lanes_;
   std::set<Conversation> left_to_stack_;
+  std::set<Conversation> expired_at_stack_;  // to others, with no hop left: answered by an error
   std::set<std::vector<std::byte>> forwarded_by_stack_;  // with one hop less and no header sum
   std::optional<Difference> difference_;
   std::uint64_t compared_ = 0, not_compared_ = 0;
