@@ -138,7 +138,7 @@ class YamlWriter {
     const char method = all.empty() ? 'g' : all.front().method;
     std::string out = head(service, method);
     std::string why = no_place(service);
-    if (why.empty()) why = objection("services:\n" + out + "    destinations: []\n");
+    if (why.empty()) why = objection_to(service, method);
     if (leave_out(service.line, why)) {
       for (const RuleDestination& destination : all) {
         leave_out(destination.line,
@@ -155,6 +155,17 @@ class YamlWriter {
       if (!leave_out(destination.line, why)) list += line;
     }
     return out + (list.empty() ? "    destinations: []\n" : "    destinations:\n" + list);
+  }
+
+  static std::string objection_to(const RuleService& service, char method) {
+    const auto judge = [method](const RuleService& judged) {
+      return objection("services:\n" + head(judged, method) + "    destinations: []\n");
+    };
+    std::string why = judge(service);
+    if (why.empty() || service.flags.empty()) return why;
+    RuleService plain = service;
+    plain.flags.clear();
+    return judge(plain).empty() ? "scheduler flags (-b) are not in this version of lvsd" : why;
   }
 
   bool leave_out(std::size_t line, std::string why) {

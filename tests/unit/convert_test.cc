@@ -185,6 +185,14 @@ TEST(Convert, RulesComeBackAsTheyWere) {
   EXPECT_EQ(back.text, rules);
 }
 
+// A flag that its scheduler does not have is no flag of lvsd.yaml either.
+TEST(Convert, FlagsBelongToTheirScheduler) {
+  EXPECT_EQ(left_out("-A -t 192.0.2.1:80 -s rr -b flag-1\n"),
+            Lines{"1: the scheduler rr has no flag flag-1"});
+  EXPECT_EQ(left_out("-A -t 192.0.2.1:80 -s sh -b sh-port,mh-port\n"),
+            Lines{"1: the scheduler sh has no flag mh-port"});
+}
+
 TEST(Convert, SaysWhatIpvsadmCannot) {
   const auto config = parse_config(
       "timeouts: {udp: 1500ms}\n"
