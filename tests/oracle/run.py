@@ -265,7 +265,7 @@ def compare_with_table(table, found, verbose):
         news = BEST.get(verdict, 0) - BEST.get(listed, 0)
         if news < 0 or not listed:
             worse += 1
-            print("WORSE  %s: %s, expected.txt says %s" % (case, why, listed or "nothing"))
+            print("WORSE  %s: %s, expected.txt says %s" % (case, why or verdict, listed or "nothing"))
             print(text)
         elif news > 0:
             print("BETTER %s: %s, expected.txt says %s: see --bless" % (case, verdict, listed))
