@@ -41,19 +41,23 @@ Verdict Director::State::handle(PacketBuffer& packet, TimePoint now, Emissions& 
   packet.truncate(view.total_length);
   const Passage passage{packet, view, now, out};
 
-  if (view.is_later_fragment()) {
-    return is_fragment_of_ours(view) ? drop(DropReason::later_fragment)
-                                     : accept(AcceptReason::no_service);
-  }
+  if (view.is_later_fragment()) return later_fragment(passage);
+  if (view.more_fragments) return first_fragment(passage, whole(passage));
+  return whole(passage);
+}
+
+Verdict Director::State::whole(const Passage& passage) {
+  const PacketView& view = passage.view;
   if (view.is_icmp_error()) return handle_icmp_error(passage);
   if (!view.has_ports) return accept(AcceptReason::not_ours);
 
   std::optional<ConnectionId> replaced;
-  if (const auto id = connections.find_request(view.tuple, now)) {
+  if (const auto id = connections.find_request(view.tuple, passage.now)) {
     if (!starts_anew(view, connections[*id])) return known_request(passage, *id, false);
-    connections[*id].expires = now;  // no longer found; its counts go once the new one is placed
+    connections[*id].expires =
+        passage.now;  // no longer found; its counts go once the new one is placed
     replaced = id;
-  } else if (const auto reply = find_reply(view.tuple, now)) {
+  } else if (const auto reply = find_reply(view.tuple, passage.now)) {
     return known_reply(passage, *reply);
   }
   return no_connection(passage, replaced);
@@ -204,11 +208,6 @@ void Director::State::forget(ConnectionId id) {
   const Connection& connection = connections[id];
   destinations.unbind(connection.destination, connection.has(Connection::kInactive));
   connections.erase(id);
-}
-
-bool Director::State::is_fragment_of_ours(const PacketView& view) const {
-  return virtual_addresses.contains(view.tuple.destination) ||
-         destinations.is_nat_address(view.tuple.source);
 }
 
 }  // namespace lvsd
