@@ -15,7 +15,9 @@ namespace {
 constexpr HashSeed kSeed{0x6c76736472657031U, 0x6c6179736565645fU};
 
 DirectorSettings settings_of(const Config& config) {
-  return {.connection_limit = config.startup.connection_limit, .seed = kSeed};
+  return {.connection_limit = config.startup.connection_limit,
+          .seed = kSeed,
+          .first_id = static_cast<std::uint16_t>(kSeed.k0)};
 }
 
 Be16 ethertype_of(std::span<const std::byte> packet) {

@@ -78,7 +78,9 @@ Fleet::Fleet(const StartupConfig& config, const std::shared_ptr<const Network>& 
   for (unsigned i = 0; i < config.workers; ++i) {
     WorkerSettings settings;
     settings.queue = static_cast<std::uint16_t>(config.queue + i);
-    settings.director = {.connection_limit = config.connection_limit, .seed = random_seed()};
+    settings.director = {.connection_limit = config.connection_limit,
+                         .seed = random_seed(),
+                         .first_id = static_cast<std::uint16_t>(random_seed().k0)};
     settings.number = i;
     Crew crew;
     crew.worker = std::make_unique<Worker>(settings, network);

@@ -17,7 +17,7 @@ Director::State::State(const DirectorSettings& settings, std::shared_ptr<const N
     : connections(settings.connection_limit, settings.seed),
       egress(std::move(network)),
       fragments(settings.seed),
-      next_id(static_cast<std::uint16_t>(settings.seed.k0 | 1U)) {}
+      next_id(settings.first_id) {}
 
 Director::Director(const DirectorSettings& settings, std::shared_ptr<const Network> network)
     : state_(std::make_unique<State>(settings, std::move(network))) {}

@@ -72,9 +72,7 @@ Verdict Director::State::known_request(const Passage& passage, ConnectionId id, 
 
 Verdict Director::State::known_reply(const Passage& passage, ConnectionId id) {
   const Connection& connection = connections[id];
-  const bool masquerade =
-      std::holds_alternative<Masquerade>(destinations[connection.destination].config.method);
-  if (!masquerade) {
+  if (!connection.is_masquerade()) {
     count_out(connection, passage.view.total_length);
     advance_state(id, passage.view, Direction::reply, passage.now);
     return accept(AcceptReason::reply);
@@ -105,8 +103,7 @@ Verdict Director::State::no_connection(const Passage& passage,
   const std::optional<std::size_t> choice = pick(service.scheduler, pool, schedule_key);
   if (replaced) forget(*replaced);
   if (!choice) {
-    originate(passage,
-              {.type = icmp::kDestinationUnreachable, .code = icmp::kPortUnreachable, .unused = {}},
+    originate(passage, {.type = icmp::kDestinationUnreachable, .code = icmp::kPortUnreachable},
               view.tuple.destination);
     return drop(DropReason::no_destination);
   }
@@ -208,6 +205,7 @@ void Director::State::forget(ConnectionId id) {
   const Connection& connection = connections[id];
   destinations.unbind(connection.destination, connection.has(Connection::kInactive));
   connections.erase(id);
+  if (!removed.empty()) forget_removed_services();
 }
 
 }  // namespace lvsd
