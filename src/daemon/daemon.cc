@@ -56,8 +56,7 @@ Daemon::State::State(const Options& given, const Config& config)
 void Daemon::State::start(const Config& config) {
   control.emplace(io, control_socket(run_dir.path()),
                   [this](std::string_view line) { return answer(line); });
-  fleet.start();
-  require(fleet.apply(std::make_shared<const Changes>(diff({}, config))));
+  require(fleet.start(std::make_shared<const Changes>(diff({}, config))));
   if (const Status opened = exposure.open(config, *network); !opened) {
     // What of it did go in is of no use without the rest.
     if (const Status closed = exposure.close(); !closed)
