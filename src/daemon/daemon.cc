@@ -25,6 +25,7 @@ using boost::system::error_code;
 constexpr std::chrono::milliseconds kTick{100};
 constexpr int kTicksPerWatch = 5;
 constexpr int kTicksPerSecond = 10;
+constexpr int kTicksPerMinute = 600;
 
 // Asio closes what it watches, so it gets a descriptor of its own.
 int duplicate(int fd) {
@@ -125,7 +126,9 @@ void Daemon::State::tick() {
   if (ticks % kTicksPerWatch == 0) exposure.watch(*network);
   if (ticks % kTicksPerSecond != 0) return;
   exposure.repeat_announcements();
-  if (!exposure.retiring(running)) return;
+  const bool due =
+      exposure.retiring(running) || (ticks % kTicksPerMinute == 0 && exposure.exceeds(running));
+  if (!due) return;
   if (const auto workers = fleet.snapshot()) {
     exposure.release(running, live_destinations(directors(*workers)), *network);
   }

@@ -101,11 +101,12 @@ void Exposure::watch(const Network& network) {
 }
 
 void Exposure::release(const Config& running, const Live& live, const Network& network) {
+  const bool before = retiring(running);
   captured_ = with_retired(captured_, running, live);
   // Addresses first: none outlives its rules.
   std::vector<IpAddress> addresses = announced(captured_, running, live);
   if (addresses != std::exchange(addresses_, addresses)) sync_addresses(network);
-  if (captured_ == running) spdlog::info("the last retired connections have ended");
+  if (before && !retiring(running)) spdlog::info("the last retired connections have ended");
   if (const Status status = put_rules(); !status) spdlog::error("{}", status.error().message);
 }
 

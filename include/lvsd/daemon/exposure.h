@@ -31,8 +31,10 @@ class Exposure {
 
   void sync_addresses(const Network& network);  // somebody may have deleted one
   void watch(const Network& network);           // restores what is gone, tries again what failed
-  // Whether anything retired is still captured; then `release` takes what has ended out.
-  bool retiring(const Config& running) const { return captured_ != running; }
+  // Whether anything retired is still captured; then `release` takes what has ended out. Beside
+  // that, more may be captured than `running` asks for because a method was edited (retire.h).
+  bool retiring(const Config& running) const { return has_retired(captured_, running); }
+  bool exceeds(const Config& running) const { return captured_ != running; }
   void release(const Config& running, const Live& live, const Network& network);
 
   void repeat_announcements() { announcer_.repeat(); }  // about once a second
