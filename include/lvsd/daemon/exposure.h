@@ -23,7 +23,8 @@ class Exposure {
   Status close();  // addresses, then rules
 
   // A reload's two halves, before and after the workers apply it. What fails is named in the result
-  // and tried again by watch().
+  // and tried again by watch(). What the first half stopped capturing for want of connections is
+  // captured again by the second if one began in between.
   std::vector<std::string> before_reload(const Config& next, const Live& live,
                                          const Network& network);
   std::vector<std::string> after_reload(const Config& next, const Live& live,
@@ -50,14 +51,14 @@ class Exposure {
   int watch_fd() const { return rules_.watch_fd(); }
 
  private:
-  Status put_rules();
+  Status put_rules(const Config& captured);
   Status put_addresses(const Network& network);
 
   CaptureRules rules_;
   Announcer announcer_;
   Config captured_;
   std::vector<IpAddress> addresses_;  // that should be there
-  CapturePlan plan_;                  // of captured_, as last asked for
+  CapturePlan plan_;                  // as last asked for: of captured_, but amid a reload
   bool rules_failed_ = false;         // the kernel does not have plan_
   bool addresses_failed_ = false;
   std::uint64_t restored_ = 0;
