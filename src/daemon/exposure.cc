@@ -67,6 +67,9 @@ Status Exposure::put_rules(const Config& captured) {
 Status Exposure::put_addresses(const Network& network) {
   Status synced = announcer_.sync(addresses_, captured_.announce, network);
   addresses_failed_ = !synced;
+  for (const IpAddress& address : announcer_.take_restored()) {
+    spdlog::warn("virtual address {} was gone from its interface: restored", to_string(address));
+  }
   return synced;
 }
 
