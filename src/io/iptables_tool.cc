@@ -219,6 +219,7 @@ Result<std::unique_ptr<CaptureTool>, Error> IptablesTool::probe() {
   IptablesFeatures features;
   features.sets = try_sets();
   features.addrtype = try_rule("-m addrtype --dst-type LOCAL -j RETURN").has_value();
+  features.pkttype = try_rule("-m pkttype ! --pkt-type unicast -j RETURN").has_value();
   const auto security = run_process({"iptables-save", "-t", "security"});
   features.security_table = security && security->status == 0;
   const bool legacy = version->find("nf_tables") == std::string::npos;
