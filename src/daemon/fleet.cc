@@ -88,8 +88,8 @@ Fleet::Fleet(const StartupConfig& config, const std::shared_ptr<const Network>& 
   }
 }
 
-void Fleet::start() {
-  for (Crew& crew : workers_) crew.worker->start();
+Status Fleet::start(const std::shared_ptr<const Changes>& changes) {
+  return apply(changes, Workers::waiting);
 }
 
 void Fleet::stop() {
@@ -97,9 +97,14 @@ void Fleet::stop() {
 }
 
 Status Fleet::apply(const std::shared_ptr<const Changes>& changes) {
+  return apply(changes, Workers::running);
+}
+
+Status Fleet::apply(const std::shared_ptr<const Changes>& changes, Workers workers) {
   auto answers = std::make_shared<Answers<Applied>>(workers_.size());
   for (std::size_t i = 0; i < workers_.size(); ++i) {
     send(i, ApplyMessage{changes, [answers, i] { answers->put(i, Applied{}); }});
+    if (workers == Workers::waiting) workers_[i].worker->start();
   }
   if (const auto silent = answers->wait([this] { flush(); })) {
     return fail(
