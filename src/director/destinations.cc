@@ -18,7 +18,7 @@ DestinationId Destinations::add(const Destination& config, const ServiceKey& key
     free_.pop_back();
   }
   states_[index(id)] = {};
-  states_[index(id)].config = config;
+  states_[index(id)].configure(config, true);
   states_[index(id)].service = key;
   extras_[index(id)] = {};
   extras_[index(id)].service = service;
@@ -47,7 +47,7 @@ std::optional<DestinationId> Destinations::revive(const Destination& config, con
   retired_.erase(found);
   DestinationState& state = states_[index(id)];
   forget_nat(state.config);
-  state.config = config;
+  state.configure(config, true);
   state.retired = false;
   remember_nat(config);
   extras_[index(id)].service = service;

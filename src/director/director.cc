@@ -16,7 +16,8 @@ constexpr std::size_t kExpiriesPerCall =
 Director::State::State(const DirectorSettings& settings, std::shared_ptr<const Network> network)
     : connections(settings.connection_limit, settings.seed),
       egress(std::move(network)),
-      next_id(static_cast<std::uint16_t>(settings.seed.k0 | 1U)) {}
+      next_id(static_cast<std::uint16_t>(settings.seed.k0 | 1U)),
+      scheduler_seed(settings.seed.k1) {}
 
 Director::Director(const DirectorSettings& settings, std::shared_ptr<const Network> network)
     : state_(std::make_unique<State>(settings, std::move(network))) {}
