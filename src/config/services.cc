@@ -13,9 +13,14 @@ constexpr std::array<std::string_view, 5> kServiceKeys{"name", "listen", "method
                                                        "destinations"};
 constexpr std::array<std::string_view, 3> kDestinationKeys{"address", "weight", "method"};
 
+constexpr std::string_view kFlagsRemedy =
+    "flags are part of the scheduler: 'scheduler: {name: mh, fallback: true, port: true}'";
+
 // Keys that belong here in later versions, or under other names in other programs' files.
-constexpr std::array<OtherKey, 9> kOtherServiceKeys{
-    {{"persistence", "persistence is not in this version of lvsd",
+constexpr std::array<OtherKey, 11> kOtherServiceKeys{
+    {{"scheduler_flags", "unknown key", kFlagsRemedy},
+     {"sched_flags", "unknown key", kFlagsRemedy},
+     {"persistence", "persistence is not in this version of lvsd",
       "leave the key out; scheduler sh keeps a client address on one destination"},
      {"fwmark", "firewall-mark services are not in this version of lvsd",
       "use 'listen: ADDRESS:PORT/PROTOCOL'"},
@@ -185,7 +190,10 @@ class ServicesReader {
     std::optional<ForwardingMethod> method = ForwardingMethod{};
     if (const std::optional<Item> field = map.find("method")) method = read_method(*field);
     if (const std::optional<Item> field = map.find("scheduler")) {
-      assign(out.scheduler, read_scheduler(*field));
+      if (const std::optional<SchedulerChoice> choice = read_scheduler(*field)) {
+        out.scheduler = choice->kind;
+        out.scheduler_flags = choice->flags;
+      }
     }
     if (const std::optional<Item> field = map.require("destinations", kDestinationsRemedy)) {
       out.destinations = DestinationsReader(key, method).read(*field);

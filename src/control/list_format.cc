@@ -77,7 +77,7 @@ std::string service_line(const ServiceSnapshot& service, const ListOptions& opti
   if (options.form == ListForm::statistics) {
     return fmt::format("{:<33}", name) + cells(service.statistics, options.exact);
   }
-  return fmt::format("{} {}\n", name, to_string(service.scheduler));
+  return fmt::format("{} {}\n", name, to_string(service.scheduler, service.scheduler_flags));
 }
 
 std::string destination_line(const DestinationSnapshot& destination, const ListOptions& options) {

@@ -115,6 +115,9 @@ ListedService parse_service(const json& object) {
                  parse_endpoint(object)};
   service.scheduler =
       required(parse_scheduler(object.at("scheduler").get<std::string>()), "scheduler");
+  const json& flags = object.at("scheduler_flags");
+  service.scheduler_flags = {.fallback = flags.at("fallback").get<bool>(),
+                             .port = flags.at("port").get<bool>()};
   service.statistics = parse_statistics(object.at("statistics"));
   for (const json& destination : object.at("destinations")) {
     service.destinations.push_back(parse_destination(destination));
@@ -151,14 +154,17 @@ json to_json(const Listing& listing) {
     for (const DestinationSnapshot& destination : service.destinations) {
       destinations.push_back(to_json(destination));
     }
-    services.push_back({{"name", service.name},
-                        {"protocol", to_string(service.key.protocol)},
-                        {"address", to_string(service.key.listen.address)},
-                        {"port", service.key.listen.port.host()},
-                        {"scheduler", to_string(service.scheduler)},
-                        {"retired", retired},
-                        {"statistics", to_json(service.statistics)},
-                        {"destinations", std::move(destinations)}});
+    services.push_back(
+        {{"name", service.name},
+         {"protocol", to_string(service.key.protocol)},
+         {"address", to_string(service.key.listen.address)},
+         {"port", service.key.listen.port.host()},
+         {"scheduler", to_string(service.scheduler)},
+         {"scheduler_flags",
+          {{"fallback", service.scheduler_flags.fallback}, {"port", service.scheduler_flags.port}}},
+         {"retired", retired},
+         {"statistics", to_json(service.statistics)},
+         {"destinations", std::move(destinations)}});
   }
   return {{"size", listing.size}, {"services", std::move(services)}};
 }

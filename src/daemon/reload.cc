@@ -51,7 +51,8 @@ std::string describe(const ServiceChange& change, const Config& old) {
   std::vector<std::string> parts;
   if (change.renamed && before != nullptr) parts.push_back("was named " + before->name);
   if (change.scheduler_changed) {
-    parts.push_back(fmt::format("scheduler now {}", to_string(change.next.scheduler)));
+    parts.push_back(fmt::format("scheduler now {}",
+                                to_string(change.next.scheduler, change.next.scheduler_flags)));
   }
   for (const Endpoint& e : change.added) parts.push_back(to_string(e) + " added");
   for (const Endpoint& e : change.removed) parts.push_back(to_string(e) + " removed");

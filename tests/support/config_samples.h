@@ -42,7 +42,8 @@ inline VirtualService random_service(std::mt19937_64& random) {
   out.key.listen = {IpAddress(192, 0, 2, static_cast<std::uint8_t>(10 + random() % 3)),
                     Port(static_cast<std::uint16_t>(80 + random() % 3))};
   out.name = random() % 3 == 0 ? to_string(out.key) : "service-" + std::to_string(random());
-  out.scheduler = static_cast<SchedulerKind>(random() % 5);
+  out.scheduler = static_cast<SchedulerKind>(random() % kSchedulerKinds);
+  if (takes_flags(out.scheduler)) out.scheduler_flags = {random() % 2 == 0, random() % 2 == 0};
   std::set<Endpoint> seen;
   for (auto count = random() % 6; count > 0; --count) {
     const Destination destination = random_destination(random, out.key.listen.port);
