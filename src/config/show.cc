@@ -37,6 +37,10 @@ void show_destination(std::string& out, const VirtualService& service,
   out += ", weight: " + std::to_string(destination.weight.value());
   if (destination.method != method)
     out += ", method: " + std::string(to_string(destination.method));
+  if (destination.thresholds != Thresholds{}) {
+    out += ", thresholds: {upper: " + std::to_string(destination.thresholds.upper);
+    out += ", lower: " + std::to_string(destination.thresholds.lower) + "}";
+  }
   out += "}\n";
 }
 

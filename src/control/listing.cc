@@ -52,6 +52,9 @@ json to_json(const DestinationSnapshot& destination) {
           {"port", destination.config.endpoint.port.host()},
           {"method", to_string(destination.config.method)},
           {"weight", destination.config.weight.value()},
+          {"thresholds",
+           {{"upper", destination.config.thresholds.upper},
+            {"lower", destination.config.thresholds.lower}}},
           {"active", destination.active},
           {"inactive", destination.inactive},
           {"overloaded", destination.overloaded},
@@ -95,10 +98,13 @@ Statistics parse_statistics(const json& object) {
 
 DestinationSnapshot parse_destination(const json& object) {
   DestinationSnapshot destination;
+  const json& thresholds = object.at("thresholds");
   destination.config = {
       .endpoint = parse_endpoint(object),
       .method = required(parse_method(object.at("method").get<std::string>()), "method"),
-      .weight = Weight(number<std::uint16_t>(object, "weight"))};
+      .weight = Weight(number<std::uint16_t>(object, "weight")),
+      .thresholds = {.upper = number<std::uint32_t>(thresholds, "upper"),
+                     .lower = number<std::uint32_t>(thresholds, "lower")}};
   destination.active = number<std::uint32_t>(object, "active");
   destination.inactive = number<std::uint32_t>(object, "inactive");
   destination.overloaded = object.at("overloaded").get<bool>();

@@ -40,6 +40,11 @@ std::string describe_edit(const VirtualService* old, const VirtualService& next,
   if (before->weight != after->weight) {
     text += fmt::format(" now weight {} (was {})", after->weight.value(), before->weight.value());
   }
+  if (before->thresholds != after->thresholds) {
+    text +=
+        fmt::format(" now thresholds {}/{} (was {}/{})", after->thresholds.upper,
+                    after->thresholds.lower, before->thresholds.upper, before->thresholds.lower);
+  }
   if (before->method != after->method) {
     text += fmt::format(" now {} (was {})", to_string(after->method), to_string(before->method));
   }

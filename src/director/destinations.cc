@@ -54,7 +54,11 @@ std::optional<DestinationId> Destinations::revive(const Destination& config, con
   return id;
 }
 
-void Destinations::bind(DestinationId id) { ++states_[index(id)].inactive; }
+void Destinations::bind(DestinationId id) {
+  DestinationState& state = states_[index(id)];
+  ++state.inactive;
+  if (state.reached_upper()) state.overloaded = true;
+}
 
 void Destinations::set_active(DestinationId id, bool active) {
   DestinationState& state = states_[index(id)];
@@ -70,6 +74,7 @@ void Destinations::unbind(DestinationId id, bool was_inactive) {
   std::uint32_t& count = was_inactive ? state.inactive : state.active;
   LVSD_ASSERT(count > 0);
   --count;
+  if (state.below_lower()) state.overloaded = false;
   if (!state.retired || state.connections() > 0) return;
   retired_.erase(std::find(retired_.begin(), retired_.end(), id));
   release(id);

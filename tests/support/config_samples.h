@@ -33,6 +33,10 @@ inline Destination random_destination(std::mt19937_64& random, Port service_port
   }
   out.weight =
       Weight(static_cast<std::uint16_t>(random() % 2 == 0 ? random() % 4 : random() % 65536));
+  if (random() % 4 == 0) {
+    out.thresholds.upper = 1 + static_cast<std::uint32_t>(random() % 0xffffffffU);
+    out.thresholds.lower = static_cast<std::uint32_t>(random() % out.thresholds.upper);
+  }
   return out;
 }
 

@@ -33,7 +33,19 @@ struct DestinationState {
   // the one it is added with counts as last weight even if zero (reference section 2.6).
   void configure(const Destination& next, bool added) {
     if (added || next.weight.value() > 0) last_weight = next.weight.value();
+    const std::uint32_t upper = next.thresholds.upper;
+    if (upper == 0 || upper > config.thresholds.upper) overloaded = false;
     config = next;
+  }
+
+  // Reference section 2.5: to be asked after a connection came, or went.
+  bool reached_upper() const {
+    return config.thresholds.upper != 0 && connections() >= config.thresholds.upper;
+  }
+  bool below_lower() const {
+    const auto [upper, lower] = config.thresholds;
+    if (lower != 0) return connections() < lower;
+    return upper == 0 || std::uint64_t{4} * connections() < std::uint64_t{3} * upper;
   }
 
   std::uint32_t connections() const { return active + inactive; }

@@ -98,10 +98,18 @@ constexpr bool takes_flags(SchedulerKind kind) {
 }
 std::string to_string(SchedulerKind kind, SchedulerFlags flags);  // mh (mh-fallback,mh-port)
 
+// Connections, active and inactive, with which a destination is overloaded, and below which it no
+// longer is. Zero: no upper one; for the lower one, three quarters of the upper.
+struct Thresholds {
+  std::uint32_t upper = 0, lower = 0;
+  friend bool operator==(Thresholds, Thresholds) = default;
+};
+
 struct Destination {
   Endpoint endpoint;
   ForwardingMethod method;
   Weight weight;
+  Thresholds thresholds = {};
   friend bool operator==(const Destination&, const Destination&) = default;
 };
 
