@@ -57,9 +57,7 @@ void Director::State::change_service(const ServiceChange& change) {
       return destinations[id].config.endpoint == next.endpoint;
     });
     if (old != old_order.end()) {
-      destinations.forget_nat(destinations[*old].config);
-      if (destinations[*old].config != next) destinations[*old].configure(next, false);
-      destinations.remember_nat(next);
+      destinations.edit(*old, next);
       order.push_back(*old);
     } else {
       const auto revived = destinations.revive(next, service.key, &service);

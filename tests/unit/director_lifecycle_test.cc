@@ -203,6 +203,37 @@ TEST(Reload, WhatStaysKeepsItsPlaceAndCounters) {
   EXPECT_EQ(f.destination(kWeb, "10.0.2.13").config.weight, Weight(7));
 }
 
+TEST(Reload, OpenConnectionsKeepTheirMethod) {
+  const auto nat = tcp_service(80, Masquerade{}, {to("10.0.2.11")});
+  const Config old = config_of({nat});
+  const Config next = config_of({web({to("10.0.2.11")})});
+  DirectorFixture f(old.services);
+  f.handle(segment(1, kSyn));
+  f.apply(diff(old, next));
+  EXPECT_EQ(describe(f.handle(tcp_packet({.source = "10.0.2.11", .destination = kClient},
+                                         {.source = 80, .destination = 1, .flags = 0x12}))),
+            "forwarded");
+  f.handle(segment(1, kAck));
+  EXPECT_EQ(f.sent.at(0).packet[19], std::byte{11});  // still rewritten to the real server
+  f.handle(segment(2, kSyn));
+  EXPECT_EQ(f.sent.at(0).packet[19], std::byte{100});  // a new one is routed
+}
+
+// More neighbours than are remembered: indices given out before are not used after.
+TEST(Neighbors, OfAHugeLinkAreForgottenSafely) {
+  DirectorFixture f({udp_service(53, Masquerade{}, {{endpoint("10.0.2.11", 53), {}, {}}})},
+                    Network::assumed_parts(), 200000);
+  for (unsigned i = 0; i < 66000; ++i) {
+    const std::string client = "10." + std::to_string(7 + (i >> 16U)) + "." +
+                               std::to_string(i >> 8U & 0xffU) + "." + std::to_string(i & 0xffU);
+    ASSERT_EQ(describe(f.handle(udp_packet({.source = client, .destination = kVip}))), "forwarded");
+    ASSERT_EQ(describe(f.handle(udp_packet({.source = "10.0.2.11", .destination = client},
+                                           {.source = 53, .destination = 40000}))),
+              "forwarded");
+    ASSERT_EQ(f.sent.at(0).destination, Network::assumed_mac(address(client)));
+  }
+}
+
 TEST(Neighbors, PacketsWaitForAnAnswerAndThenGo) {
   Network::Parts silent = director_network();
   std::erase_if(silent.neighbors,
