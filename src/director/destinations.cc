@@ -18,7 +18,7 @@ DestinationId Destinations::add(const Destination& config, const ServiceKey& key
     free_.pop_back();
   }
   states_[index(id)] = {};
-  states_[index(id)].config = config;
+  states_[index(id)].configure(config, true);
   states_[index(id)].service = key;
   extras_[index(id)] = {};
   extras_[index(id)].service = service;
@@ -46,12 +46,16 @@ std::optional<DestinationId> Destinations::revive(const Destination& config, con
   const DestinationId id = *found;
   retired_.erase(found);
   states_[index(id)].retired = false;
-  edit(id, config);
+  edit(id, config, true);
   extras_[index(id)].service = service;
   return id;
 }
 
-void Destinations::bind(DestinationId id) { ++states_[index(id)].inactive; }
+void Destinations::bind(DestinationId id) {
+  DestinationState& state = states_[index(id)];
+  ++state.inactive;
+  if (state.reached_upper()) state.overloaded = true;
+}
 
 void Destinations::set_active(DestinationId id, bool active) {
   DestinationState& state = states_[index(id)];
@@ -67,6 +71,7 @@ void Destinations::unbind(DestinationId id, bool was_inactive) {
   std::uint32_t& count = was_inactive ? state.inactive : state.active;
   LVSD_ASSERT(count > 0);
   --count;
+  if (state.below_lower()) state.overloaded = false;
   if (!state.retired || state.connections() > 0) return;
   retired_.erase(std::find(retired_.begin(), retired_.end(), id));
   release(id);
@@ -77,8 +82,8 @@ const DestinationState* Destinations::find(DestinationId id) const {
   return &states_[index(id)];
 }
 
-void Destinations::edit(DestinationId id, const Destination& config) {
-  states_[index(id)].config = config;
+void Destinations::edit(DestinationId id, const Destination& config, bool added) {
+  states_[index(id)].configure(config, added);
   remember_nat(id);
 }
 

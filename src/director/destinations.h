@@ -45,7 +45,8 @@ class Destinations {
   const std::vector<DestinationId>& retired() const { return retired_; }
   // Whether any NAT destination, retired ones included, has this address: its fragments are ours.
   bool is_nat_address(const IpAddress& address) const { return nat_addresses_.contains(address); }
-  void edit(DestinationId id, const Destination& config);  // weight, method
+  // Weight, method, thresholds; `added`: on coming back, not while it is there.
+  void edit(DestinationId id, const Destination& config, bool added = false);
 
  private:
   static std::size_t index(DestinationId id) { return static_cast<std::size_t>(id); }

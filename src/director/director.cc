@@ -17,7 +17,8 @@ Director::State::State(const DirectorSettings& settings, std::shared_ptr<const N
     : connections(settings.connection_limit, settings.seed),
       egress(std::move(network)),
       fragments(settings.seed),
-      next_id(settings.first_id) {}
+      next_id(settings.first_id),
+      scheduler_seed(settings.seed.k1) {}
 
 Director::Director(const DirectorSettings& settings, std::shared_ptr<const Network> network)
     : state_(std::make_unique<State>(settings, std::move(network))) {}

@@ -99,7 +99,8 @@ Verdict Director::State::no_connection(const Passage& passage,
 
   Service& service = *found->second;
   const Pool pool(service.order, destinations.states());
-  const ScheduleKey schedule_key{view.tuple.source, view.tuple.source_port, view.tuple.destination};
+  const ScheduleKey schedule_key{view.tuple.source, view.tuple.source_port, view.tuple.destination,
+                                 passage.now};
   const std::optional<std::size_t> choice = pick(service.scheduler, pool, schedule_key);
   if (replaced) forget(*replaced);
   if (!choice) {

@@ -24,6 +24,7 @@ struct Service {
   std::string name;
   ServiceKey key;
   SchedulerKind kind = SchedulerKind::wlc;
+  SchedulerFlags flags;
   Scheduler scheduler;
   std::vector<DestinationId> order;  // in file order
   Statistics statistics;
@@ -107,6 +108,7 @@ struct Director::State {
   void add_service(const VirtualService& config);
   void remove_service(const ServiceKey& key);
   void change_service(const ServiceChange& change);
+  SchedulerSettings scheduler_settings(SchedulerFlags flags);
   void forget_removed_services();
 
   // snapshot.cc
@@ -123,7 +125,8 @@ struct Director::State {
   Counters counters;
   IcmpBudget icmp_budget;
   TimePoint last_now{};
-  std::uint16_t next_id;  // of IP headers that we make
+  std::uint16_t next_id;         // of IP headers that we make
+  std::uint64_t scheduler_seed;  // of the next scheduler made
 };
 
 }  // namespace lvsd

@@ -46,8 +46,11 @@ std::vector<Destination> some_destinations(ByteSource& in, std::uint16_t port) {
 }
 
 Config some_config(ByteSource& in) {
-  constexpr SchedulerKind kKinds[] = {SchedulerKind::rr, SchedulerKind::wrr, SchedulerKind::lc,
-                                      SchedulerKind::wlc, SchedulerKind::sh};
+  constexpr SchedulerKind kKinds[] = {SchedulerKind::rr,    SchedulerKind::wrr, SchedulerKind::lc,
+                                      SchedulerKind::wlc,   SchedulerKind::sh,  SchedulerKind::dh,
+                                      SchedulerKind::sed,   SchedulerKind::nq,  SchedulerKind::fo,
+                                      SchedulerKind::ovf,   SchedulerKind::mh,  SchedulerKind::lblc,
+                                      SchedulerKind::lblcr, SchedulerKind::twos};
   Config config;
   const unsigned absent = in.next8();
   const SchedulerKind kind = in.one_of(kKinds);

@@ -54,6 +54,7 @@ struct ServiceSnapshot {
   std::string name;
   ServiceKey key;
   SchedulerKind scheduler = SchedulerKind::wlc;
+  SchedulerFlags scheduler_flags = {};
   std::vector<DestinationSnapshot> destinations;  // retired ones last
   Statistics statistics;
   bool removed = false;  // gone from the configuration, here while it has connections
