@@ -42,7 +42,8 @@ void diff_destinations(const VirtualService& old, const VirtualService& next,
 ServiceChange diff_service(const VirtualService& old, const VirtualService& next) {
   ServiceChange change;
   change.next = next;
-  change.scheduler_changed = old.scheduler != next.scheduler;
+  change.scheduler_changed =
+      old.scheduler != next.scheduler || old.scheduler_flags != next.scheduler_flags;
   change.renamed = old.name != next.name;
   if (old.destinations != next.destinations) diff_destinations(old, next, change);
   return change;

@@ -11,11 +11,17 @@ namespace {
 
 constexpr std::array<std::string_view, 5> kServiceKeys{"name", "listen", "method", "scheduler",
                                                        "destinations"};
-constexpr std::array<std::string_view, 3> kDestinationKeys{"address", "weight", "method"};
+constexpr std::array<std::string_view, 4> kDestinationKeys{"address", "weight", "method",
+                                                           "thresholds"};
+
+constexpr std::string_view kFlagsRemedy =
+    "flags are part of the scheduler: 'scheduler: {name: mh, fallback: true, port: true}'";
 
 // Keys that belong here in later versions, or under other names in other programs' files.
-constexpr std::array<OtherKey, 9> kOtherServiceKeys{
-    {{"persistence", "persistence is not in this version of lvsd",
+constexpr std::array<OtherKey, 11> kOtherServiceKeys{
+    {{"scheduler_flags", "unknown key", kFlagsRemedy},
+     {"sched_flags", "unknown key", kFlagsRemedy},
+     {"persistence", "persistence is not in this version of lvsd",
       "leave the key out; scheduler sh keeps a client address on one destination"},
      {"fwmark", "firewall-mark services are not in this version of lvsd",
       "use 'listen: ADDRESS:PORT/PROTOCOL'"},
@@ -26,12 +32,11 @@ constexpr std::array<OtherKey, 9> kOtherServiceKeys{
      {"protocol", "unknown key", "the protocol is part of 'listen: ADDRESS:PORT/PROTOCOL'"},
      {"servers", "unknown key", "real servers are listed under 'destinations'"},
      {"real_servers", "unknown key", "real servers are listed under 'destinations'"}}};
+constexpr std::string_view kThresholdsRemedy = "write 'thresholds: {upper: 1000, lower: 800}'";
 constexpr std::array<OtherKey, 6> kOtherDestinationKeys{
     {{"health", "health checks are not in this version of lvsd", "leave the key out"},
-     {"upper_threshold", "connection thresholds are not in this version of lvsd",
-      "leave the key out"},
-     {"lower_threshold", "connection thresholds are not in this version of lvsd",
-      "leave the key out"},
+     {"upper_threshold", "unknown key", kThresholdsRemedy},
+     {"lower_threshold", "unknown key", kThresholdsRemedy},
      {"port", "unknown key", "with nat the port is part of the address: 'address: 10.0.0.11:8080'"},
      {"ip", "unknown key", "write 'address: ADDRESS'"},
      {"listen", "unknown key", "a destination has an 'address'"}}};
@@ -81,6 +86,31 @@ std::optional<Weight> read_weight(const Item& item) {
   return Weight(static_cast<std::uint16_t>(*weight));
 }
 
+// Zero is what ipvsadm shows where there is none.
+std::optional<Thresholds> read_thresholds(const Item& item) {
+  constexpr std::array<std::string_view, 2> kKeys{"upper", "lower"};
+  constexpr std::string_view kRemedy = "a number of connections, 0 (none) to 4294967295";
+  constexpr Range kRange{0, 0xffffffffU};
+  const Mapping map(item, kKeys, kThresholdsRemedy);
+  Thresholds out;
+  if (const std::optional<Item> upper =
+          map.require("upper", "add the connections that overload it: 'upper: 1000'")) {
+    const std::optional<std::uint64_t> number = read_number(*upper, kRange, kRemedy);
+    if (!number) return std::nullopt;
+    out.upper = static_cast<std::uint32_t>(*number);
+  } else {
+    return std::nullopt;
+  }
+  if (const std::optional<Item> lower = map.find("lower")) {
+    assign(out.lower, read_number(*lower, kRange, kRemedy));
+    if (out.lower > out.upper) {
+      lower->refuse(std::to_string(out.lower) + " is above the upper threshold",
+                    "write at most " + std::to_string(out.upper));
+    }
+  }
+  return out;
+}
+
 // The destinations of one service. `key` and `method` are what the service says, where it could be
 // read: without them, what depends on them is not judged.
 class DestinationsReader {
@@ -108,6 +138,8 @@ class DestinationsReader {
     Destination out;
     if (const std::optional<Item> field = map.find("weight"))
       assign(out.weight, read_weight(*field));
+    if (const std::optional<Item> field = map.find("thresholds"))
+      assign(out.thresholds, read_thresholds(*field));
     const std::optional<Item> field =
         map.require("address", "add the real server's address: 'address: 10.0.0.11'");
     if (!field) return std::nullopt;
@@ -185,7 +217,10 @@ class ServicesReader {
     std::optional<ForwardingMethod> method = ForwardingMethod{};
     if (const std::optional<Item> field = map.find("method")) method = read_method(*field);
     if (const std::optional<Item> field = map.find("scheduler")) {
-      assign(out.scheduler, read_scheduler(*field));
+      if (const std::optional<SchedulerChoice> choice = read_scheduler(*field)) {
+        out.scheduler = choice->kind;
+        out.scheduler_flags = choice->flags;
+      }
     }
     if (const std::optional<Item> field = map.require("destinations", kDestinationsRemedy)) {
       out.destinations = DestinationsReader(key, method).read(*field);

@@ -37,7 +37,19 @@ void show_destination(std::string& out, const VirtualService& service,
   out += ", weight: " + std::to_string(destination.weight.value());
   if (destination.method != method)
     out += ", method: " + std::string(to_string(destination.method));
+  if (destination.thresholds != Thresholds{}) {
+    out += ", thresholds: {upper: " + std::to_string(destination.thresholds.upper);
+    out += ", lower: " + std::to_string(destination.thresholds.lower) + "}";
+  }
   out += "}\n";
+}
+
+std::string show_scheduler(const VirtualService& service) {
+  const std::string name(to_string(service.scheduler));
+  if (!takes_flags(service.scheduler)) return name;
+  std::string out = "{name: " + name;
+  out += ", fallback: " + std::string(boolean(service.scheduler_flags.fallback));
+  return out + ", port: " + std::string(boolean(service.scheduler_flags.port)) + "}";
 }
 
 // A service's own method lives on in its destinations alone: the first one's stands for it.
@@ -47,7 +59,7 @@ void show_service(std::string& out, const VirtualService& service) {
   out += "  - name: " + scalar(service.name) + "\n";
   out += "    listen: " + scalar(to_string(service.key)) + "\n";
   out += "    method: " + std::string(to_string(method)) + "\n";
-  out += "    scheduler: " + std::string(to_string(service.scheduler)) + "\n";
+  out += "    scheduler: " + show_scheduler(service) + "\n";
   out += service.destinations.empty() ? "    destinations: []\n" : "    destinations:\n";
   for (const Destination& destination : service.destinations) {
     show_destination(out, service, destination, method);

@@ -67,6 +67,10 @@ std::string title(const ListOptions& options) {
                        "Prot LocalAddress:Port", "Conns", "InPkts", "OutPkts", "InBytes",
                        "OutBytes");
   }
+  if (options.form == ListForm::thresholds) {
+    return "Prot LocalAddress:Port            Uthreshold Lthreshold ActiveConn InActConn \n"
+           "  -> RemoteAddress:Port\n";
+  }
   return "Prot LocalAddress:Port Scheduler Flags\n"
          "  -> RemoteAddress:Port           Forward Weight ActiveConn InActConn\n";
 }
@@ -77,13 +81,18 @@ std::string service_line(const ServiceSnapshot& service, const ListOptions& opti
   if (options.form == ListForm::statistics) {
     return fmt::format("{:<33}", name) + cells(service.statistics, options.exact);
   }
-  return fmt::format("{} {}\n", name, to_string(service.scheduler));
+  return fmt::format("{} {}\n", name, to_string(service.scheduler, service.scheduler_flags));
 }
 
 std::string destination_line(const DestinationSnapshot& destination, const ListOptions& options) {
   const std::string name = fmt::format("  -> {:<28}", to_string(destination.config.endpoint));
   if (options.form == ListForm::statistics) {
     return name + cells(destination.statistics, options.exact);
+  }
+  if (options.form == ListForm::thresholds) {
+    const Thresholds& thresholds = destination.config.thresholds;
+    return fmt::format("{} {:<10} {:<10} {:<10} {:<10}\n", name, thresholds.upper, thresholds.lower,
+                       destination.active, destination.inactive);
   }
   return fmt::format("{} {:<7} {:<6} {:<10} {:<10}\n", name,
                      ipvsadm_name(destination.config.method), destination.config.weight.value(),

@@ -52,6 +52,9 @@ json to_json(const DestinationSnapshot& destination) {
           {"port", destination.config.endpoint.port.host()},
           {"method", to_string(destination.config.method)},
           {"weight", destination.config.weight.value()},
+          {"thresholds",
+           {{"upper", destination.config.thresholds.upper},
+            {"lower", destination.config.thresholds.lower}}},
           {"active", destination.active},
           {"inactive", destination.inactive},
           {"overloaded", destination.overloaded},
@@ -95,10 +98,13 @@ Statistics parse_statistics(const json& object) {
 
 DestinationSnapshot parse_destination(const json& object) {
   DestinationSnapshot destination;
+  const json& thresholds = object.at("thresholds");
   destination.config = {
       .endpoint = parse_endpoint(object),
       .method = required(parse_method(object.at("method").get<std::string>()), "method"),
-      .weight = Weight(number<std::uint16_t>(object, "weight"))};
+      .weight = Weight(number<std::uint16_t>(object, "weight")),
+      .thresholds = {.upper = number<std::uint32_t>(thresholds, "upper"),
+                     .lower = number<std::uint32_t>(thresholds, "lower")}};
   destination.active = number<std::uint32_t>(object, "active");
   destination.inactive = number<std::uint32_t>(object, "inactive");
   destination.overloaded = object.at("overloaded").get<bool>();
@@ -115,6 +121,9 @@ ListedService parse_service(const json& object) {
                  parse_endpoint(object)};
   service.scheduler =
       required(parse_scheduler(object.at("scheduler").get<std::string>()), "scheduler");
+  const json& flags = object.at("scheduler_flags");
+  service.scheduler_flags = {.fallback = flags.at("fallback").get<bool>(),
+                             .port = flags.at("port").get<bool>()};
   service.statistics = parse_statistics(object.at("statistics"));
   for (const json& destination : object.at("destinations")) {
     service.destinations.push_back(parse_destination(destination));
@@ -151,14 +160,17 @@ json to_json(const Listing& listing) {
     for (const DestinationSnapshot& destination : service.destinations) {
       destinations.push_back(to_json(destination));
     }
-    services.push_back({{"name", service.name},
-                        {"protocol", to_string(service.key.protocol)},
-                        {"address", to_string(service.key.listen.address)},
-                        {"port", service.key.listen.port.host()},
-                        {"scheduler", to_string(service.scheduler)},
-                        {"retired", retired},
-                        {"statistics", to_json(service.statistics)},
-                        {"destinations", std::move(destinations)}});
+    services.push_back(
+        {{"name", service.name},
+         {"protocol", to_string(service.key.protocol)},
+         {"address", to_string(service.key.listen.address)},
+         {"port", service.key.listen.port.host()},
+         {"scheduler", to_string(service.scheduler)},
+         {"scheduler_flags",
+          {{"fallback", service.scheduler_flags.fallback}, {"port", service.scheduler_flags.port}}},
+         {"retired", retired},
+         {"statistics", to_json(service.statistics)},
+         {"destinations", std::move(destinations)}});
   }
   return {{"size", listing.size}, {"services", std::move(services)}};
 }

@@ -66,6 +66,19 @@ std::optional<Mismatch> first_mismatch(const Decoded& expected, const Decoded& g
   return std::nullopt;
 }
 
+std::optional<Ipv4Header> load_ipv4(std::span<const std::byte> packet) {
+  const auto ip = lvsd::load<Ipv4Header>(packet);
+  return ip && ip->version() == 4 ? ip : std::nullopt;
+}
+
+// The packet with this header instead of its own, but for the header's sum.
+std::vector<std::byte> comparable(Ipv4Header header, std::span<const std::byte> packet) {
+  std::vector<std::byte> bytes(packet.begin(), packet.end());
+  header.checksum = {};
+  store(bytes, header);
+  return bytes;
+}
+
 }  // namespace
 
 Status Ignore::add(const std::string& word) {
@@ -157,7 +170,7 @@ void Comparison::take(const EmittedFrame& got, const Network& network) {
       return;
     }
     difference = compare(expected, got, network);
-    if (!difference || !is_answer_of_stack(expected)) break;
+    if (!difference || !is_of_stack(expected)) break;
   }
   ++compared_;
   difference_ = std::move(difference);
@@ -185,16 +198,33 @@ std::optional<Difference> Comparison::compare(const Expected& expected, const Em
 void Comparison::leave_to_stack(std::span<const std::byte> packet, const Network& network) {
   if (!ignore_.stack) return;
   const auto view = parse_packet(packet);
-  // Else a lost NAT service would go unnoticed: its replies are left to the stack, too.
-  if (!view || !network.is_local(view->tuple.destination)) return;
+  if (!view) return;
   const Tuple& t = view->tuple;
-  left_to_stack_.insert(
-      {t.protocol, {t.source, t.source_port}, {t.destination, t.destination_port}});
+  const Conversation conversation{
+      t.protocol, {t.source, t.source_port}, {t.destination, t.destination_port}};
+  if (network.is_local(t.destination)) {
+    left_to_stack_.insert(conversation);
+  } else if (auto onward = load_ipv4(packet); onward && onward->ttl > 1) {
+    // As a router passes it on, and not as its conversation: else a lost NAT service would go
+    // unnoticed, whose replies are left to the stack, too.
+    --onward->ttl;
+    forwarded_by_stack_.insert(comparable(*onward, packet));
+  } else {
+    expired_at_stack_.insert(conversation);
+  }
+}
+
+bool Comparison::is_forwarded_by_stack(const Expected& expected) const {
+  if (forwarded_by_stack_.empty()) return false;
+  const std::size_t header = raw_ip_ ? 0 : sizeof(EthernetHeader);
+  const auto packet = std::span<const std::byte>(expected.bytes).subspan(header);
+  const auto ip = load_ipv4(packet);
+  return ip && forwarded_by_stack_.count(comparable(*ip, packet)) != 0;
 }
 
 // The other direction of a conversation left to the stack, or an ICMP error about a packet of one.
 bool Comparison::is_answer_of_stack(const Expected& expected) const {
-  if (left_to_stack_.empty()) return false;
+  if (left_to_stack_.empty() && expired_at_stack_.empty()) return false;
   const std::size_t header = raw_ip_ ? 0 : sizeof(EthernetHeader);
   const auto view = parse_packet(std::span<const std::byte>(expected.bytes).subspan(header));
   if (!view) return false;
@@ -205,12 +235,13 @@ bool Comparison::is_answer_of_stack(const Expected& expected) const {
   }
   if (!view->quoted) return false;
   const Tuple& q = view->quoted->tuple;
-  return left_to_stack_.count(
-             {q.protocol, {q.source, q.source_port}, {q.destination, q.destination_port}}) != 0;
+  const Conversation quoted{
+      q.protocol, {q.source, q.source_port}, {q.destination, q.destination_port}};
+  return left_to_stack_.count(quoted) != 0 || expired_at_stack_.count(quoted) != 0;
 }
 
 void Comparison::skip_answers_of_stack(std::deque<Expected>& frames) const {
-  while (!frames.empty() && is_answer_of_stack(frames.front())) frames.pop_front();
+  while (!frames.empty() && is_of_stack(frames.front())) frames.pop_front();
 }
 
 void Comparison::finish() {

@@ -84,16 +84,19 @@ bool decidable(Bytes packet) {
   return true;
 }
 
-// The packet behind `offset`, without what the link layer padded it with.
+// The packet behind `offset`, without what the link layer padded it with. The length that a record
+// claims for its frame is anybody's word, up to 4 GB. The packet's own total length bounds it;
+// where that says nothing of use, the packet is what was captured of it, as far as IPv4 reaches.
 Outcome packet_behind(const CapturedFrame& frame, std::size_t offset, std::string interface) {
+  constexpr std::size_t kLongest = 65535;
   Arrival arrival{frame.bytes.subspan(offset), frame.length - offset, std::move(interface)};
-  if (const auto ip = load<Ipv4Header>(arrival.packet); ip && ip->version() == 4) {
-    const std::size_t total = ip->total_length.host();
-    if (total >= sizeof(Ipv4Header) && total < arrival.length) {
-      arrival.length = total;
-      arrival.packet = arrival.packet.first(std::min(total, arrival.packet.size()));
-    }
-  }
+  const auto ip = load<Ipv4Header>(arrival.packet);
+  if (!ip && arrival.cut()) return Skip::cut_in_headers;
+  const std::size_t total = ip && ip->version() == 4 ? ip->total_length.host() : 0;
+  const bool usable = total >= sizeof(Ipv4Header);
+  arrival.length =
+      std::min(arrival.length, usable ? total : std::min(arrival.packet.size(), kLongest));
+  arrival.packet = arrival.packet.first(std::min(arrival.length, arrival.packet.size()));
   if (arrival.cut() && !decidable(arrival.packet)) return Skip::cut_in_headers;
   return arrival;
 }

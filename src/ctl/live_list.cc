@@ -11,7 +11,8 @@ int list(const Words& words) {
   command.add_options()("numeric,n",
                         "addresses and ports as numbers: always so, for ipvsadm's users")(
       "stats", "packets and bytes since the start instead of weights and connections")(
-      "exact", "with --stats: no K, M, G, T");
+      "exact", "with --stats: no K, M, G, T")(
+      "thresholds", "upper and lower thresholds instead of methods and weights");
   const auto reply = command.ask(words);
   if (!reply) return command.status();
   const auto listing = parse_listing(*reply);
@@ -19,9 +20,10 @@ int list(const Words& words) {
     std::cerr << "lvsctl: " << listing.error().message << "\n";
     return kNo;
   }
-  const ListOptions options{
-      .form = command.given("stats") ? ListForm::statistics : ListForm::connections,
-      .exact = command.given("exact")};
+  ListForm form = ListForm::connections;
+  if (command.given("thresholds")) form = ListForm::thresholds;
+  if (command.given("stats")) form = ListForm::statistics;  // ipvsadm's order, where both are given
+  const ListOptions options{.form = form, .exact = command.given("exact")};
   std::cout << format_list(*listing, options);
   // Not part of the table that scripts read.
   const std::string retired = describe_retired(*listing);

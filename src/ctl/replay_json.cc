@@ -106,7 +106,7 @@ Json services(const ReplayReport& report) {
     }
     out.push_back({{"name", service.name},
                    {"listen", to_string(service.key)},
-                   {"scheduler", to_string(service.scheduler)},
+                   {"scheduler", to_string(service.scheduler, service.scheduler_flags)},
                    {"removed", service.removed},
                    {"destinations", std::move(destinations)}});
   }

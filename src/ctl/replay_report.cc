@@ -94,7 +94,8 @@ std::string destinations_text(const ReplayReport& report) {
   std::vector<const Tally*> shown;
   for (const ServiceSnapshot& service : report.director.services) {
     out += fmt::format("{} {} {}{}\n", service.name, to_string(service.key),
-                       to_string(service.scheduler), service.removed ? " removed" : "");
+                       to_string(service.scheduler, service.scheduler_flags),
+                       service.removed ? " removed" : "");
     for (const DestinationSnapshot& d : service.destinations) {
       const Tally* const tally = find_tally(report, service.key, d.config.endpoint);
       shown.push_back(tally);

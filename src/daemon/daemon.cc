@@ -25,6 +25,7 @@ using boost::system::error_code;
 constexpr std::chrono::milliseconds kTick{100};
 constexpr int kTicksPerWatch = 5;
 constexpr int kTicksPerSecond = 10;
+constexpr int kTicksPerMinute = 600;
 
 // Asio closes what it watches, so it gets a descriptor of its own.
 int duplicate(int fd) {
@@ -56,8 +57,7 @@ Daemon::State::State(const Options& given, const Config& config)
 void Daemon::State::start(const Config& config) {
   control.emplace(io, control_socket(run_dir.path()),
                   [this](std::string_view line) { return answer(line); });
-  fleet.start();
-  require(fleet.apply(std::make_shared<const Changes>(diff({}, config))));
+  require(fleet.start(std::make_shared<const Changes>(diff({}, config))));
   if (const Status opened = exposure.open(config, *network); !opened) {
     // What of it did go in is of no use without the rest.
     if (const Status closed = exposure.close(); !closed)
@@ -126,7 +126,9 @@ void Daemon::State::tick() {
   if (ticks % kTicksPerWatch == 0) exposure.watch(*network);
   if (ticks % kTicksPerSecond != 0) return;
   exposure.repeat_announcements();
-  if (!exposure.retiring(running)) return;
+  const bool due =
+      exposure.retiring(running) || (ticks % kTicksPerMinute == 0 && exposure.exceeds(running));
+  if (!due) return;
   if (const auto workers = fleet.snapshot()) {
     exposure.release(running, live_destinations(directors(*workers)), *network);
   }

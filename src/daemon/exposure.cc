@@ -35,13 +35,12 @@ Status Exposure::close() {
 std::vector<std::string> Exposure::before_reload(const Config& next, const Live& live,
                                                  const Network& network) {
   std::vector<std::string> problems;
-  Config kept = without_dead(captured_, next, live);
+  const Config kept = without_dead(captured_, next, live);
   std::vector<IpAddress> addresses = announced(kept, next, live);
   if (addresses != std::exchange(addresses_, addresses)) {
     collect(problems, put_addresses(network));
   }
-  captured_ = std::move(kept);
-  if (!addresses_failed_) collect(problems, put_rules());
+  if (!addresses_failed_) collect(problems, put_rules(kept));
   return problems;
 }
 
@@ -50,14 +49,14 @@ std::vector<std::string> Exposure::after_reload(const Config& next, const Live& 
   std::vector<std::string> problems;
   captured_ = with_retired(captured_, next, live);
   addresses_ = announced(captured_, next, live);
-  collect(problems, put_rules());
+  collect(problems, put_rules(captured_));
   // Without its rules a new address would be answered by the local stack.
   if (!rules_failed_) collect(problems, put_addresses(network));
   return problems;
 }
 
-Status Exposure::put_rules() {
-  CapturePlan plan = make_capture_plan(captured_);
+Status Exposure::put_rules(const Config& captured) {
+  CapturePlan plan = make_capture_plan(captured);
   if (plan == plan_ && !rules_failed_) return Done{};
   plan_ = std::move(plan);
   Status updated = rules_.update(plan_);
@@ -68,6 +67,9 @@ Status Exposure::put_rules() {
 Status Exposure::put_addresses(const Network& network) {
   Status synced = announcer_.sync(addresses_, captured_.announce, network);
   addresses_failed_ = !synced;
+  for (const IpAddress& address : announcer_.take_restored()) {
+    spdlog::warn("virtual address {} was gone from its interface: restored", to_string(address));
+  }
   return synced;
 }
 
@@ -82,7 +84,7 @@ void Exposure::sync_addresses(const Network& network) {
 void Exposure::watch(const Network& network) {
   bool restored = false;
   const bool failed = rules_failed_;
-  const Status status = failed ? put_rules() : rules_.check(restored);
+  const Status status = failed ? put_rules(captured_) : rules_.check(restored);
   if (!status) {
     if (status.error().message != last_error_) spdlog::error("{}", status.error().message);
     last_error_ = status.error().message;
@@ -101,12 +103,14 @@ void Exposure::watch(const Network& network) {
 }
 
 void Exposure::release(const Config& running, const Live& live, const Network& network) {
+  const bool before = retiring(running);
   captured_ = with_retired(captured_, running, live);
   // Addresses first: none outlives its rules.
   std::vector<IpAddress> addresses = announced(captured_, running, live);
   if (addresses != std::exchange(addresses_, addresses)) sync_addresses(network);
-  if (captured_ == running) spdlog::info("the last retired connections have ended");
-  if (const Status status = put_rules(); !status) spdlog::error("{}", status.error().message);
+  if (before && !retiring(running)) spdlog::info("the last retired connections have ended");
+  if (const Status status = put_rules(captured_); !status)
+    spdlog::error("{}", status.error().message);
 }
 
 Exposure::View Exposure::view() const {

@@ -78,7 +78,9 @@ Fleet::Fleet(const StartupConfig& config, const std::shared_ptr<const Network>& 
   for (unsigned i = 0; i < config.workers; ++i) {
     WorkerSettings settings;
     settings.queue = static_cast<std::uint16_t>(config.queue + i);
-    settings.director = {.connection_limit = config.connection_limit, .seed = random_seed()};
+    settings.director = {.connection_limit = config.connection_limit,
+                         .seed = random_seed(),
+                         .first_id = static_cast<std::uint16_t>(random_seed().k0)};
     settings.number = i;
     Crew crew;
     crew.worker = std::make_unique<Worker>(settings, network);
@@ -86,8 +88,8 @@ Fleet::Fleet(const StartupConfig& config, const std::shared_ptr<const Network>& 
   }
 }
 
-void Fleet::start() {
-  for (Crew& crew : workers_) crew.worker->start();
+Status Fleet::start(const std::shared_ptr<const Changes>& changes) {
+  return apply(changes, Workers::waiting);
 }
 
 void Fleet::stop() {
@@ -95,9 +97,14 @@ void Fleet::stop() {
 }
 
 Status Fleet::apply(const std::shared_ptr<const Changes>& changes) {
+  return apply(changes, Workers::running);
+}
+
+Status Fleet::apply(const std::shared_ptr<const Changes>& changes, Workers workers) {
   auto answers = std::make_shared<Answers<Applied>>(workers_.size());
   for (std::size_t i = 0; i < workers_.size(); ++i) {
     send(i, ApplyMessage{changes, [answers, i] { answers->put(i, Applied{}); }});
+    if (workers == Workers::waiting) workers_[i].worker->start();
   }
   if (const auto silent = answers->wait([this] { flush(); })) {
     return fail(

@@ -40,6 +40,11 @@ std::string describe_edit(const VirtualService* old, const VirtualService& next,
   if (before->weight != after->weight) {
     text += fmt::format(" now weight {} (was {})", after->weight.value(), before->weight.value());
   }
+  if (before->thresholds != after->thresholds) {
+    text +=
+        fmt::format(" now thresholds {}/{} (was {}/{})", after->thresholds.upper,
+                    after->thresholds.lower, before->thresholds.upper, before->thresholds.lower);
+  }
   if (before->method != after->method) {
     text += fmt::format(" now {} (was {})", to_string(after->method), to_string(before->method));
   }
@@ -51,7 +56,8 @@ std::string describe(const ServiceChange& change, const Config& old) {
   std::vector<std::string> parts;
   if (change.renamed && before != nullptr) parts.push_back("was named " + before->name);
   if (change.scheduler_changed) {
-    parts.push_back(fmt::format("scheduler now {}", to_string(change.next.scheduler)));
+    parts.push_back(fmt::format("scheduler now {}",
+                                to_string(change.next.scheduler, change.next.scheduler_flags)));
   }
   for (const Endpoint& e : change.added) parts.push_back(to_string(e) + " added");
   for (const Endpoint& e : change.removed) parts.push_back(to_string(e) + " removed");

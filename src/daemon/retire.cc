@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "lvsd/model/overloaded.h"
+
 namespace lvsd {
 namespace {
 
@@ -15,11 +17,24 @@ ServiceMap index(const Config& config) {
   return places;
 }
 
-// Weight plays no part in capture; the method does, since replies are captured for NAT only.
-bool has(const VirtualService& service, const Destination& wanted) {
+// How much is captured for a method, each including what the one before it has: requests; every
+// ICMP error; replies. The weight plays no part.
+int breadth(const ForwardingMethod& method) {
+  return std::visit(
+      Overloaded{[](const DirectRouting&) { return 0; }, [](const Tunnel&) { return 1; },
+                 [](const Masquerade&) { return 2; }},
+      method);
+}
+
+bool covers(const VirtualService& service, const Destination& wanted) {
   return std::any_of(service.destinations.begin(), service.destinations.end(), [&](const auto& d) {
-    return d.endpoint == wanted.endpoint && d.method == wanted.method;
+    return d.endpoint == wanted.endpoint && breadth(d.method) >= breadth(wanted.method);
   });
+}
+
+bool knows(const VirtualService& service, const Endpoint& endpoint) {
+  return std::any_of(service.destinations.begin(), service.destinations.end(),
+                     [&](const auto& d) { return d.endpoint == endpoint; });
 }
 
 std::vector<Destination> among(const std::set<LiveDestination>& live,
@@ -72,12 +87,23 @@ Config with_retired(const Config& captured, const Config& next, const Live& live
     }
     VirtualService& kept = result.services[place->second];
     for (Destination& destination : alive) {
-      if (has(kept, destination)) continue;
+      if (covers(kept, destination)) continue;
       destination.weight = Weight(0);
       kept.destinations.push_back(destination);
     }
   }
   return result;
+}
+
+bool has_retired(const Config& captured, const Config& running) {
+  const ServiceMap places = index(running);
+  return std::any_of(captured.services.begin(), captured.services.end(), [&](const auto& service) {
+    const auto place = places.find(service.key);
+    if (place == places.end()) return true;
+    const VirtualService& runs = running.services[place->second];
+    return std::any_of(service.destinations.begin(), service.destinations.end(),
+                       [&](const Destination& d) { return !knows(runs, d.endpoint); });
+  });
 }
 
 std::vector<IpAddress> announced(const Config& captured, const Config& next, const Live& live) {

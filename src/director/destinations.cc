@@ -18,12 +18,12 @@ DestinationId Destinations::add(const Destination& config, const ServiceKey& key
     free_.pop_back();
   }
   states_[index(id)] = {};
-  states_[index(id)].config = config;
+  states_[index(id)].configure(config, true);
   states_[index(id)].service = key;
   extras_[index(id)] = {};
   extras_[index(id)].service = service;
   extras_[index(id)].in_use = true;
-  remember_nat(config);
+  remember_nat(id);
   return id;
 }
 
@@ -45,16 +45,17 @@ std::optional<DestinationId> Destinations::revive(const Destination& config, con
   if (found == retired_.end()) return std::nullopt;
   const DestinationId id = *found;
   retired_.erase(found);
-  DestinationState& state = states_[index(id)];
-  forget_nat(state.config);
-  state.config = config;
-  state.retired = false;
-  remember_nat(config);
+  states_[index(id)].retired = false;
+  edit(id, config, true);
   extras_[index(id)].service = service;
   return id;
 }
 
-void Destinations::bind(DestinationId id) { ++states_[index(id)].inactive; }
+void Destinations::bind(DestinationId id) {
+  DestinationState& state = states_[index(id)];
+  ++state.inactive;
+  if (state.reached_upper()) state.overloaded = true;
+}
 
 void Destinations::set_active(DestinationId id, bool active) {
   DestinationState& state = states_[index(id)];
@@ -70,6 +71,7 @@ void Destinations::unbind(DestinationId id, bool was_inactive) {
   std::uint32_t& count = was_inactive ? state.inactive : state.active;
   LVSD_ASSERT(count > 0);
   --count;
+  if (state.below_lower()) state.overloaded = false;
   if (!state.retired || state.connections() > 0) return;
   retired_.erase(std::find(retired_.begin(), retired_.end(), id));
   release(id);
@@ -80,21 +82,29 @@ const DestinationState* Destinations::find(DestinationId id) const {
   return &states_[index(id)];
 }
 
+void Destinations::edit(DestinationId id, const Destination& config, bool added) {
+  states_[index(id)].configure(config, added);
+  remember_nat(id);
+}
+
 void Destinations::release(DestinationId id) {
-  forget_nat(states_[index(id)].config);
+  if (extras_[index(id)].nat_address) {
+    const auto found = nat_addresses_.find(states_[index(id)].config.endpoint.address);
+    if (--found->second == 0) nat_addresses_.erase(found);
+  }
   states_[index(id)] = {};
   extras_[index(id)] = {};
   free_.push_back(id);
 }
 
-void Destinations::forget_nat(const Destination& config) {
-  if (!std::holds_alternative<Masquerade>(config.method)) return;
-  const auto found = nat_addresses_.find(config.endpoint.address);
-  if (found != nat_addresses_.end() && --found->second == 0) nat_addresses_.erase(found);
-}
-
-void Destinations::remember_nat(const Destination& config) {
-  if (std::holds_alternative<Masquerade>(config.method)) ++nat_addresses_[config.endpoint.address];
+// Connections keep the method they began with, so an address is forgotten with its destination
+// only.
+void Destinations::remember_nat(DestinationId id) {
+  DestinationExtra& extra = extras_[index(id)];
+  if (extra.nat_address) return;
+  if (!std::holds_alternative<Masquerade>(states_[index(id)].config.method)) return;
+  extra.nat_address = true;
+  ++nat_addresses_[states_[index(id)].config.endpoint.address];
 }
 
 }  // namespace lvsd

@@ -20,7 +20,8 @@ struct DestinationExtra {
   Service* service = nullptr;  // null once the service object is gone
   std::uint32_t path_mtu = 0;  // of a tunnel, learned from ICMP; 0: not known
   TimePoint path_mtu_until{};
-  bool in_use = false;  // the id is taken
+  bool in_use = false;       // the id is taken
+  bool nat_address = false;  // counted among the NAT addresses, to the end of its connections
 };
 
 class Destinations {
@@ -44,13 +45,13 @@ class Destinations {
   const std::vector<DestinationId>& retired() const { return retired_; }
   // Whether any NAT destination, retired ones included, has this address: its fragments are ours.
   bool is_nat_address(const IpAddress& address) const { return nat_addresses_.contains(address); }
-  // Call around a change of a destination's method, which is_nat_address depends on.
-  void forget_nat(const Destination& config);
-  void remember_nat(const Destination& config);
+  // Weight, method, thresholds; `added`: on coming back, not while it is there.
+  void edit(DestinationId id, const Destination& config, bool added = false);
 
  private:
   static std::size_t index(DestinationId id) { return static_cast<std::size_t>(id); }
   void release(DestinationId id);
+  void remember_nat(DestinationId id);
 
   std::vector<DestinationState> states_;
   std::vector<DestinationExtra> extras_;

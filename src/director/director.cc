@@ -16,7 +16,9 @@ constexpr std::size_t kExpiriesPerCall =
 Director::State::State(const DirectorSettings& settings, std::shared_ptr<const Network> network)
     : connections(settings.connection_limit, settings.seed),
       egress(std::move(network)),
-      next_id(static_cast<std::uint16_t>(settings.seed.k0 | 1U)) {}
+      fragments(settings.seed),
+      next_id(settings.first_id),
+      scheduler_seed(settings.seed.k1) {}
 
 Director::Director(const DirectorSettings& settings, std::shared_ptr<const Network> network)
     : state_(std::make_unique<State>(settings, std::move(network))) {}
@@ -30,10 +32,12 @@ Verdict Director::handle(PacketBuffer& packet, TimePoint now, Emissions& out) {
 }
 
 std::optional<TimePoint> Director::next_deadline() const {
-  const auto connection = state_->connections.next_deadline();
-  const auto held = state_->egress.next_deadline();
-  if (!connection || !held) return connection ? connection : held;
-  return std::min(*connection, *held);
+  std::optional<TimePoint> first;
+  for (const auto& deadline : {state_->connections.next_deadline(), state_->egress.next_deadline(),
+                               state_->fragments.next_deadline()}) {
+    if (deadline && (!first || *deadline < *first)) first = deadline;
+  }
+  return first;
 }
 
 void Director::expire(TimePoint now, Emissions&) {
@@ -45,6 +49,8 @@ void Director::expire(TimePoint now, Emissions&) {
   const Egress::Settled settled = state.egress.expire(state.last_now);
   state.counters.dropped[static_cast<std::size_t>(DropReason::neighbor_unresolved)] +=
       settled.dropped;
+  state.counters.dropped[static_cast<std::size_t>(DropReason::fragment_timeout)] +=
+      state.fragments.expire(state.last_now);
   if (!state.removed.empty()) state.forget_removed_services();
 }
 

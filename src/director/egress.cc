@@ -13,7 +13,7 @@ using std::chrono::seconds;
 constexpr std::size_t kCacheSize = 4096;  // a power of two
 constexpr std::size_t kNeighborsRemembered = 65536;
 constexpr std::size_t kHeldPerNeighbor = 64;  // the kernel's own queue holds about 100
-constexpr std::size_t kHeldInAll = 4096;
+constexpr std::size_t kHeldInAll = 4096, kHeldForClients = 2048;
 constexpr Duration kPatience = seconds(3);  // the kernel gives up after three tries, 1 s apart
 constexpr Duration kResolveAgain = seconds(1);
 // With three unicast probes 1 s apart a silent change of MAC is found within 12 s.
@@ -48,55 +48,64 @@ const ResolvedRoute& Egress::route(const IpAddress& to, const IpAddress& from) {
     entry.source_mac = *out->mac;
     if (hop->kind == RouteKind::unicast) {
       entry.neighbor = neighbor_use(hop->interface, hop->gateway);
+      entry.generation = generation_;
     }
   }
   return entry;
 }
 
 Egress::Outcome Egress::send(std::span<const std::byte> packet, const ResolvedRoute& route,
-                             std::size_t mtu, TimePoint now, Emissions& out) {
+                             std::size_t mtu, Patience patience, TimePoint now, Emissions& out) {
   if (!route.usable()) return Outcome::no_route;
   if (!route.up) return Outcome::link_down;
-  if (packet.size() <= mtu) return send_whole(packet, route, now, out);
-  cut_to_mtu(packet, mtu, out, pieces_);
-  Outcome outcome = Outcome::no_route;
-  for (const auto piece : pieces_) outcome = send_whole(piece, route, now, out);
-  return outcome;
-}
-
-Egress::Outcome Egress::send_whole(std::span<const std::byte> packet, const ResolvedRoute& route,
-                                   TimePoint now, Emissions& out) {
+  if (packet.size() <= mtu) {
+    pieces_.assign(1, packet);
+  } else {
+    cut_to_mtu(packet, mtu, out, pieces_);
+  }
+  if (pieces_.empty()) return Outcome::no_route;
   if (!route.has_mac) {
-    out.add({.kind = EmissionKind::routed,
-             .interface = route.hop.interface,
-             .source = {},
-             .destination = {},
-             .next_hop = route.hop.gateway,
-             .packet = packet});
+    for (const auto piece : pieces_) {
+      out.add({.kind = EmissionKind::routed,
+               .interface = route.hop.interface,
+               .source = {},
+               .destination = {},
+               .next_hop = route.hop.gateway,
+               .packet = piece});
+    }
     return Outcome::emitted;
   }
-  NeighborUse& use = neighbors_[route.neighbor];
-  if (!use.mac) return hold(packet, route, use, now, out);
+  const std::uint32_t neighbor = route.generation == generation_
+                                     ? route.neighbor
+                                     : neighbor_use(route.hop.interface, route.hop.gateway);
+  if (!neighbors_[neighbor].mac) return hold(pieces_, route, neighbor, patience, now, out);
+  for (const auto piece : pieces_) emit(piece, route, neighbors_[neighbor], now, out);
+  return Outcome::emitted;
+}
+
+void Egress::emit(std::span<const std::byte> packet, const ResolvedRoute& route, NeighborUse& use,
+                  TimePoint now, Emissions& out) {
   out.add({.kind = EmissionKind::frame,
            .interface = route.hop.interface,
            .source = route.source_mac,
            .destination = *use.mac,
            .next_hop = use.address,
            .packet = packet});
-  if (now >= use.next_refresh) {
-    use.next_refresh = now + kRefresh;
-    out.add({.kind = EmissionKind::refresh,
-             .interface = use.interface,
-             .source = {},
-             .destination = *use.mac,
-             .next_hop = use.address,
-             .packet = {}});
-  }
-  return Outcome::emitted;
+  if (now < use.next_refresh) return;
+  use.next_refresh = now + kRefresh;
+  out.add({.kind = EmissionKind::refresh,
+           .interface = use.interface,
+           .source = {},
+           .destination = *use.mac,
+           .next_hop = use.address,
+           .packet = {}});
 }
 
-Egress::Outcome Egress::hold(std::span<const std::byte> packet, const ResolvedRoute& route,
-                             NeighborUse& use, TimePoint now, Emissions& out) {
+// All pieces of a packet wait, or none.
+Egress::Outcome Egress::hold(std::span<const std::span<const std::byte>> pieces,
+                             const ResolvedRoute& route, std::uint32_t neighbor, Patience patience,
+                             TimePoint now, Emissions& out) {
+  NeighborUse& use = neighbors_[neighbor];
   if (now >= use.next_resolve) {
     use.next_resolve = now + kResolveAgain;
     out.add({.kind = EmissionKind::resolve,
@@ -106,9 +115,22 @@ Egress::Outcome Egress::hold(std::span<const std::byte> packet, const ResolvedRo
              .next_hop = use.address,
              .packet = {}});
   }
-  if (use.waiting.size() >= kHeldPerNeighbor || held_ >= kHeldInAll) return Outcome::queue_full;
-  use.waiting.push_back({{packet.begin(), packet.end()}, route.source_mac, now + kPatience});
-  ++held_;
+  const bool client = patience == Patience::client;
+  if (patience == Patience::none || use.waiting.size() + pieces.size() > kHeldPerNeighbor ||
+      held_ + pieces.size() > kHeldInAll ||
+      (client && held_for_clients_ + pieces.size() > kHeldForClients)) {
+    return Outcome::queue_full;
+  }
+  if (use.waiting.empty()) waiting_.push_back(neighbor);
+  for (const auto& piece : pieces) {
+    use.waiting.push_back({{piece.begin(), piece.end()},
+                           route.source_mac,
+                           now + kPatience,
+                           client,
+                           &piece == &pieces.back()});
+  }
+  held_ += pieces.size();
+  if (client) held_for_clients_ += pieces.size();
   return Outcome::held;
 }
 
@@ -116,46 +138,53 @@ Egress::Settled Egress::update(std::shared_ptr<const Network> network, TimePoint
                                Emissions& out) {
   network_ = std::move(network);
   for (ResolvedRoute& entry : cache_) entry.known = false;
-  Settled settled;
   for (NeighborUse& use : neighbors_) {
     const std::optional<Mac> before = use.mac;
     use.mac = network_->neighbor(use.interface, use.address);
     if (use.mac && use.mac != before) use.next_refresh = now + kRefresh;
-    if (!use.mac) continue;
-    for (HeldPacket& packet : use.waiting) {
+  }
+  Settled settled;
+  std::erase_if(waiting_, [&](std::uint32_t index) {
+    NeighborUse& use = neighbors_[index];
+    if (!use.mac) return false;
+    for (const HeldPacket& packet : use.waiting) {
       out.add({.kind = EmissionKind::frame,
                .interface = use.interface,
                .source = packet.source,
                .destination = *use.mac,
                .next_hop = use.address,
                .packet = out.copy(packet.bytes)});
-      ++settled.forwarded;
+      release(packet, settled.forwarded);
     }
-    held_ -= use.waiting.size();
     use.waiting.clear();
-  }
+    return true;
+  });
   return settled;
 }
 
 Egress::Settled Egress::expire(TimePoint now) {
   Settled settled;
-  if (held_ == 0) return settled;
-  for (NeighborUse& use : neighbors_) {
+  std::erase_if(waiting_, [&](std::uint32_t index) {
+    NeighborUse& use = neighbors_[index];
     while (!use.waiting.empty() && use.waiting.front().give_up <= now) {
+      release(use.waiting.front(), settled.dropped);
       use.waiting.pop_front();
-      --held_;
-      ++settled.dropped;
     }
-  }
+    return use.waiting.empty();
+  });
   return settled;
 }
 
+void Egress::release(const HeldPacket& packet, std::uint64_t& counter) {
+  --held_;
+  if (packet.client) --held_for_clients_;
+  if (packet.counts) ++counter;
+}
+
 std::optional<TimePoint> Egress::next_deadline() const {
-  if (held_ == 0) return std::nullopt;
   std::optional<TimePoint> first;
-  for (const NeighborUse& use : neighbors_) {
-    if (use.waiting.empty()) continue;
-    const TimePoint deadline = use.waiting.front().give_up;
+  for (const std::uint32_t index : waiting_) {
+    const TimePoint deadline = neighbors_[index].waiting.front().give_up;
     if (!first || deadline < *first) first = deadline;
   }
   return first;
@@ -174,14 +203,14 @@ std::uint32_t Egress::neighbor_use(InterfaceIndex interface, const IpAddress& ad
 // On a link with more neighbours than that, start over but for those that packets wait for.
 void Egress::forget_idle_neighbors() {
   std::vector<NeighborUse> kept;
-  for (NeighborUse& use : neighbors_) {
-    if (!use.waiting.empty()) kept.push_back(std::move(use));
-  }
+  for (const std::uint32_t index : waiting_) kept.push_back(std::move(neighbors_[index]));
   neighbors_ = std::move(kept);
   neighbor_index_.clear();
   for (std::uint32_t i = 0; i < neighbors_.size(); ++i) {
+    waiting_[i] = i;
     neighbor_index_.emplace(NeighborKey{neighbors_[i].interface, neighbors_[i].address}, i);
   }
+  ++generation_;
   for (ResolvedRoute& entry : cache_) entry.known = false;
 }
 

@@ -28,7 +28,8 @@ struct ResolvedRoute {
   bool up = false;
   bool has_mac = false;
   Mac source_mac;
-  std::uint32_t neighbor = 0;  // index of the NeighborUse
+  std::uint32_t neighbor = 0;    // index of the NeighborUse,
+  std::uint32_t generation = 0;  // while this is Egress's own
 
   bool usable() const { return found && hop.kind != RouteKind::unreachable; }
   bool is_local() const { return found && hop.kind == RouteKind::local; }
@@ -42,11 +43,14 @@ class Egress {
   // Valid until the next call.
   const ResolvedRoute& route(const IpAddress& to, const IpAddress& from = {});
 
+  // Whether a packet may wait for its next hop. Clients and what they provoke cannot take up the
+  // room that real servers need: anybody can send from addresses where nobody is.
+  enum class Patience : std::uint8_t { none, client, server };
   enum class Outcome : std::uint8_t { emitted, held, queue_full, link_down, no_route };
-  // Emits `packet` (which must stay in place until the emissions are sent), cut to `mtu` where it
-  // is
+  // Emits `packet` (which must stay in place until the emissions are sent), cut to `mtu` where it is
+  // larger.
   Outcome send(std::span<const std::byte> packet, const ResolvedRoute& route, std::size_t mtu,
-               TimePoint now, Emissions& out);
+               Patience patience, TimePoint now, Emissions& out);
 
   struct Settled {
     std::uint64_t forwarded = 0, dropped = 0;  // held packets whose wait ended
@@ -60,6 +64,8 @@ class Egress {
     std::vector<std::byte> bytes;
     Mac source;
     TimePoint give_up;
+    bool client;
+    bool counts;  // the last piece stands for the packet it was cut from
   };
   struct NeighborUse {
     InterfaceIndex interface = kNoInterface;
@@ -70,19 +76,22 @@ class Egress {
   };
   using NeighborKey = std::pair<InterfaceIndex, IpAddress>;
 
+  void release(const HeldPacket& packet, std::uint64_t& counter);
   std::uint32_t neighbor_use(InterfaceIndex interface, const IpAddress& address);
   void forget_idle_neighbors();
-  Outcome send_whole(std::span<const std::byte> packet, const ResolvedRoute& route, TimePoint now,
-                     Emissions& out);
-  Outcome hold(std::span<const std::byte> packet, const ResolvedRoute& route, NeighborUse& use,
-               TimePoint now, Emissions& out);
+  void emit(std::span<const std::byte> packet, const ResolvedRoute& route, NeighborUse& use,
+            TimePoint now, Emissions& out);
+  Outcome hold(std::span<const std::span<const std::byte>> pieces, const ResolvedRoute& route,
+               std::uint32_t neighbor, Patience patience, TimePoint now, Emissions& out);
 
   std::shared_ptr<const Network> network_;
   std::vector<ResolvedRoute> cache_;  // direct-mapped: a collision costs a look-up, nothing else
   std::vector<NeighborUse> neighbors_;
   std::map<NeighborKey, std::uint32_t> neighbor_index_;
   std::vector<std::span<const std::byte>> pieces_;
-  std::size_t held_ = 0;
+  std::vector<std::uint32_t> waiting_;  // neighbours that packets wait for
+  std::uint32_t generation_ = 0;
+  std::size_t held_ = 0, held_for_clients_ = 0;
 };
 
 }  // namespace lvsd

@@ -41,19 +41,23 @@ Verdict Director::State::handle(PacketBuffer& packet, TimePoint now, Emissions& 
   packet.truncate(view.total_length);
   const Passage passage{packet, view, now, out};
 
-  if (view.is_later_fragment()) {
-    return is_fragment_of_ours(view) ? drop(DropReason::later_fragment)
-                                     : accept(AcceptReason::no_service);
-  }
+  if (view.is_later_fragment()) return later_fragment(passage);
+  if (view.more_fragments) return first_fragment(passage, whole(passage));
+  return whole(passage);
+}
+
+Verdict Director::State::whole(const Passage& passage) {
+  const PacketView& view = passage.view;
   if (view.is_icmp_error()) return handle_icmp_error(passage);
   if (!view.has_ports) return accept(AcceptReason::not_ours);
 
   std::optional<ConnectionId> replaced;
-  if (const auto id = connections.find_request(view.tuple, now)) {
+  if (const auto id = connections.find_request(view.tuple, passage.now)) {
     if (!starts_anew(view, connections[*id])) return known_request(passage, *id, false);
-    connections[*id].expires = now;  // no longer found; its counts go once the new one is placed
+    connections[*id].expires =
+        passage.now;  // no longer found; its counts go once the new one is placed
     replaced = id;
-  } else if (const auto reply = find_reply(view.tuple, now)) {
+  } else if (const auto reply = find_reply(view.tuple, passage.now)) {
     return known_reply(passage, *reply);
   }
   return no_connection(passage, replaced);
@@ -68,9 +72,7 @@ Verdict Director::State::known_request(const Passage& passage, ConnectionId id, 
 
 Verdict Director::State::known_reply(const Passage& passage, ConnectionId id) {
   const Connection& connection = connections[id];
-  const bool masquerade =
-      std::holds_alternative<Masquerade>(destinations[connection.destination].config.method);
-  if (!masquerade) {
+  if (!connection.is_masquerade()) {
     count_out(connection, passage.view.total_length);
     advance_state(id, passage.view, Direction::reply, passage.now);
     return accept(AcceptReason::reply);
@@ -97,12 +99,12 @@ Verdict Director::State::no_connection(const Passage& passage,
 
   Service& service = *found->second;
   const Pool pool(service.order, destinations.states());
-  const ScheduleKey schedule_key{view.tuple.source, view.tuple.source_port, view.tuple.destination};
+  const ScheduleKey schedule_key{view.tuple.source, view.tuple.source_port, view.tuple.destination,
+                                 passage.now};
   const std::optional<std::size_t> choice = pick(service.scheduler, pool, schedule_key);
   if (replaced) forget(*replaced);
   if (!choice) {
-    originate(passage,
-              {.type = icmp::kDestinationUnreachable, .code = icmp::kPortUnreachable, .unused = {}},
+    originate(passage, {.type = icmp::kDestinationUnreachable, .code = icmp::kPortUnreachable},
               view.tuple.destination);
     return drop(DropReason::no_destination);
   }
@@ -204,11 +206,7 @@ void Director::State::forget(ConnectionId id) {
   const Connection& connection = connections[id];
   destinations.unbind(connection.destination, connection.has(Connection::kInactive));
   connections.erase(id);
-}
-
-bool Director::State::is_fragment_of_ours(const PacketView& view) const {
-  return virtual_addresses.contains(view.tuple.destination) ||
-         destinations.is_nat_address(view.tuple.source);
+  if (!removed.empty()) forget_removed_services();
 }
 
 }  // namespace lvsd

@@ -10,7 +10,8 @@ namespace lvsd {
 namespace {
 
 constexpr Duration kPathMtuLifetime = std::chrono::minutes(10);  // net.ipv4.route.mtu_expires
-constexpr std::uint32_t kSmallestPathMtu = 68 + 20;
+// net.ipv4.route.min_pmtu: who claims less is lying or of no use, and must not choke the tunnel.
+constexpr std::uint16_t kSmallestPathMtu = 552;
 
 Tuple reversed(const Tuple& tuple) {
   return {tuple.destination, tuple.source, tuple.destination_port, tuple.source_port,
@@ -73,7 +74,8 @@ Verdict Director::State::icmp_to_client(const Passage& passage, ConnectionId id)
 std::optional<Verdict> Director::State::tunnel_error(const Passage& passage) {
   const PacketView& view = passage.view;
   const QuotedPacket& outer = *view.quoted;
-  if (outer.fragment_offset != 0 || !egress.network().is_local(view.tuple.destination)) {
+  if (outer.fragment_offset != 0 || !egress.network().is_local(view.tuple.destination) ||
+      !egress.network().is_local(outer.tuple.source)) {
     return std::nullopt;
   }
   const auto bytes = passage.packet.bytes().first(view.total_length);
@@ -94,13 +96,13 @@ std::optional<Verdict> Director::State::tunnel_error(const Passage& passage) {
   }
   if (!icmp_checksum_ok(bytes, view)) return drop(DropReason::bad_icmp_checksum);
 
-  IcmpError error{.type = view.icmp_type, .code = view.icmp_code, .unused = {}, .mtu = 0};
+  IcmpError error{.type = view.icmp_type, .code = view.icmp_code, .mtu = 0};
   if (is_fragmentation_needed(view)) {
     learn_path_mtu(outer.tuple.destination, view.icmp_mtu, passage.now);
     if (!inner->dont_fragment) return drop(DropReason::icmp_consumed);
     const std::uint32_t learned = destinations.extra(connections[*id].destination).path_mtu;
-    const std::uint32_t mtu = learned == 0 ? view.icmp_mtu : learned;
-    error.mtu = static_cast<std::uint16_t>(mtu > kSmallestPathMtu ? mtu - 20 : mtu);
+    const std::uint32_t mtu = learned == 0 ? view.icmp_mtu : learned;  // reference 1.10
+    error.mtu = static_cast<std::uint16_t>(mtu > 88 ? mtu - 20 : mtu);
   }
   originate_about(passage, error, inner->tuple.destination, inner->tuple.source,
                   bytes.subspan(inner->offset));
@@ -110,7 +112,7 @@ std::optional<Verdict> Director::State::tunnel_error(const Passage& passage) {
 
 void Director::State::learn_path_mtu(const IpAddress& destination, std::uint16_t mtu,
                                      TimePoint now) {
-  if (mtu < kSmallestPathMtu) return;  // below what a tunnel can use: a mistake or an attack
+  mtu = std::max(mtu, kSmallestPathMtu);
   const auto states = destinations.states();
   for (std::uint32_t i = 0; i < states.size(); ++i) {
     if (!std::holds_alternative<Tunnel>(states[i].config.method)) continue;

@@ -20,7 +20,8 @@ void Director::State::add_service(const VirtualService& config) {
   service->name = config.name;
   service->key = config.key;
   service->kind = config.scheduler;
-  service->scheduler = make_scheduler(config.scheduler);
+  service->flags = config.scheduler_flags;
+  service->scheduler = make_scheduler(config.scheduler, scheduler_settings(service->flags));
   for (const Destination& destination : config.destinations) {
     const auto revived = destinations.revive(destination, config.key, service.get());
     service->order.push_back(revived ? *revived
@@ -29,6 +30,10 @@ void Director::State::add_service(const VirtualService& config) {
   destinations_changed(service->scheduler, Pool(service->order, destinations.states()), {}, true);
   ++virtual_addresses[config.key.listen.address];
   services[config.key] = std::move(service);
+}
+
+SchedulerSettings Director::State::scheduler_settings(SchedulerFlags flags) {
+  return {.flags = flags, .seed = scheduler_seed++};
 }
 
 void Director::State::remove_service(const ServiceKey& key) {
@@ -52,9 +57,7 @@ void Director::State::change_service(const ServiceChange& change) {
       return destinations[id].config.endpoint == next.endpoint;
     });
     if (old != old_order.end()) {
-      destinations.forget_nat(destinations[*old].config);
-      destinations[*old].config = next;
-      destinations.remember_nat(next);
+      destinations.edit(*old, next);
       order.push_back(*old);
     } else {
       const auto revived = destinations.revive(next, service.key, &service);
@@ -69,7 +72,8 @@ void Director::State::change_service(const ServiceChange& change) {
   }
   if (change.scheduler_changed) {
     service.kind = change.next.scheduler;
-    service.scheduler = make_scheduler(service.kind);
+    service.flags = change.next.scheduler_flags;
+    service.scheduler = make_scheduler(service.kind, scheduler_settings(service.flags));
   }
   const bool pool_changed = change.scheduler_changed || change.reordered || !change.added.empty() ||
                             !change.removed.empty() || !change.edited.empty();

@@ -26,6 +26,7 @@ DirectorSnapshot Director::State::snapshot() const {
     entry.name = service.name;
     entry.key = service.key;
     entry.scheduler = service.kind;
+    entry.scheduler_flags = service.flags;
     entry.statistics = service.statistics;
     for (const DestinationId id : service.order) {
       entry.destinations.push_back(copy(id, destinations[id]));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // What a Director holds, and the steps of its decisions. Private to src/director; split over files
-// by step: handle.cc (which connection), transmit.cc (which way out), icmp.cc, reload.cc,
-// snapshot.cc.
+// by step: handle.cc (which connection), fragmented.cc, transmit.cc (which way out), icmp.cc,
+// reload.cc, snapshot.cc.
 #pragma once
 
 #include <memory>
@@ -11,6 +11,7 @@
 
 #include "destinations.h"
 #include "egress.h"
+#include "fragments.h"
 #include "lvsd/director/connection_table.h"
 #include "lvsd/director/director.h"
 #include "lvsd/director/tcp_state.h"
@@ -23,6 +24,7 @@ struct Service {
   std::string name;
   ServiceKey key;
   SchedulerKind kind = SchedulerKind::wlc;
+  SchedulerFlags flags;
   Scheduler scheduler;
   std::vector<DestinationId> order;  // in file order
   Statistics statistics;
@@ -54,6 +56,7 @@ struct Director::State {
 
   // handle.cc
   Verdict handle(PacketBuffer& packet, TimePoint now, Emissions& out);
+  Verdict whole(const Passage& passage);  // all but later fragments
   Verdict known_request(const Passage& passage, ConnectionId id, bool fresh);
   Verdict known_reply(const Passage& passage, ConnectionId id);
   Verdict no_connection(const Passage& passage, std::optional<ConnectionId> replaced);
@@ -65,6 +68,12 @@ struct Director::State {
   void count_in(Connection& connection, std::size_t bytes);
   void count_out(const Connection& connection, std::size_t bytes);
   void forget(ConnectionId id);
+
+  // fragmented.cc
+  Verdict first_fragment(const Passage& passage, const Verdict& verdict);
+  Verdict later_fragment(const Passage& passage);
+  Verdict follow(const Passage& passage, const Tuple& first);
+  void follow_held(std::span<const std::byte> packet, TimePoint now, Emissions& out);
   bool is_fragment_of_ours(const PacketView& view) const;
 
   // transmit.cc
@@ -99,6 +108,7 @@ struct Director::State {
   void add_service(const VirtualService& config);
   void remove_service(const ServiceKey& key);
   void change_service(const ServiceChange& change);
+  SchedulerSettings scheduler_settings(SchedulerFlags flags);
   void forget_removed_services();
 
   // snapshot.cc
@@ -110,11 +120,13 @@ struct Director::State {
   std::vector<std::unique_ptr<Service>> removed;  // while connections of theirs live
   std::unordered_map<IpAddress, std::uint32_t, IpAddressHash> virtual_addresses;  // use counts
   Egress egress;
+  FragmentTable fragments;
   Timeouts timeouts;
   Counters counters;
   IcmpBudget icmp_budget;
   TimePoint last_now{};
-  std::uint16_t next_id;  // of IP headers that we make
+  std::uint16_t next_id;         // of IP headers that we make
+  std::uint64_t scheduler_seed;  // of the next scheduler made
 };
 
 }  // namespace lvsd

@@ -10,12 +10,11 @@
 namespace lvsd {
 namespace {
 
-constexpr std::size_t kSmallestMtu = 68;  // RFC 791
+constexpr std::size_t kSmallestMtu = 68, kLargestPacket = 65535;  // RFC 791
 
-const IcmpError kTimeExceeded{
-    .type = icmp::kTimeExceeded, .code = icmp::kTtlExceeded, .unused = {}};
-const IcmpError kHostUnreachable{
-    .type = icmp::kDestinationUnreachable, .code = icmp::kHostUnreachable, .unused = {}};
+const IcmpError kTimeExceeded{.type = icmp::kTimeExceeded, .code = icmp::kTtlExceeded};
+const IcmpError kHostUnreachable{.type = icmp::kDestinationUnreachable,
+                                 .code = icmp::kHostUnreachable};
 
 ForwardingMethod method_of(const Connection& connection) {
   if (connection.method() == Connection::kTunnel) return Tunnel{};
@@ -51,6 +50,9 @@ Verdict Director::State::to_server(const Passage& passage, const Connection& con
   const std::size_t overhead = tunnel ? kIpipOverhead : 0;
   const std::size_t mtu = link_mtu > overhead ? link_mtu - overhead : 0;
   if (mtu < kSmallestMtu) return drop(DropReason::mtu_too_small);
+  if (passage.view.total_length + overhead > kLargestPacket) {
+    return drop(DropReason::fragmentation_needed);  // no IP header can say that length
+  }
   if (auto refusal = refuse_oversize(passage, mtu, virtual_address, context)) return *refusal;
 
   return std::visit(
@@ -118,7 +120,6 @@ std::optional<Verdict> Director::State::refuse_oversize(const Passage& passage, 
   originate(passage,
             {.type = icmp::kDestinationUnreachable,
              .code = icmp::kFragmentationNeeded,
-             .unused = {},
              .mtu = static_cast<std::uint16_t>(std::min<std::size_t>(mtu, 0xffff))},
             from);
   return drop(DropReason::fragmentation_needed);
@@ -126,7 +127,9 @@ std::optional<Verdict> Director::State::refuse_oversize(const Passage& passage, 
 
 Verdict Director::State::send(const Passage& passage, const ResolvedRoute& route, std::size_t mtu,
                               const Context& context) {
-  switch (egress.send(passage.packet.bytes(), route, mtu, passage.now, passage.out)) {
+  const auto patience =
+      context.direction == Direction::request ? Egress::Patience::server : Egress::Patience::client;
+  switch (egress.send(passage.packet.bytes(), route, mtu, patience, passage.now, passage.out)) {
     case Egress::Outcome::emitted:
       ++counters.forwarded;
       return Forwarded{context.destination, context.direction, context.fresh};
@@ -158,13 +161,13 @@ void Director::State::originate(const Passage& passage, const IcmpError& error,
 void Director::State::originate_about(const Passage& passage, const IcmpError& error,
                                       const IpAddress& from, const IpAddress& to,
                                       std::span<const std::byte> quoted) {
+  if (!icmp_budget.take(passage.now)) return;
   const ResolvedRoute route = egress.route(to);
-  if (!route.usable() || route.is_local() || !icmp_budget.take(passage.now)) return;
+  if (!route.usable() || route.is_local()) return;
   const auto message = make_icmp_error(passage.out, error, from.v4(), to.v4(), quoted, next_id++);
-  const auto outcome = egress.send(message, route, route.hop.mtu, passage.now, passage.out);
-  if (outcome == Egress::Outcome::emitted || outcome == Egress::Outcome::held) {
-    ++counters.originated;
-  }
+  const auto outcome =
+      egress.send(message, route, route.hop.mtu, Egress::Patience::none, passage.now, passage.out);
+  if (outcome == Egress::Outcome::emitted) ++counters.originated;
 }
 
 Verdict Director::State::drop(DropReason reason) {

@@ -43,7 +43,6 @@ std::span<std::byte> make_icmp_error(Emissions& memory, const IcmpError& error,
   IcmpHeader header;
   header.type = error.type;
   header.code = error.code;
-  header.unused = error.unused;
   header.next_hop_mtu = Be16(error.mtu);
   store(packet, header, sizeof(Ipv4Header));
   std::memcpy(packet.data() + kHeaders, offending.data(), quoted);

@@ -15,6 +15,7 @@
 #include <map>
 #include <set>
 #include <system_error>
+#include <utility>
 
 #include "lvsd/io/announce_frames.h"
 #include "lvsd/io/announcer_record.h"
@@ -146,6 +147,7 @@ struct Announcer::State {
   std::set<OwnAddress> own;
   std::optional<Inputs> settled;
   std::map<OwnAddress, Announced> announced;
+  std::vector<IpAddress> restored;
 
   void load();
   Status save() const;
@@ -235,6 +237,7 @@ void Announcer::State::add_missing(std::set<OwnAddress>& wanted, const KernelVie
     const int error = interface == view.interfaces.end()
                           ? ENODEV
                           : add_address(socket, entry.address, interface->second);
+    if (error == 0 && before.contains(entry)) restored.push_back(entry.address);
     if (error == 0) continue;
     own.erase(entry);
     if (error == EEXIST) continue;  // somebody else's, since a moment ago
@@ -318,6 +321,8 @@ Status Announcer::sync(const std::vector<IpAddress>& vips, const Announce& annou
   if (status && as_found && state_->own == before) state_->settled = std::move(inputs);
   return status;
 }
+
+std::vector<IpAddress> Announcer::take_restored() { return std::exchange(state_->restored, {}); }
 
 Status Announcer::withdraw() {
   state_->settled.reset();

@@ -95,6 +95,7 @@ class IptablesWriter {
     }
   }
 
+  void leave_groups() { rules_.emplace_back("-m pkttype ! --pkt-type unicast -j RETURN"); }
   void leave_local() { rules_.emplace_back("-m addrtype --dst-type LOCAL -j RETURN"); }
 
   std::vector<std::string> take() { return std::move(rules_); }
@@ -128,11 +129,16 @@ class IptablesWriter {
 // The part of a raw chain that NAT needs, in both stages; what is for ourselves leaves first.
 void write_nat(const CapturePlan& plan, const IptablesFeatures& features, IptablesWriter& writer) {
   if (!has_nat(plan)) return;
+  if (features.pkttype && plan.stage == CaptureStage::late) writer.leave_groups();
   if (features.addrtype) writer.leave_local();
   if (plan.stage == CaptureStage::late) writer.icmp_errors();
   writer.fragments(kNatAddresses, plan.nat_addresses, true);
   writer.ports(kNatSources, plan.nat_sources, true);
 }
+
+// A packet that came in a broadcast or multicast frame is not for the director, whatever its
+// address; what the host sent to itself over lo counts as unicast.
+constexpr std::string_view kNftGroupRule = "\t\tmeta pkttype != host return\n";
 
 std::string nft_icmp_rule(const CapturePlan& plan, const std::string& verdict) {
   return std::string("\t\t") +
@@ -165,7 +171,7 @@ std::string nft_prerouting(const CapturePlan& plan, const std::string& verdict) 
   const bool early = plan.stage == CaptureStage::early;
   std::string text =
       "\tchain prerouting {\n\t\ttype filter hook prerouting priority raw; policy accept;\n" +
-      nft_fragment_rules(plan, verdict);
+      std::string(kNftGroupRule) + nft_fragment_rules(plan, verdict);
   if (early) {
     text += nft_icmp_rule(plan, verdict) + nft_port_rule("daddr", kServices, verdict);
   }
@@ -180,7 +186,8 @@ std::string nft_prerouting(const CapturePlan& plan, const std::string& verdict) 
 // Priority 99: after every ordinary filter chain (0), before source NAT (100), where IPVS is.
 std::string nft_input(const CapturePlan& plan, const std::string& verdict) {
   return "\tchain input {\n\t\ttype filter hook input priority 99; policy accept;\n" +
-         nft_icmp_rule(plan, verdict) + nft_port_rule("daddr", kServices, verdict) + "\t}\n";
+         std::string(kNftGroupRule) + nft_icmp_rule(plan, verdict) +
+         nft_port_rule("daddr", kServices, verdict) + "\t}\n";
 }
 
 }  // namespace
@@ -208,6 +215,7 @@ std::vector<IptablesChain> iptables_chains(const CapturePlan& plan,
                                            const IptablesFeatures& features) {
   IptablesWriter first(plan, features.sets);
   const bool early = plan.stage == CaptureStage::early;
+  if (features.pkttype) first.leave_groups();
   if (early) first.fragments(kAddresses, plan.virtual_addresses, false);
   first.icmp_errors();
   first.ports(kServices, plan.services, false);

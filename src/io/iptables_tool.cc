@@ -136,13 +136,16 @@ std::string ipset_replace(const TextSet& set, const std::vector<std::string>& pr
                      : "rename " + spare + ' ' + set.name + '\n');
 }
 
-// Name and number of members of every set, from `ipset list -terse`.
+// Name and number of members of each set that `ipset list -terse` shows. In its interactive mode,
+// ipset prints its prompt before each answer.
 std::map<std::string, std::size_t> member_counts(const std::string& listing) {
   constexpr std::string_view kName = "Name: ";
   constexpr std::string_view kNumber = "Number of entries: ";
+  constexpr std::string_view kPrompt = "ipset> ";
   std::map<std::string, std::size_t> counts;
   std::string name;
-  for (const std::string& line : split_lines(listing)) {
+  for (std::string& line : split_lines(listing)) {
+    while (starts_with(line, kPrompt)) line.erase(0, kPrompt.size());
     if (starts_with(line, kName)) name = line.substr(kName.size());
     if (!starts_with(line, kNumber)) continue;
     std::size_t number = 0;
@@ -216,6 +219,7 @@ Result<std::unique_ptr<CaptureTool>, Error> IptablesTool::probe() {
   IptablesFeatures features;
   features.sets = try_sets();
   features.addrtype = try_rule("-m addrtype --dst-type LOCAL -j RETURN").has_value();
+  features.pkttype = try_rule("-m pkttype ! --pkt-type unicast -j RETURN").has_value();
   const auto security = run_process({"iptables-save", "-t", "security"});
   features.security_table = security && security->status == 0;
   const bool legacy = version->find("nf_tables") == std::string::npos;
@@ -336,7 +340,11 @@ bool IptablesTool::chains_intact() const {
 
 Result<bool, Error> IptablesTool::sets_intact() const {
   if (!features_.sets) return true;
-  auto listing = run_tool({"ipset", "list", "-terse"});
+  // Our own ones by name and in one process: the namespace may have thousands of others, and this
+  // is asked twice a second. One that is not there is passed over with a complaint.
+  std::string questions;
+  for (const TextSet& set : sets_) questions += "list " + set.name + " -terse\n";
+  auto listing = run_tool({"ipset", "-"}, questions);
   if (!listing) return Unexpected{listing.error()};
   const auto counts = member_counts(*listing);
   return !sets_.empty() && std::all_of(sets_.begin(), sets_.end(), [&counts](const TextSet& set) {

@@ -35,7 +35,7 @@ Network::Network(Parts parts) : parts_(std::move(parts)) {
   index_routes();
 }
 
-Network Network::assumed() {
+Network::Parts Network::assumed_parts() {
   Parts parts;
   Interface interface;
   interface.index = InterfaceIndex{1};
@@ -51,7 +51,7 @@ Network Network::assumed() {
   }
   parts.interfaces.push_back(std::move(interface));
   parts.assume_neighbors = true;
-  return Network(std::move(parts));
+  return parts;
 }
 
 Mac Network::assumed_mac(const IpAddress& address) {

@@ -17,12 +17,21 @@ const std::array<MethodName, 3> kMethods{
     {{DirectRouting{}, "dr", "Route"}, {Tunnel{}, "tun", "Tunnel"}, {Masquerade{}, "nat", "Masq"}}};
 static_assert(std::variant_size_v<ForwardingMethod> == kMethods.size());
 
-constexpr std::array<std::pair<SchedulerKind, std::string_view>, 5> kSchedulers{
+constexpr std::array<std::pair<SchedulerKind, std::string_view>, kSchedulerKinds> kSchedulers{
     {{SchedulerKind::rr, "rr"},
      {SchedulerKind::wrr, "wrr"},
      {SchedulerKind::lc, "lc"},
      {SchedulerKind::wlc, "wlc"},
-     {SchedulerKind::sh, "sh"}}};
+     {SchedulerKind::sh, "sh"},
+     {SchedulerKind::dh, "dh"},
+     {SchedulerKind::sed, "sed"},
+     {SchedulerKind::nq, "nq"},
+     {SchedulerKind::fo, "fo"},
+     {SchedulerKind::ovf, "ovf"},
+     {SchedulerKind::mh, "mh"},
+     {SchedulerKind::lblc, "lblc"},
+     {SchedulerKind::lblcr, "lblcr"},
+     {SchedulerKind::twos, "twos"}}};
 
 }  // namespace
 
@@ -77,6 +86,15 @@ std::optional<SchedulerKind> parse_scheduler(std::string_view name) {
     if (name == known) return kind;
   }
   return std::nullopt;
+}
+
+std::string to_string(SchedulerKind kind, SchedulerFlags flags) {
+  const std::string name(to_string(kind));
+  if (!flags.fallback && !flags.port) return name;
+  std::string list;
+  if (flags.fallback) list += name + "-fallback";
+  if (flags.port) list += (list.empty() ? "" : ",") + name + "-port";
+  return name + " (" + list + ")";
 }
 
 std::string_view to_string(CaptureBackend backend) {

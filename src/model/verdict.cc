@@ -28,7 +28,7 @@ constexpr std::array<Text, kDropReasons> kDrop{{
     {"truncated-transport", "the TCP, UDP or ICMP header is cut short"},
     {"bad-tcp-length", "the TCP header length is below 20 or beyond the packet"},
     {"bad-icmp-checksum", "an ICMP error for a known connection has a wrong checksum"},
-    {"later-fragment", "a later fragment, which carries no ports"},
+    {"later-fragment", "a later fragment of a datagram whose first one was not forwarded"},
     {"no-destination", "the service has no destination that takes new connections"},
     {"connection-table-full", "the connection table is at its configured limit"},
     {"no-route", "there is no route to the next hop"},
@@ -43,6 +43,8 @@ constexpr std::array<Text, kDropReasons> kDrop{{
      "an ICMP error about a tunnel packet, learned from and passed on to the client"},
     {"link-down", "the interface towards the next hop is down"},
     {"no-link-address", "dr needs a link with MAC addresses, and this one has none"},
+    {"fragment-timeout", "a later fragment whose first one did not come in time"},
+    {"fragment-queue-full", "too many fragments already wait for their first one"},
 }};
 
 }  // namespace

@@ -50,6 +50,7 @@ PacketView view_of(const Ipv4Header& header) {
   view.fragment_offset = static_cast<std::uint16_t>(header.fragment_offset());
   view.ttl = header.ttl;
   view.tos = header.tos;
+  view.ip_id = header.id.host();
   view.dont_fragment = header.dont_fragment();
   view.more_fragments = header.more_fragments();
   return view;

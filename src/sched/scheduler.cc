@@ -5,7 +5,7 @@
 
 namespace lvsd {
 
-Scheduler make_scheduler(SchedulerKind kind) {
+Scheduler make_scheduler(SchedulerKind kind, const SchedulerSettings& settings) {
   switch (kind) {
     using enum SchedulerKind;
     case rr:
@@ -17,7 +17,25 @@ Scheduler make_scheduler(SchedulerKind kind) {
     case wlc:
       return WeightedLeastConnection();
     case sh:
-      return SourceHash();
+      return SourceHash(settings.flags);
+    case dh:
+      return DestinationHash();
+    case sed:
+      return ShortestExpectedDelay();
+    case nq:
+      return NeverQueue();
+    case fo:
+      return WeightedFailover();
+    case ovf:
+      return WeightedOverflow();
+    case mh:
+      return Maglev(settings.flags);
+    case lblc:
+      return LocalityLeastConnection(settings.seed, settings.lblc_expiration);
+    case lblcr:
+      return ReplicatedLeastConnection(settings.seed, settings.lblcr_expiration);
+    case twos:
+      return PowerOfTwo(settings.seed);
   }
   LVSD_ASSERT(false);
   return RoundRobin();

@@ -9,9 +9,17 @@ namespace lvsd {
 
 std::optional<std::size_t> SourceHash::pick(const Pool& pool, const ScheduleKey& key) {
   if (!filled_) return std::nullopt;
-  const std::size_t owner = owners_[hash32(folded(key.client), kBucketBits)];
-  if (owner >= pool.size() || !pool[owner].usable()) return std::nullopt;
-  return owner;
+  const std::uint32_t place =
+      folded(key.client) + (flags_.port ? key.client_port.host() : std::uint32_t{0});
+  const std::size_t bucket = hash32(place, kBucketBits);
+  const auto usable = [&](std::size_t i) { return i < pool.size() && pool[i].usable(); };
+  if (usable(owners_[bucket])) return owners_[bucket];
+  if (!flags_.fallback) return std::nullopt;
+  for (std::size_t k = 0; k < kBuckets; ++k) {  // from twice the bucket's number on, as the kernel
+    const std::size_t owner = owners_[(2 * bucket + k) % kBuckets];
+    if (usable(owner)) return owner;
+  }
+  return std::nullopt;
 }
 
 void SourceHash::changed(const Pool& next, std::span<const DestinationId> /*old_order*/,

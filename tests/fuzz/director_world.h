@@ -52,7 +52,7 @@ class DirectorWorld {
 
  private:
   Verdict handle(View packet);
-  void judge_counters(const Counters& before, const Verdict& verdict) const;
+  void judge_counters(const Counters& before, const Verdict& verdict, View packet) const;
   void judge_emissions(View packet, const Verdict& verdict);
   void judge_request(const IpFields& ip, std::uint8_t protocol, const TcpFields& tcp, View payload,
                      const Forwarded& verdict);

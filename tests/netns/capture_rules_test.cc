@@ -259,6 +259,22 @@ TEST_P(CaptureLive, NatRepliesAreTakenButNotOurOwn) {
   }
 }
 
+// A broadcast frame with a unicast packet in it is the kernel's to judge (reference 1.2).
+TEST_P(CaptureLive, FramesToAGroupAreLeftAlone) {
+  for (const CaptureStage stage : {CaptureStage::early, CaptureStage::late}) {
+    const Status installed = rules_->install(mixed_plan(stage));
+    ASSERT_TRUE(installed) << installed.error().message;
+    const RawPacket request{kTcp, kClient, kVip, tcp_syn(999, 80)};
+    EXPECT_EQ(captured_of(*client_, request), 1);
+    for (const char* group : {"ff:ff:ff:ff:ff:ff", "01:00:5e:00:00:05"}) {
+      lab_->client.run(std::string("ip neigh replace 10.77.1.1 dev c0 lladdr ") + group);
+      EXPECT_EQ(captured_of(*client_, request), 0) << group;
+    }
+    lab_->client.run("ip neigh replace 10.77.1.1 dev c0 lladdr 02:00:00:00:01:01");
+    EXPECT_EQ(captured_of(*client_, request), 1);
+  }
+}
+
 TEST_P(CaptureLive, LateComesAfterTheFirewall) {
   const Status installed = rules_->install(mixed_plan(CaptureStage::late));
   ASSERT_TRUE(installed) << installed.error().message;

@@ -253,6 +253,7 @@ def test_an_address_deleted_by_another_hand_comes_back(lab, lvsd):
     device = line.split()[1]
     lab.ip("director", f"addr del {VIP['nat']}/32 dev {device}")
     wait_for(lambda: VIP["nat"] in addresses(lab), "the address", timeout=1.0)
+    daemon.await_log(f"virtual address {VIP['nat']} was gone from its interface: restored")
     assert curl_many(lab, VIP["nat"], 2) == {"rs1": 1, "rs2": 1}
     assert daemon.stop() == 0
 

@@ -3,6 +3,7 @@
 """lvsctl as a command: usage, exit statuses, what goes where. command_test.py LVSCTL"""
 import json
 import os
+import struct
 import subprocess
 import sys
 import tempfile
@@ -17,6 +18,25 @@ BASE = ["replay", "-c", CASE + "/lvsd.yaml", "--in", CASE + "/in.pcap",
 
 def lvsctl(*words, **more):
     return subprocess.run([LVSCTL, *words], capture_output=True, timeout=60, **more)
+
+
+def udp_query(port):
+    """An empty datagram from 10.1.0.1 to the VIP's port 53, without a checksum."""
+    head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 28, 0, 0, 64, 17, 0, bytes([10, 1, 0, 1]),
+                       bytes([10, 0, 3, 100]))
+    total = sum(struct.unpack("!10H", head))
+    total = (total & 0xffff) + (total >> 16)
+    head = head[:10] + struct.pack("!H", ~total & 0xffff) + head[12:]
+    return head + struct.pack("!HHHH", port, 53, 8, 0)
+
+
+def raw_capture(packets):
+    """(microseconds, IP packet) as a capture of link type 101, raw IP."""
+    records = [struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 101)]
+    for time, packet in packets:
+        records.append(struct.pack("<IIII", 1000 + time // 10**6, time % 10**6, len(packet),
+                                   len(packet)) + packet)
+    return b"".join(records)
 
 
 class Command(unittest.TestCase):
@@ -80,6 +100,19 @@ class Command(unittest.TestCase):
         for size in range(0, 40):  # no header, half a header, half a record
             done = lvsctl(*BASE[:3], "--in", self.path("cut.pcap", whole[:size]), *BASE[5:])
             self.assertEqual(done.returncode, 0 if size == 24 else 1, size)
+
+    def test_more_expiries_at_once_than_one_call_settles(self):
+        """1500 clients within 15 ms, and one more when all of them are long forgotten."""
+        clients = 1500
+        queries = [(number * 10, udp_query(1024 + number)) for number in range(clients)]
+        queries.append((400 * 10**6, udp_query(1024)))
+        capture = self.path("many.pcap", raw_capture(queries))
+        done = lvsctl("replay", "-c", HERE + "/nat-udp/lvsd.yaml", "--in", capture,
+                      "--network", HERE + "/network.yaml", "--json", "-")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        last = json.loads(done.stdout)["packets"][-1]
+        self.assertIs(last["new_connection"], True)
+        self.assertEqual(len(json.loads(done.stdout)["packets"]), clients + 1)
 
     def test_standard_streams(self):
         with open(CASE + "/in.pcap", "rb") as file:

@@ -33,6 +33,10 @@ inline Destination random_destination(std::mt19937_64& random, Port service_port
   }
   out.weight =
       Weight(static_cast<std::uint16_t>(random() % 2 == 0 ? random() % 4 : random() % 65536));
+  if (random() % 4 == 0) {
+    out.thresholds.upper = 1 + static_cast<std::uint32_t>(random() % 0xffffffffU);
+    out.thresholds.lower = static_cast<std::uint32_t>(random() % out.thresholds.upper);
+  }
   return out;
 }
 
@@ -42,7 +46,8 @@ inline VirtualService random_service(std::mt19937_64& random) {
   out.key.listen = {IpAddress(192, 0, 2, static_cast<std::uint8_t>(10 + random() % 3)),
                     Port(static_cast<std::uint16_t>(80 + random() % 3))};
   out.name = random() % 3 == 0 ? to_string(out.key) : "service-" + std::to_string(random());
-  out.scheduler = static_cast<SchedulerKind>(random() % 5);
+  out.scheduler = static_cast<SchedulerKind>(random() % kSchedulerKinds);
+  if (takes_flags(out.scheduler)) out.scheduler_flags = {random() % 2 == 0, random() % 2 == 0};
   std::set<Endpoint> seen;
   for (auto count = random() % 6; count > 0; --count) {
     const Destination destination = random_destination(random, out.key.listen.port);

@@ -52,10 +52,13 @@ TEST_F(LiveAnnouncer, AddsFollowsAndWithdraws) {
   // Somebody deletes one: the next change of the network puts it back.
   monitor.process();
   expect_done(announcer.sync({kVip, kFarVip, kVip6}, {}, *monitor.network()));
+  EXPECT_TRUE(announcer.take_restored().empty());
   run("ip address del 10.0.0.100/32 dev eth0");
   monitor.process();
   expect_done(announcer.sync({kVip, kFarVip, kVip6}, {}, *monitor.network()));
   EXPECT_TRUE(has("eth0", "10.0.0.100/32"));
+  EXPECT_EQ(announcer.take_restored(), std::vector{kVip});
+  EXPECT_TRUE(announcer.take_restored().empty());
   // A reload without it.
   expect_done(announcer.sync({kVip}, {}, *monitor.network()));
   EXPECT_FALSE(has("lo", "192.0.2.10/32"));

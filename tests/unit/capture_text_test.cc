@@ -84,6 +84,7 @@ TEST(IptablesText, EarlyStageHasAllInRaw) {
   EXPECT_EQ(chains[0].jump(), "PREROUTING -j LVSD");
   const std::string queue = " -j NFQUEUE --queue-num 7";
   EXPECT_EQ(chains[0].rules, (std::vector<std::string>{
+                                 "-m pkttype ! --pkt-type unicast -j RETURN",
                                  "-p tcp -f -m set --match-set lvsd-addresses4 dst" + queue,
                                  "-p udp -f -m set --match-set lvsd-addresses4 dst" + queue,
                                  "-p icmp -m icmp --icmp-type 3" + queue,
@@ -100,9 +101,10 @@ TEST(IptablesText, EarlyStageHasAllInRaw) {
 TEST(IptablesText, WithoutNatNoRuleLooksAtSources) {
   const auto chains = iptables_chains(make_capture_plan(direct_config()), {});
   ASSERT_EQ(chains.size(), 1U);
-  EXPECT_EQ(chains[0].rules.size(), 6U);
+  EXPECT_EQ(chains[0].rules.size(), 7U);
   for (const std::string& rule : chains[0].rules) {
     EXPECT_EQ(rule.find("src"), std::string::npos) << rule;
+    if (rule.find("RETURN") != std::string::npos) continue;
     EXPECT_NE(rule.find(" dst"), std::string::npos) << rule;  // ICMP errors to the VIP only
   }
 }
@@ -114,9 +116,10 @@ TEST(IptablesText, LateStageIsAtInputAndRepliesStayInRaw) {
   ASSERT_EQ(chains.size(), 2U);
   EXPECT_EQ(chains[0].table, "security");
   EXPECT_EQ(chains[0].hook, "INPUT");
-  EXPECT_EQ(chains[0].rules.size(), 4U);  // three ICMP types, services
+  EXPECT_EQ(chains[0].rules.size(), 5U);  // groups, three ICMP types, services
   EXPECT_EQ(chains[1].table, "raw");
-  EXPECT_EQ(chains[1].rules.front(), "-m addrtype --dst-type LOCAL -j RETURN");
+  EXPECT_EQ(chains[1].rules.at(0), "-m pkttype ! --pkt-type unicast -j RETURN");
+  EXPECT_EQ(chains[1].rules.at(1), "-m addrtype --dst-type LOCAL -j RETURN");
   EXPECT_EQ(count(iptables_text(make_capture_plan(config), {}), "lvsd-services4 dst,dst"), 1U);
 
   IptablesFeatures features;
@@ -129,13 +132,14 @@ TEST(IptablesText, LateStageIsAtInputAndRepliesStayInRaw) {
 TEST(IptablesText, WithoutSetsThereIsOneRulePerMember) {
   IptablesFeatures features;
   features.sets = false;
-  features.addrtype = false;
+  features.addrtype = features.pkttype = false;
   Config config = mixed_config();
   config.startup.queue_bypass = true;
   const std::string text = iptables_text(make_capture_plan(config), features);
   EXPECT_EQ(count(text, "match-set"), 0U);
   EXPECT_EQ(count(text, "create"), 0U);
   EXPECT_EQ(count(text, "addrtype"), 0U);
+  EXPECT_EQ(count(text, "pkttype"), 0U);
   EXPECT_EQ(count(text, "-A LVSD -d 192.0.2.10/32 -p tcp -m tcp --dport 80 -j NFQUEUE"), 1U);
   EXPECT_EQ(count(text, "-A LVSD -s 10.0.0.11/32 -p udp -m udp --sport 53 -j NFQUEUE"), 1U);
   EXPECT_EQ(count(text, "-A LVSD -d 192.0.2.10/32 -p udp -f -j NFQUEUE"), 1U);
@@ -187,6 +191,7 @@ TEST(NftText, EarlyStageIsOneTable) {
   EXPECT_EQ(count(text, "hook input"), 0U);
   EXPECT_EQ(count(text, "\t\ticmp type { 3, 4, 11 } counter queue num 7\n"), 1U);
   EXPECT_EQ(count(text, "ip daddr . meta l4proto . th dport @services4 counter queue num 7\n"), 1U);
+  EXPECT_LT(text.find("meta pkttype != host return"), text.find("counter queue"));
   EXPECT_LT(text.find("fib daddr type local return"), text.find("th sport @nat-sources4"));
   EXPECT_EQ(count(text, "bypass"), 0U);
 }

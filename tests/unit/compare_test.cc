@@ -243,6 +243,35 @@ TEST_F(CompareTest, TheStackAnswersForItsOwnAddressesOnly) {
   EXPECT_TRUE(c.difference());
 }
 
+TEST_F(CompareTest, WhatTheStackRoutesIsPassedOverAsItCameOnly) {
+  const Bytes packet = from_hex(test::kTcp);
+  const auto hop = static_cast<std::uint8_t>(packet[kTtl]);
+  for (const std::uint8_t ttl : {hop, static_cast<std::uint8_t>(hop - 1)}) {
+    expect(with(test::kTcp, kTtl, ttl));
+    Comparison c = load({"stack"});
+    c.leave_to_stack(std::span(packet).subspan(14), Network(Network::Parts{}));
+    c.finish();
+    EXPECT_EQ(c.difference().has_value(), ttl == hop);
+    writer_ = PcapWriter::open(file_).value();
+  }
+}
+
+TEST_F(CompareTest, TheStackSaysThatATtlWasUsedUp) {
+  for (const bool used_up : {false, true}) {
+    expect(from_hex(test::kIcmpError));
+    Comparison c = load({"stack"});
+    Bytes packet = from_hex(test::kTcp);
+    if (used_up) {  // from 63 hops to one, and the header's sum accordingly
+      packet.at(kTtl) = std::byte{1};
+      packet.at(kIpSum - 1) = std::byte{0x24 + 62};
+    }
+    c.leave_to_stack(std::span(packet).subspan(14), Network(Network::Parts{}));
+    c.finish();
+    EXPECT_EQ(c.difference().has_value(), !used_up);
+    writer_ = PcapWriter::open(file_).value();
+  }
+}
+
 TEST_F(CompareTest, MacsCanBeIgnored) {
   expect(from_hex(test::kTcp));
   Comparison c = load({"mac"});

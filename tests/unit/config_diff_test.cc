@@ -113,6 +113,15 @@ TEST(Diff, SeesDestinationsComeGoAndChange) {
   EXPECT_FALSE(change.reordered);
 }
 
+TEST(Diff, OtherFlagsAreAnotherScheduler) {
+  const Config old = with_destinations("{address: 10.0.0.1}", ", scheduler: mh");
+  const Config next =
+      with_destinations("{address: 10.0.0.1}", ", scheduler: {name: mh, port: true}");
+  const Changes changes = diff(old, next);
+  ASSERT_EQ(changes.changed.size(), 1U);
+  EXPECT_TRUE(changes.changed[0].scheduler_changed);
+}
+
 TEST(Diff, SeesAnotherOrder) {
   const Config old = with_destinations("{address: 10.0.0.1}, {address: 10.0.0.2}");
   const Changes changes = diff(old, with_destinations("{address: 10.0.0.2}, {address: 10.0.0.1}"));

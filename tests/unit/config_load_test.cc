@@ -110,6 +110,24 @@ TEST(Show, FillsInEveryDefault) {
             "      - {address: 10.0.0.1, weight: 1}\n");
 }
 
+TEST(Load, SchedulersAndTheirFlags) {
+  const Config config = parsed(
+      "services:\n"
+      "  - {listen: 192.0.2.10:80/tcp, scheduler: twos, destinations: []}\n"
+      "  - {listen: 192.0.2.10:81/tcp, scheduler: mh, destinations: []}\n"
+      "  - {listen: 192.0.2.10:82/tcp, scheduler: {name: sh, port: true}, destinations: []}\n"
+      "  - {listen: 192.0.2.10:83/tcp, scheduler: {name: lblcr}, destinations: []}\n");
+  ASSERT_EQ(config.services.size(), 4U);
+  EXPECT_EQ(config.services[0].scheduler, SchedulerKind::twos);
+  EXPECT_EQ(config.services[1].scheduler, SchedulerKind::mh);
+  EXPECT_EQ(config.services[1].scheduler_flags, SchedulerFlags());
+  EXPECT_EQ(config.services[2].scheduler, SchedulerKind::sh);
+  EXPECT_EQ(config.services[2].scheduler_flags, (SchedulerFlags{.fallback = false, .port = true}));
+  EXPECT_EQ(config.services[3].scheduler, SchedulerKind::lblcr);
+  EXPECT_NE(show_config(config).find("scheduler: {name: sh, fallback: false, port: true}"),
+            std::string::npos);
+}
+
 TEST(Check, PackagedFileIsGood) {
   std::ostringstream out, err;
   EXPECT_TRUE(check_file(LVSD_SOURCE_DIR "/etc/lvsd.yaml", out, err));

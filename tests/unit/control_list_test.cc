@@ -74,6 +74,35 @@ TEST(ControlList, ConnectionsAsIpvsadmPrintsThem) {
             "  -> 10.0.2.13:53                 Masq    1      0          1         \n");
 }
 
+TEST(ControlList, SchedulerFlagsAsIpvsadmPrintsThem) {
+  Listing listing{4096,
+                  {listed(tcp, "10.0.3.100", 80, mh, {}), listed(tcp, "10.0.3.100", 81, sh, {})}};
+  listing.services[0].service.scheduler_flags = {.fallback = true, .port = true};
+  listing.services[1].service.scheduler_flags = {.fallback = false, .port = true};
+  EXPECT_EQ(format_list(listing, {}),
+            "IP Virtual Server version 1.2.1 (size=4096)\n"
+            "Prot LocalAddress:Port Scheduler Flags\n"
+            "  -> RemoteAddress:Port           Forward Weight ActiveConn InActConn\n"
+            "TCP  10.0.3.100:80 mh (mh-fallback,mh-port)\n"
+            "TCP  10.0.3.100:81 sh (sh-port)\n");
+}
+
+TEST(ControlList, ThresholdsAsIpvsadmPrintsThem) {
+  Listing listing{4096,
+                  {listed(tcp, "10.0.3.100", 80, rr,
+                          {{"10.0.2.12", 80, "dr", 1, 1, 2}, {"10.0.2.11", 80, "dr", 1, 3, 0}})}};
+  for (DestinationSnapshot& destination : listing.services[0].service.destinations) {
+    destination.config.thresholds = {.upper = 3, .lower = 2};
+  }
+  EXPECT_EQ(format_list(listing, {.form = ListForm::thresholds}),
+            "IP Virtual Server version 1.2.1 (size=4096)\n"
+            "Prot LocalAddress:Port            Uthreshold Lthreshold ActiveConn InActConn \n"
+            "  -> RemoteAddress:Port\n"
+            "TCP  10.0.3.100:80 rr\n"
+            "  -> 10.0.2.11:80                 3          2          3          0         \n"
+            "  -> 10.0.2.12:80                 3          2          1          2         \n");
+}
+
 TEST(ControlList, StatisticsAsIpvsadmPrintsThem) {
   EXPECT_EQ(format_list(bad_packets(), {.form = ListForm::statistics}),
             "IP Virtual Server version 1.2.1 (size=4096)\n"

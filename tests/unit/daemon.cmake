@@ -1,5 +1,6 @@
 lvsd_unit_test(daemon_test
   control_socket_test.cc
+  daemon_exposure_test.cc
   daemon_options_test.cc
   daemon_reload_test.cc
   daemon_retire_test.cc

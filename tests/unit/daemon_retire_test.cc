@@ -72,7 +72,26 @@ TEST(DaemonRetire, AnotherMethodKeepsTheOldOneCaptured) {
   captured.services = {service(kWeb, {nat("10.0.0.1")})};
   next.services = {service(kWeb, {{at("10.0.0.1", 8080), DirectRouting{}, Weight(1)}})};
   const Live live = live_destinations({snapshot(kWeb, nat("10.0.0.1"), 1, 0)});
-  EXPECT_EQ(with_retired(captured, next, live).services[0].destinations.size(), 2U);
+  const Config kept = with_retired(captured, next, live);
+  EXPECT_EQ(kept.services[0].destinations.size(), 2U);
+  EXPECT_EQ(with_retired(kept, next, live), kept);
+  EXPECT_FALSE(has_retired(kept, next)) << "for ever, on a busy destination";
+  EXPECT_EQ(with_retired(kept, next, {}), next);
+  // What NAT needs includes what direct routing needs.
+  EXPECT_EQ(with_retired(next, captured, live), captured);
+}
+
+TEST(DaemonRetire, ServicesAndDestinationsThatAreGoneAreRetired) {
+  Config captured, next;
+  captured.services = {service(kWeb, {nat("10.0.0.1"), nat("10.0.0.2")}),
+                       service(kOld, {nat("10.0.0.1")})};
+  next = captured;
+  EXPECT_FALSE(has_retired(captured, next));
+  next.services[0].destinations.pop_back();
+  EXPECT_TRUE(has_retired(captured, next));
+  next.services = {captured.services[0]};
+  EXPECT_TRUE(has_retired(captured, next));
+  EXPECT_FALSE(has_retired(next, captured));
 }
 
 TEST(DaemonRetire, AnIdleRemovedServiceGoesAtOnce) {

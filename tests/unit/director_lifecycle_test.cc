@@ -85,6 +85,74 @@ TEST(Connections, AFullTableIsANamedDrop) {
   EXPECT_EQ(f.destination(kWeb, "10.0.2.11").active, 2U);
 }
 
+// As the kernel did: three connections each, then nobody; two resets each change nothing until the
+// entries expire, which leaves one.
+TEST(Thresholds, UpperStopsAndLowerStartsAgain) {
+  Destination first = to("10.0.2.12"), second = to("10.0.2.11");
+  first.thresholds = second.thresholds = {.upper = 3, .lower = 2};
+  DirectorFixture f({web({first, second})});
+  const auto connect = [&](std::uint16_t port) {
+    const Verdict verdict = f.handle(segment(port, kSyn));
+    if (describe(verdict) != "forwarded") return '-';
+    const bool to_first = f.sent.at(0).destination == mac_of("10.0.2.12");
+    f.handle(segment(port, kAck));
+    return to_first ? '2' : '1';
+  };
+  std::string picked;
+  for (std::uint16_t port = 1; port <= 9; ++port) picked += connect(port);
+  for (std::uint16_t port = 1; port <= 4; ++port) f.handle(segment(port, kRst));
+  for (std::uint16_t port = 11; port <= 13; ++port) picked += connect(port);
+  EXPECT_TRUE(f.destination(kWeb, "10.0.2.11").overloaded);
+  f.pass(seconds(11));
+  EXPECT_FALSE(f.destination(kWeb, "10.0.2.11").overloaded);
+  for (std::uint16_t port = 21; port <= 26; ++port) picked += connect(port);
+  EXPECT_EQ(picked,
+            "212121---"
+            "---"
+            "2121--");
+}
+
+TEST(Thresholds, WithoutALowerOneThreeQuartersCount) {
+  Destination only = to("10.0.2.11");
+  only.thresholds.upper = 8;
+  DirectorFixture f({web({only})});
+  for (std::uint16_t port = 1; port <= 8; ++port) {
+    EXPECT_EQ(describe(f.handle(segment(port, kSyn))), "forwarded");
+    f.handle(segment(port, kAck));
+  }
+  EXPECT_EQ(describe(f.handle(segment(9, kSyn))), "drop no-destination");
+  f.handle(segment(1, kRst));
+  f.handle(segment(2, kRst));
+  f.pass(seconds(11));  // six are left, not below 6
+  EXPECT_EQ(describe(f.handle(segment(9, kSyn))), "drop no-destination");
+  f.handle(segment(3, kRst));
+  f.pass(seconds(11));
+  EXPECT_EQ(describe(f.handle(segment(9, kSyn))), "forwarded");
+}
+
+TEST(Thresholds, OnlyARaisedOrDroppedUpperEndsTheOverload) {
+  const auto limited = [](std::uint32_t upper, std::uint16_t weight) {
+    Destination only = to("10.0.2.11", weight);
+    only.thresholds.upper = upper;
+    return config_of({web({only})});
+  };
+  DirectorFixture f(limited(2, 1).services);
+  f.handle(segment(1, kSyn));
+  f.handle(segment(2, kSyn));
+  const auto overloaded = [&] { return f.destination(kWeb, "10.0.2.11").overloaded; };
+  EXPECT_TRUE(overloaded());
+  f.apply(diff(limited(2, 1), limited(2, 5)));
+  EXPECT_TRUE(overloaded());
+  f.apply(diff(limited(2, 5), limited(1, 5)));
+  EXPECT_TRUE(overloaded());
+  f.apply(diff(limited(1, 5), limited(2, 5)));  // even where that many are there
+  EXPECT_FALSE(overloaded());
+  EXPECT_EQ(describe(f.handle(segment(3, kSyn))), "forwarded");
+  EXPECT_TRUE(overloaded());
+  f.apply(diff(limited(2, 5), limited(0, 5)));
+  EXPECT_FALSE(overloaded());
+}
+
 TEST(Reload, ARemovedDestinationServesItsConnectionsToTheEnd) {
   const Config old = config_of({web({to("10.0.2.11"), to("10.0.2.12")})});
   const Config next = config_of({web({to("10.0.2.12")})});
@@ -133,6 +201,37 @@ TEST(Reload, WhatStaysKeepsItsPlaceAndCounters) {
   EXPECT_EQ(f.sent.at(0).destination, mac_of("10.0.2.12"));  // rr goes on where it was
   EXPECT_EQ(f.destination(kWeb, "10.0.2.11").statistics.connections, 1U);
   EXPECT_EQ(f.destination(kWeb, "10.0.2.13").config.weight, Weight(7));
+}
+
+TEST(Reload, OpenConnectionsKeepTheirMethod) {
+  const auto nat = tcp_service(80, Masquerade{}, {to("10.0.2.11")});
+  const Config old = config_of({nat});
+  const Config next = config_of({web({to("10.0.2.11")})});
+  DirectorFixture f(old.services);
+  f.handle(segment(1, kSyn));
+  f.apply(diff(old, next));
+  EXPECT_EQ(describe(f.handle(tcp_packet({.source = "10.0.2.11", .destination = kClient},
+                                         {.source = 80, .destination = 1, .flags = 0x12}))),
+            "forwarded");
+  f.handle(segment(1, kAck));
+  EXPECT_EQ(f.sent.at(0).packet[19], std::byte{11});  // still rewritten to the real server
+  f.handle(segment(2, kSyn));
+  EXPECT_EQ(f.sent.at(0).packet[19], std::byte{100});  // a new one is routed
+}
+
+// More neighbours than are remembered: indices given out before are not used after.
+TEST(Neighbors, OfAHugeLinkAreForgottenSafely) {
+  DirectorFixture f({udp_service(53, Masquerade{}, {{endpoint("10.0.2.11", 53), {}, {}}})},
+                    Network::assumed_parts(), 200000);
+  for (unsigned i = 0; i < 66000; ++i) {
+    const std::string client = "10." + std::to_string(7 + (i >> 16U)) + "." +
+                               std::to_string(i >> 8U & 0xffU) + "." + std::to_string(i & 0xffU);
+    ASSERT_EQ(describe(f.handle(udp_packet({.source = client, .destination = kVip}))), "forwarded");
+    ASSERT_EQ(describe(f.handle(udp_packet({.source = "10.0.2.11", .destination = client},
+                                           {.source = 53, .destination = 40000}))),
+              "forwarded");
+    ASSERT_EQ(f.sent.at(0).destination, Network::assumed_mac(address(client)));
+  }
 }
 
 TEST(Neighbors, PacketsWaitForAnAnswerAndThenGo) {

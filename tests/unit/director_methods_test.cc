@@ -3,6 +3,8 @@
 // packets are made by the builder, whose checksums are its own.
 #include <gtest/gtest.h>
 
+#include <array>
+
 #include "support/director_fixture.h"
 #include "support/packet_diff.h"
 
@@ -227,18 +229,104 @@ TEST(Stack, GetsWhatIsNotOurs) {
   EXPECT_TRUE(f.sent.empty());
 }
 
-TEST(Fragments, LaterOnesOfOurAddressesAreNamed) {
-  DirectorFixture f({udp_service(53, Masquerade{}, {to("10.0.2.11", 53)})});
-  const auto pieces = fragments(udp_packet(from_client(), {}, pattern(100)), 64);
-  EXPECT_EQ(describe(f.handle(pieces[0])), "forwarded");
-  EXPECT_EQ(describe(f.handle(pieces[1])), "drop later-fragment");
+TEST(Fragments, FollowTheFirstThereAndBack) {
+  DirectorFixture f({udp_service(53, Masquerade{}, {to("10.0.2.11", 5353)})});
+  const auto pieces = fragments(udp_packet(from_client(), {}, pattern(200)), 64);
+  const auto expected =
+      fragments(udp_packet({.source = kClient, .destination = "10.0.2.11", .ttl = 63},
+                           {.destination = 5353}, pattern(200)),
+                64);
+  ASSERT_EQ(pieces.size(), 4U);
+  for (std::size_t i = 0; i < pieces.size(); ++i) {
+    ASSERT_EQ(describe(f.handle(pieces[i])), "forwarded");
+    EXPECT_TRUE(same_packet(expected[i], f.sent.at(0).packet));
+  }
   const auto back = fragments(udp_packet({.source = "10.0.2.11", .destination = kClient},
-                                         {.source = 53, .destination = 40000}, pattern(100)),
+                                         {.source = 5353, .destination = 40000}, pattern(200)),
                               64);
-  EXPECT_EQ(describe(f.handle(back[1])), "drop later-fragment");
+  const auto outward = fragments(udp_packet({.source = kVip, .destination = kClient, .ttl = 63},
+                                            {.source = 53, .destination = 40000}, pattern(200)),
+                                 64);
+  for (std::size_t i = 0; i < back.size(); ++i) {
+    ASSERT_EQ(describe(f.handle(back[i])), "forwarded");
+    EXPECT_TRUE(same_packet(outward[i], f.sent.at(0).packet));
+  }
+}
+
+TEST(Fragments, EarlyOnesWaitForTheirFirst) {
+  DirectorFixture f({udp_service(53, Tunnel{}, {to("10.0.2.11", 53)})});
+  const auto pieces = fragments(udp_packet(from_client(), {}, pattern(200)), 64);
+  EXPECT_EQ(describe(f.handle(pieces[3])), "held");
+  EXPECT_EQ(describe(f.handle(pieces[1])), "held");
+  EXPECT_TRUE(f.sent.empty());
+  ASSERT_EQ(describe(f.handle(pieces[0])), "forwarded");
+  ASSERT_EQ(f.sent.size(), 3U);
+  const std::array<std::size_t, 3> order{0, 3, 1};
+  const auto inner = fragments(udp_packet(from_client(63), {}, pattern(200)), 64);
+  for (std::size_t i = 0; i < 3; ++i) {
+    const Bytes& sent = f.sent[i].packet;
+    EXPECT_TRUE(same_packet(inner[order[i]], View(sent).subspan(20)));
+  }
+  EXPECT_EQ(describe(f.handle(pieces[2])), "forwarded");
+  EXPECT_EQ(f.director.counters().forwarded, 4U);
+}
+
+TEST(Fragments, OrphansAreNamedDropsAfterTheirTime) {
+  DirectorFixture f({udp_service(53, DirectRouting{}, {to("10.0.2.11", 53)})});
+  IpFields ip = from_client();
+  int held = 0, refused = 0;
+  for (int i = 0; i < 100; ++i) {
+    const auto pieces = fragments(udp_packet(ip, {}, pattern(200)), 64);
+    const std::string verdict = describe(f.handle(pieces[1]));
+    held += verdict == "held" ? 1 : 0;
+    refused += verdict == "drop fragment-queue-full" ? 1 : 0;
+  }
+  EXPECT_EQ(held, 64);
+  EXPECT_EQ(refused, 36);
+  f.pass(std::chrono::seconds(31));
+  EXPECT_EQ(f.director.counters().dropped[static_cast<std::size_t>(DropReason::fragment_timeout)],
+            64U);
+  EXPECT_FALSE(f.director.next_deadline());
+}
+
+TEST(Fragments, ShareTheFateOfAFirstThatWasNotForwarded) {
+  DirectorFixture f({udp_service(53, DirectRouting{}, {to("10.0.2.11", 53, 0)})});
+  const auto refused = fragments(udp_packet(from_client(), {}, pattern(100)), 64);
+  EXPECT_EQ(describe(f.handle(refused[0])), "drop no-destination");
+  EXPECT_EQ(describe(f.handle(refused[1])), "drop later-fragment");
+  IpFields other = from_client();
+  other.id = 77;
+  const auto stack = fragments(udp_packet(other, {.destination = 99}, pattern(100)), 64);
+  EXPECT_EQ(describe(f.handle(stack[0])), "accept no-service");
+  EXPECT_EQ(describe(f.handle(stack[1])), "accept no-service");
+  const auto echo = fragments(icmp_packet(from_client(), {}, pattern(100)), 64);
+  EXPECT_EQ(describe(f.handle(echo[1])), "accept no-service");
   const auto others =
       fragments(udp_packet({.source = kClient, .destination = "10.9.9.9"}, {}, pattern(100)), 64);
   EXPECT_EQ(describe(f.handle(others[1])), "accept no-service");
+}
+
+TEST(Tunnels, LearnNothingFromForgedErrors) {
+  DirectorFixture f({udp_service(53, Tunnel{}, {to("10.0.2.11", 53)})});
+  IpFields ip = from_client();
+  ip.dont_fragment = true;
+  const Bytes forged = ip_packet({.source = "8.8.8.8", .destination = "10.0.2.11"}, 4, pattern(40));
+  EXPECT_EQ(describe(f.handle(icmp_error({.source = "6.6.6.6", .destination = "10.0.2.1"},
+                                         {.type = 3, .code = 4, .rest = 600}, forged))),
+            "accept no-connection");
+  EXPECT_EQ(describe(f.handle(udp_packet(ip, {}, pattern(1400)))), "forwarded");
+  // Even a true one cannot make the path smaller than the kernel would believe.
+  const Bytes ours = ip_packet({.source = "10.0.2.1", .destination = "10.0.2.11"}, 4, pattern(40));
+  f.handle(icmp_error({.source = "10.0.2.2", .destination = "10.0.2.1"},
+                      {.type = 3, .code = 4, .rest = 100}, ours));
+  EXPECT_EQ(describe(f.handle(udp_packet(ip, {}, pattern(500)))), "forwarded");
+  EXPECT_EQ(describe(f.handle(udp_packet(ip, {}, pattern(600)))), "drop fragmentation-needed");
+}
+
+TEST(Tunnels, RefuseWhatNoOuterHeaderCanSay) {
+  DirectorFixture f({udp_service(53, Tunnel{}, {to("10.0.2.11", 53)})});
+  EXPECT_EQ(describe(f.handle(udp_packet(from_client(), {}, pattern(65500)))),
+            "drop fragmentation-needed");
 }
 
 }  // namespace

@@ -120,6 +120,25 @@ TEST(Arrive, CutPacketsNeedTheirPorts) {
   EXPECT_EQ(cut(test::kTcp, 13), "short-frame");
 }
 
+// A record of a few bytes that claims 4 GB must not make anybody allocate them.
+TEST(Arrive, ClaimedLengthsAreBoundedByThePacket) {
+  const Network network = with_mac(2, 0x11);
+  constexpr std::size_t kClaimed = 0xffffffff;
+  Bytes frame = from_hex(test::kTcp);
+  EXPECT_EQ(outcome(frame, network, LinkType::ethernet, kClaimed), "eth1:49");
+  frame[16] = frame[17] = std::byte{0xff};  // total length
+  EXPECT_EQ(outcome(frame, network, LinkType::ethernet, kClaimed), "eth1:65535 cut");
+  frame[16] = frame[17] = std::byte{0};
+  EXPECT_EQ(outcome(frame, network, LinkType::ethernet, kClaimed), "eth1:49");
+  frame[17] = std::byte{19};
+  EXPECT_EQ(outcome(frame, network, LinkType::ethernet, kClaimed), "eth1:49");
+  frame[17] = std::byte{0};
+  frame.resize(14 + 100000);
+  EXPECT_EQ(outcome(frame, network, LinkType::ethernet, kClaimed), "eth1:65535");
+  frame.resize(14 + 19);
+  EXPECT_EQ(outcome(frame, network, LinkType::ethernet, kClaimed), "cut-in-headers");
+}
+
 TEST(Arrive, EveryPrefixOfEveryFrame) {
   const Network network = with_mac(2, 0x11);
   for (const std::string_view hex : test::kAllFrames) {

@@ -1,9 +1,18 @@
 lvsd_unit_test(sched_test
   sched_common_test.cc
+  sched_dh_test.cc
+  sched_fo_test.cc
   sched_kernel_test.cc
+  sched_lblc_test.cc
+  sched_lblcr_test.cc
   sched_lc_test.cc
+  sched_mh_test.cc
+  sched_nq_test.cc
+  sched_ovf_test.cc
   sched_rr_test.cc
+  sched_sed_test.cc
   sched_sh_test.cc
+  sched_twos_test.cc
   sched_wlc_test.cc
   sched_wrr_test.cc
   LIBS lvsd_core lvsd_test_support

@@ -23,8 +23,9 @@ class ScheduledPool {
 
   enum class Start { new_service, exchanged_scheduler };
 
-  ScheduledPool(SchedulerKind kind, Weights weights, Start start = Start::new_service)
-      : scheduler_(make_scheduler(kind)) {
+  ScheduledPool(SchedulerKind kind, Weights weights, Start start = Start::new_service,
+                const SchedulerSettings& settings = {})
+      : scheduler_(make_scheduler(kind, settings)) {
     for (const auto& [name, weight] : weights) order_.push_back(create(name, weight));
     const std::vector<DestinationId> old =
         start == Start::new_service ? std::vector<DestinationId>() : order_;
@@ -70,7 +71,10 @@ class ScheduledPool {
     destinations_changed(scheduler_, pool(), old, false);
   }
   void set_weight(char name, std::uint16_t weight) {
-    (*this)[name].config.weight = Weight(weight);
+    DestinationState& state = (*this)[name];
+    Destination next = state.config;
+    next.weight = Weight(weight);
+    state.configure(next, false);
     destinations_changed(scheduler_, pool(), std::vector(order_), true);
   }
   void reorder(std::string_view names) {
@@ -81,11 +85,15 @@ class ScheduledPool {
   }
 
  private:
+  // The recordings' servers are 10.0.2.11 and so on, as digits; letters come behind them.
+  static Endpoint endpoint_of(char name) {
+    return {IpAddress(10, 0, 2, static_cast<std::uint8_t>(name - '1' + 11)), Port(80)};
+  }
   static std::size_t index(DestinationId id) { return static_cast<std::uint32_t>(id); }
 
   DestinationId create(char name, std::uint16_t weight) {
     DestinationState state;
-    state.config.weight = Weight(weight);
+    state.configure({.endpoint = endpoint_of(name), .method = {}, .weight = Weight(weight)}, true);
     states_.push_back(state);
     names_ += name;
     return DestinationId{static_cast<std::uint32_t>(states_.size() - 1)};

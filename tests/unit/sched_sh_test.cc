@@ -80,6 +80,31 @@ TEST(SourceHashTest, ClientKeepsItsDestinationWhateverItsPort) {
   }
 }
 
+TEST(SourceHashTest, PortFlagPlacesByPortToo) {
+  Pool pool(kSh, {{'A', 1}, {'B', 1}, {'C', 1}}, Pool::Start::new_service,
+            {.flags = {.port = true}});
+  const ScheduleKey key{IpAddress(192, 0, 2, 1), Port(51324), IpAddress()};
+  EXPECT_EQ(pool.pick_for(key), 'C');  // bucket 56 (reference section 4.12)
+}
+
+TEST(SourceHashTest, FallbackProbesFromTwiceTheBucket) {
+  Pool pool(kSh, {}, Pool::Start::new_service, {.flags = {.fallback = true}});
+  pool.add('A', 50);
+  pool.add('B', 1);    // bucket 50, where 192.0.2.1 falls
+  pool.add('C', 49);   // 51..99
+  pool.add('D', 1);    // 100
+  pool.add('E', 155);  // the rest
+  EXPECT_EQ(pool.pick_for("192.0.2.1"), 'B');
+  pool['B'].overloaded = true;
+  EXPECT_EQ(pool.pick_for("192.0.2.1"), 'D');
+  pool['D'].overloaded = true;
+  EXPECT_EQ(pool.pick_for("192.0.2.1"), 'E');
+  pool['E'].overloaded = true;
+  EXPECT_EQ(pool.pick_for("192.0.2.1"), 'A');  // around the end
+  pool['A'].overloaded = pool['C'].overloaded = true;
+  EXPECT_EQ(pool.pick_for("192.0.2.1"), kNobody);
+}
+
 TEST(SourceHashTest, EveryChangeRebuildsTheTable) {
   Pool pool(kSh, {{'A', 1}, {'B', 1}});
   EXPECT_EQ(buckets(pool).substr(0, 6), "ABABAB");

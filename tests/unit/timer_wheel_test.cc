@@ -62,7 +62,7 @@ TEST(TimerWheel, HastenOnlyMovesForward) {
   TimerWheel wheel;
   wheel.begin(kStart);
   wheel.schedule(0, kStart + seconds(900), timers);
-  const std::uint32_t tick = timers.links[0].tick;
+  const std::uint64_t tick = timers.links[0].tick;
   wheel.hasten(0, kStart + seconds(1800), timers);
   EXPECT_EQ(timers.links[0].tick, tick);
   wheel.hasten(0, kStart + seconds(10), timers);

@@ -25,6 +25,12 @@ struct DestinationAddress {
 std::optional<DestinationAddress> read_destination_address(const Item& item);
 
 std::optional<ForwardingMethod> read_method(const Item& item);
-std::optional<SchedulerKind> read_scheduler(const Item& item);
+
+// "mh", or {name: mh, fallback: true, port: true}
+struct SchedulerChoice {
+  SchedulerKind kind = SchedulerKind::wlc;
+  SchedulerFlags flags = {};
+};
+std::optional<SchedulerChoice> read_scheduler(const Item& item);
 
 }  // namespace lvsd

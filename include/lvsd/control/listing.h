@@ -33,7 +33,7 @@ Listing make_listing(const std::vector<DirectorSnapshot>& workers, const Config&
 nlohmann::json to_json(const Listing& listing);
 Result<Listing, Error> parse_listing(const nlohmann::json& reply);
 
-enum class ListForm : std::uint8_t { connections, statistics };
+enum class ListForm : std::uint8_t { connections, statistics, thresholds };
 struct ListOptions {
   ListForm form = ListForm::connections;
   bool exact = false;  // statistics without K, M, G, T

@@ -16,6 +16,7 @@ inline constexpr int kFine = 0, kNo = 1, kUsage = 2, kNoDaemon = 3;
 // Offline: no daemon, no root, no network.
 int replay(const Words& words);
 int check(const Words& words);
+int convert(const Words& words);
 
 // Live, through the control socket.
 int list(const Words& words);

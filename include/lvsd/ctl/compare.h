@@ -30,7 +30,7 @@ namespace lvsd::ctl {
 
 struct Ignore {
   std::set<std::string, std::less<>> fields;  // full names: "ip.id", "inner.ip.tos"
-  bool stack = false;    // what the local stack sent itself, in answer to packets left to it
+  bool stack = false;    // what the local stack sent or passed on, of packets left to it
   bool made_id = false;  // ip.id of packets the director makes: tunnel headers, its ICMP errors
 
   // A field's name, "mac" (eth.src and eth.dst), "made.ip.id", or "stack".
@@ -66,7 +66,8 @@ class Comparison {
                                         const std::set<Mac>& macs);
 
   void take(const EmittedFrame& got, const Network& network);
-  // A live stack may have answered it, if it was to an address of the director's own.
+  // A live stack may have answered it, if it was to an address of the director's own, and else may
+  // have passed it on as it was, as a router does, or said that its TTL was used up.
   void leave_to_stack(std::span<const std::byte> packet, const Network& network);
   void finish();  // whatever is expected still is missing
 
@@ -88,12 +89,18 @@ class Comparison {
   std::optional<Difference> compare(const Expected& expected, const EmittedFrame& got,
                                     const Network& network) const;
   bool is_answer_of_stack(const Expected& expected) const;
+  bool is_forwarded_by_stack(const Expected& expected) const;
+  bool is_of_stack(const Expected& expected) const {
+    return is_answer_of_stack(expected) || is_forwarded_by_stack(expected);
+  }
   void skip_answers_of_stack(std::deque<Expected>& frames) const;
 
   Ignore ignore_;
   bool raw_ip_ = false;
   std::map<Mac, std::deque<Expected>> lanes_;
   std::set<Conversation> left_to_stack_;
+  std::set<Conversation> expired_at_stack_;  // to others, with no hop left: answered by an error
+  std::set<std::vector<std::byte>> forwarded_by_stack_;  // with one hop less and no header sum
   std::optional<Difference> difference_;
   std::uint64_t compared_ = 0, not_compared_ = 0;
 };

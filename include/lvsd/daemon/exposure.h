@@ -23,7 +23,8 @@ class Exposure {
   Status close();  // addresses, then rules
 
   // A reload's two halves, before and after the workers apply it. What fails is named in the result
-  // and tried again by watch().
+  // and tried again by watch(). What the first half stopped capturing for want of connections is
+  // captured again by the second if one began in between.
   std::vector<std::string> before_reload(const Config& next, const Live& live,
                                          const Network& network);
   std::vector<std::string> after_reload(const Config& next, const Live& live,
@@ -31,8 +32,10 @@ class Exposure {
 
   void sync_addresses(const Network& network);  // somebody may have deleted one
   void watch(const Network& network);           // restores what is gone, tries again what failed
-  // Whether anything retired is still captured; then `release` takes what has ended out.
-  bool retiring(const Config& running) const { return captured_ != running; }
+  // Whether anything retired is still captured; then `release` takes what has ended out. Beside
+  // that, more may be captured than `running` asks for because a method was edited (retire.h).
+  bool retiring(const Config& running) const { return has_retired(captured_, running); }
+  bool exceeds(const Config& running) const { return captured_ != running; }
   void release(const Config& running, const Live& live, const Network& network);
 
   void repeat_announcements() { announcer_.repeat(); }  // about once a second
@@ -48,14 +51,14 @@ class Exposure {
   int watch_fd() const { return rules_.watch_fd(); }
 
  private:
-  Status put_rules();
+  Status put_rules(const Config& captured);
   Status put_addresses(const Network& network);
 
   CaptureRules rules_;
   Announcer announcer_;
   Config captured_;
   std::vector<IpAddress> addresses_;  // that should be there
-  CapturePlan plan_;                  // of captured_, as last asked for
+  CapturePlan plan_;                  // as last asked for: of captured_, but amid a reload
   bool rules_failed_ = false;         // the kernel does not have plan_
   bool addresses_failed_ = false;
   std::uint64_t restored_ = 0;

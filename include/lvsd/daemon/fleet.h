@@ -23,7 +23,10 @@ class Fleet {
   // it.
   Fleet(const StartupConfig& config, const std::shared_ptr<const Network>& network);
 
-  void start();
+  // A packet that waits in a queue since a predecessor died must not be decided by an empty
+  // configuration, which would leave it to the local stack. So the workers start with theirs in
+  // their mailboxes, which they read before they read packets. Else as apply().
+  Status start(const std::shared_ptr<const Changes>& changes);
   void stop();
   // Returns once every worker has applied it. On failure it is still queued and will be applied.
   Status apply(const std::shared_ptr<const Changes>& changes);
@@ -40,6 +43,8 @@ class Fleet {
     std::deque<WorkerMessage> waiting;
     bool reported = false;  // that its mailbox is full
   };
+  enum class Workers { running, waiting };
+  Status apply(const std::shared_ptr<const Changes>& changes, Workers workers);
   void send(std::size_t index, WorkerMessage message);
   void flush(std::size_t index);
 

@@ -4,6 +4,12 @@
 // the queue, NAT replies included. So what is captured is a configuration of its own: the one that
 // runs, and what is retired but not yet empty.
 //
+// An edited method is different. A connection keeps the method that it began with, and NAT needs
+// more captured than tunnels do, tunnels more than direct routing. But which method the connections
+// of a destination have is not told, and a busy one always has some. So the wider capture stays as
+// long as it has any, perhaps for ever: a member more in a set, and no reason to speak of
+// retirement.
+//
 // A removed service keeps its address only while a connection of it is open: TCP connections that
 // are closing (IPVS calls them inactive) live for minutes in the table, but need no more than the
 // rules. While the address is kept, a new connection is answered by the local stack, with a reset
@@ -34,6 +40,10 @@ Live live_destinations(const std::vector<DirectorSnapshot>& workers);
 Config without_dead(const Config& captured, const Config& next, const Live& live);
 // `next`, and what of `captured` is not in it but live.
 Config with_retired(const Config& captured, const Config& next, const Live& live);
+
+// Whether `captured` has a service or a destination that is not in `running`; one whose method was
+// edited is.
+bool has_retired(const Config& captured, const Config& running);
 
 // The addresses of `captured` that are to be announced: of services in `next`, and of retired ones
 // with open connections. Sorted, without duplicates.

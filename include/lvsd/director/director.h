@@ -27,7 +27,8 @@ namespace lvsd {
 
 struct DirectorSettings {
   std::uint32_t connection_limit = 1U << 20U;
-  HashSeed seed;  // of the connection table; also starts the IP ids of packets we make
+  HashSeed seed;               // of the tables whose keys clients choose
+  std::uint16_t first_id = 1;  // of the IP headers that the director makes
 };
 
 // Totals since start, one per verdict and reason.
@@ -53,6 +54,7 @@ struct ServiceSnapshot {
   std::string name;
   ServiceKey key;
   SchedulerKind scheduler = SchedulerKind::wlc;
+  SchedulerFlags scheduler_flags = {};
   std::vector<DestinationSnapshot> destinations;  // retired ones last
   Statistics statistics;
   bool removed = false;  // gone from the configuration, here while it has connections

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // A hierarchical timer wheel whose lists are linked by index through the entries themselves:
 // arming, moving and cancelling cost the same however many timers there are. Four levels of 256
-// slots with a tick of 1/8 s reach 17 years. An entry comes due in the first tick that starts at or
-// after its time, so up to 1/8 s late, never early.
+// slots with a tick of 1/8 s reach 17 years; a timer beyond is looked at early and armed again. An
+// entry comes due in the first tick that starts at or after its time, so up to 1/8 s late, never
+// early.
 //
 // The owner of the entries passes itself to every call and offers `timer_links(index)`; nothing
 // here allocates. begin() names the time that ticks count from, before anything is scheduled.
@@ -20,7 +21,7 @@ namespace lvsd {
 // Part of every entry. Links are index + 1; 0 means none.
 struct TimerLinks {
   std::uint32_t next = 0, previous = 0;
-  std::uint32_t tick = 0;  // when the wheel will look at the entry
+  std::uint64_t tick = 0;  // when the wheel will look at the entry
   std::uint16_t slot = 0;  // which list it is in, from 1; 0: not armed
 };
 
@@ -62,7 +63,7 @@ class TimerWheel {
   // Takes one entry off the wheel whose tick has been reached; nothing where none is left at `now`.
   template <class Owner>
   std::optional<std::uint32_t> pop_due(TimePoint now, Owner& owner) {
-    const std::uint32_t target = tick_at_or_before(now);
+    const std::uint64_t target = tick_at_or_before(now);
     while (armed_ > 0) {
       const std::uint32_t head = heads_[current_ & kMask];
       if (head != 0 && current_ <= target) {
@@ -95,7 +96,7 @@ class TimerWheel {
   // Moves to the next tick in which something can happen, spreading higher slots as they are
   // reached.
   template <class Owner>
-  void advance(std::uint32_t target, Owner& owner) {
+  void advance(std::uint64_t target, Owner& owner) {
     do {
       ++current_;
       if ((current_ & kMask) == 0) {
@@ -109,7 +110,8 @@ class TimerWheel {
 
   template <class Owner>
   void spread(std::uint32_t level, Owner& owner) {
-    const std::uint32_t slot = level * kSlots + ((current_ >> (kBits * level)) & kMask);
+    const auto slot =
+        static_cast<std::uint32_t>(level * kSlots + ((current_ >> (kBits * level)) & kMask));
     std::uint32_t link_index = heads_[slot];
     heads_[slot] = 0;
     while (link_index != 0) {
@@ -121,14 +123,14 @@ class TimerWheel {
     }
   }
 
-  std::uint32_t slot_for(std::uint32_t tick) const;
-  std::uint32_t tick_at_or_after(TimePoint when) const;
-  std::uint32_t tick_at_or_before(TimePoint when) const;
+  std::uint32_t slot_for(std::uint64_t tick) const;
+  std::uint64_t tick_at_or_after(TimePoint when) const;
+  std::uint64_t tick_at_or_before(TimePoint when) const;
 
   std::array<std::uint32_t, kSlots * kLevels> heads_{};
   TimePoint origin_{};
   bool started_ = false;
-  std::uint32_t current_ = 0;
+  std::uint64_t current_ = 0;
   std::uint64_t armed_ = 0;
 };
 

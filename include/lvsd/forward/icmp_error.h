@@ -16,7 +16,6 @@ namespace lvsd {
 struct IcmpError {
   std::uint8_t type = icmp::kDestinationUnreachable;
   std::uint8_t code = 0;
-  Be16 unused;            // passed on from an error that is translated
   std::uint16_t mtu = 0;  // of type 3 code 4
 };
 

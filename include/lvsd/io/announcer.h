@@ -26,6 +26,9 @@ class Announcer {
   // Makes the addresses that are ours equal to `vips`: adds (and announces) what is missing,
   // removes what is no longer wanted. Called at start, on reload, and when the network changed.
   Status sync(const std::vector<IpAddress>& vips, const Announce& announce, const Network& network);
+  // Addresses of ours that were gone, by another hand, and that sync() has put back since this was
+  // last asked.
+  std::vector<IpAddress> take_restored();
   Status withdraw();  // removes all that are ours; before the capture rules go
 
   // One announcement may be lost, so RFC 5227 section 2.3 asks for more. The owner calls this about

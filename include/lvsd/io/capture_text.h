@@ -4,6 +4,7 @@
 // gets into the text, so nothing needs quoting.
 //
 // Both stages and tools carry the same rules, in this order:
+//   frames to a link-layer group leave the chain, as in the kernel (reference 1.2);
 //   later fragments (TCP, UDP) to a VIP; ICMP errors; requests by protocol, address and port;
 //   then, where NAT destinations exist: packets to the host itself leave the chain (replies to the
 //   director's own sockets work only at INPUT); later fragments from NAT destinations; replies by
@@ -43,6 +44,7 @@ SetDifference difference(const TextSet& from, const TextSet& to);
 struct IptablesFeatures {
   bool sets = true;            // ipset and `-m set`; else one rule per member
   bool addrtype = true;        // `-m addrtype`; else replies to our own sockets are captured too
+  bool pkttype = true;         // `-m pkttype`; else broadcast and multicast frames are captured too
   bool security_table = true;  // else stage late is at the end of filter INPUT: there, a firewall
                                // rule that accepts a packet also keeps it from being captured
   bool owned_table = false;    // rules lie in a table that others cannot change (owned_table.h)

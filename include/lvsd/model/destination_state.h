@@ -24,9 +24,29 @@ struct DestinationState {
   Destination config;
   ServiceKey service;
   std::uint32_t active = 0, inactive = 0;  // connections (reference section 2.5)
+  std::uint16_t last_weight = 0;  // the latest above zero, by which mh places; zero: never any
   bool overloaded = false;
   bool retired = false;  // removed by reload while connections still refer to it
   Statistics statistics;
+
+  // A new configuration of a destination just added (or brought back), or edited. As in the kernel
+  // the one it is added with counts as last weight even if zero (reference section 2.6).
+  void configure(const Destination& next, bool added) {
+    if (added || next.weight.value() > 0) last_weight = next.weight.value();
+    const std::uint32_t upper = next.thresholds.upper;
+    if (upper == 0 || upper > config.thresholds.upper) overloaded = false;
+    config = next;
+  }
+
+  // Reference section 2.5: to be asked after a connection came, or went.
+  bool reached_upper() const {
+    return config.thresholds.upper != 0 && connections() >= config.thresholds.upper;
+  }
+  bool below_lower() const {
+    const auto [upper, lower] = config.thresholds;
+    if (lower != 0) return connections() < lower;
+    return upper == 0 || std::uint64_t{4} * connections() < std::uint64_t{3} * upper;
+  }
 
   std::uint32_t connections() const { return active + inactive; }
   bool usable() const { return config.weight.value() > 0 && !overloaded && !retired; }

@@ -109,7 +109,8 @@ class Network {
   explicit Network(Parts parts);
 
   // The one interface of design section 3 on which every address is a neighbour.
-  static Network assumed();
+  static Parts assumed_parts();
+  static Network assumed() { return Network(assumed_parts()); }
   // The MAC that an assumed neighbour answers with: 02:00 and the last four address bytes.
   static Mac assumed_mac(const IpAddress& address);
 

@@ -67,14 +67,49 @@ std::string_view to_string(const ForwardingMethod& method);  // "dr", "tun", "na
 std::string_view ipvsadm_name(const ForwardingMethod& method);  // "Route", "Tunnel", "Masq"
 std::optional<ForwardingMethod> parse_method(std::string_view name);
 
-enum class SchedulerKind : std::uint8_t { rr, wrr, lc, wlc, sh };
+enum class SchedulerKind : std::uint8_t {
+  rr,
+  wrr,
+  lc,
+  wlc,
+  sh,
+  dh,
+  sed,
+  nq,
+  fo,
+  ovf,
+  mh,
+  lblc,
+  lblcr,
+  twos
+};
+inline constexpr std::size_t kSchedulerKinds = 14;
 std::string_view to_string(SchedulerKind kind);  // ipvsadm's names
 std::optional<SchedulerKind> parse_scheduler(std::string_view name);
+
+// What sh and mh can be told; the others have no flags.
+struct SchedulerFlags {
+  bool fallback = false;  // another destination where the client's own is unusable
+  bool port = false;      // place by the client's port too
+  friend bool operator==(SchedulerFlags, SchedulerFlags) = default;
+};
+constexpr bool takes_flags(SchedulerKind kind) {
+  return kind == SchedulerKind::sh || kind == SchedulerKind::mh;
+}
+std::string to_string(SchedulerKind kind, SchedulerFlags flags);  // mh (mh-fallback,mh-port)
+
+// Connections, active and inactive, with which a destination is overloaded, and below which it no
+// longer is. Zero: no upper one; for the lower one, three quarters of the upper.
+struct Thresholds {
+  std::uint32_t upper = 0, lower = 0;
+  friend bool operator==(Thresholds, Thresholds) = default;
+};
 
 struct Destination {
   Endpoint endpoint;
   ForwardingMethod method;
   Weight weight;
+  Thresholds thresholds = {};
   friend bool operator==(const Destination&, const Destination&) = default;
 };
 
@@ -82,6 +117,7 @@ struct VirtualService {
   std::string name;  // what the operator calls it; unique in a file, not its identity
   ServiceKey key;
   SchedulerKind scheduler = SchedulerKind::wlc;
+  SchedulerFlags scheduler_flags = {};
   std::vector<Destination> destinations;  // in file order: the order schedulers walk
   friend bool operator==(const VirtualService&, const VirtualService&) = default;
 };

@@ -33,7 +33,7 @@ enum class DropReason : std::uint8_t {
   truncated_transport,
   bad_tcp_length,
   bad_icmp_checksum,  // an ICMP error for a connection, damaged (reference 1.10 step 6)
-  later_fragment,     // a later IPv4 fragment to a VIP or from a NAT destination
+  later_fragment,     // of a datagram whose first fragment was dropped, or has lost its connection
   no_destination,     // the service has no usable destination (reference 1.7)
   connection_table_full,
   no_route,              // to the destination, or back to the client
@@ -47,8 +47,10 @@ enum class DropReason : std::uint8_t {
   icmp_consumed,         // an ICMP error for the tunnel itself, answered or learned from (1.10)
   link_down,             // the interface towards the next hop is down
   no_link_address,       // dr over a link without MAC addresses: nothing to direct the frame to
+  fragment_timeout,      // waited for its first fragment, which did not come
+  fragment_queue_full,   // too many fragments wait for their first one already
 };
-inline constexpr std::size_t kDropReasons = 21;
+inline constexpr std::size_t kDropReasons = 23;
 
 std::string_view to_string(AcceptReason reason);  // "no-service": stable, documented in lvsd(8)
 std::string_view to_string(DropReason reason);

@@ -51,6 +51,7 @@ struct PacketView {
   std::uint16_t transport_offset = 0;  // length of the IP header with its options
   std::uint16_t payload_offset = 0;    // behind the TCP or UDP header; total_length where none
   std::uint16_t fragment_offset = 0;   // in bytes
+  std::uint16_t ip_id = 0;
   std::uint8_t ttl = 0;
   std::uint8_t tos = 0;
   std::uint8_t tcp_flags = 0;

@@ -11,14 +11,17 @@
 #include <span>
 
 #include "lvsd/model/destination_state.h"
+#include "lvsd/model/time.h"
 
 namespace lvsd {
 
-// The new connection: what hashing schedulers place it by.
+// The new connection: what hashing schedulers place it by, and when it comes, for those that
+// remember and forget.
 struct ScheduleKey {
   IpAddress client;
   Port client_port;
   IpAddress virtual_address;
+  TimePoint now{};
 };
 
 // changed(next, old_order, weights_changed): the pool is now `next`; an id that is in both orders

@@ -5,22 +5,42 @@
 
 #include <variant>
 
+#include "lvsd/sched/dh.h"
+#include "lvsd/sched/fo.h"
 #include "lvsd/sched/key.h"
+#include "lvsd/sched/lblc.h"
+#include "lvsd/sched/lblcr.h"
 #include "lvsd/sched/lc.h"
+#include "lvsd/sched/mh.h"
+#include "lvsd/sched/nq.h"
+#include "lvsd/sched/ovf.h"
 #include "lvsd/sched/rr.h"
+#include "lvsd/sched/sed.h"
 #include "lvsd/sched/sh.h"
+#include "lvsd/sched/twos.h"
 #include "lvsd/sched/wlc.h"
 #include "lvsd/sched/wrr.h"
 
 namespace lvsd {
 
-using Scheduler = std::variant<RoundRobin, WeightedRoundRobin, LeastConnection,
-                               WeightedLeastConnection, SourceHash>;
+using Scheduler =
+    std::variant<RoundRobin, WeightedRoundRobin, LeastConnection, WeightedLeastConnection,
+                 SourceHash, DestinationHash, ShortestExpectedDelay, NeverQueue, WeightedFailover,
+                 WeightedOverflow, Maglev, LocalityLeastConnection, ReplicatedLeastConnection,
+                 PowerOfTwo>;
+
+// What some schedulers are made with: sh and mh the flags, twos, lblc and lblcr the seed.
+struct SchedulerSettings {
+  SchedulerFlags flags = {};
+  std::uint64_t seed = 0;
+  Duration lblc_expiration = std::chrono::hours(24);  // the kernel's sysctls of these names
+  Duration lblcr_expiration = std::chrono::hours(24);
+};
 
 // A scheduler that knows of no destination yet: destinations_changed() introduces the first ones,
 // with an empty old order for a new service, with the current one where the scheduler of a running
 // service is exchanged (the two differ in where wrr begins, as they do in the kernel).
-Scheduler make_scheduler(SchedulerKind kind);
+Scheduler make_scheduler(SchedulerKind kind, const SchedulerSettings& settings = {});
 
 // The index in `pool` of the destination for a new connection, or nothing where none is usable.
 std::optional<std::size_t> pick(Scheduler& scheduler, const Pool& pool, const ScheduleKey& key);

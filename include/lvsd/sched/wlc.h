@@ -5,8 +5,17 @@
 #pragma once
 
 #include "lvsd/sched/key.h"
+#include "lvsd/sched/lc.h"
 
 namespace lvsd {
+
+// a's overhead per weight is strictly smaller than b's.
+constexpr bool less_loaded(const DestinationState& a, const DestinationState& b) {
+  return overhead(a) * b.config.weight.value() < overhead(b) * a.config.weight.value();
+}
+
+// The choice itself, which lblc and lblcr fall back to.
+std::optional<std::size_t> least_loaded(const Pool& pool);
 
 class WeightedLeastConnection {
  public:

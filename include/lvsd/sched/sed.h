@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Shortest expected delay (`sed`, reference section 4.4): the usable destination where a new
+// connection would wait least, by active connections, the new one included, for each unit of
+// weight. Inactive connections do not count, so UDP always finds the one with the largest weight.
+#pragma once
+
+#include <cstdint>
+
+#include "lvsd/sched/key.h"
+
+namespace lvsd {
+
+// a's expected delay is strictly smaller than b's.
+constexpr bool shorter_delay(const DestinationState& a, const DestinationState& b) {
+  return (std::uint64_t{a.active} + 1) * b.config.weight.value() <
+         (std::uint64_t{b.active} + 1) * a.config.weight.value();
+}
+
+class ShortestExpectedDelay {
+ public:
+  std::optional<std::size_t> pick(const Pool& pool, const ScheduleKey& key);
+  void changed(const Pool& next, std::span<const DestinationId> old_order, bool weights_changed);
+};
+static_assert(SchedulerLike<ShortestExpectedDelay>);
+
+}  // namespace lvsd

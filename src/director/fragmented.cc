@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Fragments: the first is decided like any packet, the others follow it (director/fragments.h).
+#include <cstring>
+
+#include "state.h"
+
+namespace lvsd {
+
+Verdict Director::State::first_fragment(const Passage& passage, const Verdict& verdict) {
+  using Fate = FragmentTable::Fate;
+  FragmentTable::Decision decision{Fate::followed, passage.view.tuple};
+  if (std::holds_alternative<Accept>(verdict)) decision.fate = Fate::accepted;
+  if (std::holds_alternative<Drop>(verdict)) decision.fate = Fate::dropped;
+  for (const auto& packet : fragments.decide(datagram_of(passage.view), decision, passage.now)) {
+    follow_held(packet, passage.now, passage.out);
+  }
+  return verdict;
+}
+
+Verdict Director::State::later_fragment(const Passage& passage) {
+  using Fate = FragmentTable::Fate;
+  if (!is_fragment_of_ours(passage.view)) return accept(AcceptReason::no_service);
+  const DatagramKey key = datagram_of(passage.view);
+  const FragmentTable::Decision decision = fragments.find(key, passage.now);
+  switch (decision.fate) {
+    case Fate::followed:
+      return follow(passage, decision.tuple);
+    case Fate::accepted:
+      return accept(AcceptReason::no_service);
+    case Fate::dropped:
+      return drop(DropReason::later_fragment);
+    case Fate::undecided:
+      break;
+  }
+  if (!fragments.hold(key, passage.packet.bytes(), passage.now)) {
+    return drop(DropReason::fragment_queue_full);
+  }
+  ++counters.held;
+  return Held{kNoDestination, Direction::request, false};
+}
+
+// Along the connection that the first fragment belongs to now; the state machine saw that one only.
+Verdict Director::State::follow(const Passage& passage, const Tuple& first) {
+  if (const auto id = connections.find_request(first, passage.now)) {
+    Connection& connection = connections[*id];
+    count_in(connection, passage.view.total_length);
+    return to_server(passage, connection,
+                     {connection.destination, Direction::request, false, false});
+  }
+  const auto id = find_reply(first, passage.now);
+  if (!id) return drop(DropReason::later_fragment);
+  const Connection& connection = connections[*id];
+  const std::size_t length = passage.view.total_length;
+  if (!connection.is_masquerade()) {
+    count_out(connection, length);
+    return accept(AcceptReason::reply);
+  }
+  const Verdict verdict =
+      to_client(passage, connection, {connection.destination, Direction::reply, false, false});
+  if (!std::holds_alternative<Drop>(verdict)) count_out(connection, length);
+  return verdict;
+}
+
+// One that came before its first. Its verdict was Held, so what becomes of it is only counted; if
+// the first was left to the local stack, the copy cannot be handed over any more.
+void Director::State::follow_held(std::span<const std::byte> packet, TimePoint now,
+                                  Emissions& out) {
+  const std::span<std::byte> storage = out.allocate(kPacketHeadroom + packet.size());
+  std::memcpy(storage.data() + kPacketHeadroom, packet.data(), packet.size());
+  PacketBuffer copy(storage, kPacketHeadroom, packet.size());
+  const Result<PacketView, Malformed> view = parse_packet(copy.bytes());
+  LVSD_ASSERT(view.has_value());  // it was parsed when it came
+  const FragmentTable::Decision decision = fragments.find(datagram_of(*view), now);
+  const Passage passage{copy, *view, now, out};
+  if (decision.fate == FragmentTable::Fate::followed) {
+    const Verdict verdict = follow(passage, decision.tuple);
+    // Waiting for a neighbour now: it was counted as held when it came.
+    if (std::holds_alternative<Held>(verdict)) --counters.held;
+  } else {
+    drop(DropReason::later_fragment);
+  }
+}
+
+// Only of protocols that have ports: a large echo request is the local stack's to reassemble.
+bool Director::State::is_fragment_of_ours(const PacketView& view) const {
+  if (!view.is(IpProtocol::tcp) && !view.is(IpProtocol::udp)) return false;
+  return virtual_addresses.contains(view.tuple.destination) ||
+         destinations.is_nat_address(view.tuple.source);
+}
+
+}  // namespace lvsd
