@@ -116,7 +116,7 @@ std::optional<Thresholds> read_thresholds(const Item& item) {
 class DestinationsReader {
  public:
   DestinationsReader(std::optional<ServiceKey> key, std::optional<ForwardingMethod> method)
-      : key_(std::move(key)), method_(std::move(method)) {}
+      : key_(key), method_(method) {}
 
   std::vector<Destination> read(const Item& list) {
     std::vector<Destination> out;
@@ -124,7 +124,7 @@ class DestinationsReader {
     out.reserve(list.size());
     for (std::size_t i = 0; i < list.size(); ++i) {
       if (std::optional<Destination> destination = read_one(list[i])) {
-        out.push_back(std::move(*destination));
+        out.push_back(*destination);
       }
     }
     return out;

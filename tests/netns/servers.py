@@ -105,6 +105,7 @@ def kernel_has_tunl0(lab, server):
 def start_tunnel_end(lab, server, vips=(VIP["tun"],), directors=(ADDRESS["director"],), device="tun0"):
     """The kernel's decapsulator where there is one, else lvsd-decap. Returns its process, if any."""
     if kernel_has_tunl0(lab, server):
+        lab.sysctl(server, "net/ipv4/conf/tunl0/rp_filter", 0)
         lab.ip(server, "link set tunl0 up", *(f"addr add {vip}/32 dev tunl0" for vip in vips))
         return None
     log = lab.path(f"{server}-decap.log")
