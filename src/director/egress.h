@@ -47,8 +47,8 @@ class Egress {
   // room that real servers need: anybody can send from addresses where nobody is.
   enum class Patience : std::uint8_t { none, client, server };
   enum class Outcome : std::uint8_t { emitted, held, queue_full, link_down, no_route };
-  // Emits `packet` (which must stay in place until the emissions are sent), cut to `mtu` where it is
-  // larger.
+  // Emits `packet` (which must stay in place until the emissions are sent), cut to `mtu` where it
+  // is larger.
   Outcome send(std::span<const std::byte> packet, const ResolvedRoute& route, std::size_t mtu,
                Patience patience, TimePoint now, Emissions& out);
 
