@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import socket
+import threading
 import time
 
 import pytest
@@ -188,16 +189,34 @@ def test_systemd_hears_of_each_reload(lab, lvsd):
     assert daemon.stop() == 0
 
 
+@contextlib.contextmanager
+def read_notifications(daemon):
+    """As a service manager does: sd_notify waits for one that does not read."""
+    done = threading.Event()
+
+    def read():
+        daemon.notify.settimeout(0.05)
+        while not done.is_set():
+            with contextlib.suppress(TimeoutError):
+                daemon.notify.recv(4096)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        yield
+    finally:
+        done.set()
+        reader.join()
+
+
 def test_hups_in_a_burst_end_with_the_last_file(lab, lvsd):
     daemon = lvsd(configuration(web("nat")))
-    for number in range(20):
-        daemon.write(configuration(web("nat", (RS1, 1 + number), RS2)))
-        daemon.child.send_signal(signal.SIGHUP)
-        daemon.notify.setblocking(False)
-        with contextlib.suppress(BlockingIOError):  # sd_notify waits for a manager that does not read
-            while daemon.notify.recv(4096):
-                pass
-    wait_for(lambda: re.search(rf"{re.escape(RS1)}:80 +Masq +20 ", daemon.ctl("list")), "weight 20")
+    with read_notifications(daemon):
+        for number in range(20):
+            daemon.write(configuration(web("nat", (RS1, 1 + number), RS2)))
+            daemon.child.send_signal(signal.SIGHUP)
+        wait_for(lambda: re.search(rf"{re.escape(RS1)}:80 +Masq +20 ", daemon.ctl("list")),
+                 "weight 20")
 
 
 # ---- retired -------------------------------------------------------------------------------------
