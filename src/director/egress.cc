@@ -115,9 +115,8 @@ Egress::Outcome Egress::hold(std::span<const std::span<const std::byte>> pieces,
              .next_hop = use.address,
              .packet = {}});
   }
-  const bool client = patience == Patience::client;
-  if (patience == Patience::none || use.waiting.size() + pieces.size() > kHeldPerNeighbor ||
-      held_ + pieces.size() > kHeldInAll ||
+  const bool client = patience != Patience::server;
+  if (use.waiting.size() + pieces.size() > kHeldPerNeighbor || held_ + pieces.size() > kHeldInAll ||
       (client && held_for_clients_ + pieces.size() > kHeldForClients)) {
     return Outcome::queue_full;
   }
@@ -127,7 +126,7 @@ Egress::Outcome Egress::hold(std::span<const std::span<const std::byte>> pieces,
                            route.source_mac,
                            now + kPatience,
                            client,
-                           &piece == &pieces.back()});
+                           patience != Patience::own && &piece == &pieces.back()});
   }
   held_ += pieces.size();
   if (client) held_for_clients_ += pieces.size();

@@ -43,9 +43,10 @@ class Egress {
   // Valid until the next call.
   const ResolvedRoute& route(const IpAddress& to, const IpAddress& from = {});
 
-  // Whether a packet may wait for its next hop. Clients and what they provoke cannot take up the
-  // room that real servers need: anybody can send from addresses where nobody is.
-  enum class Patience : std::uint8_t { none, client, server };
+  // Whose packet may have to wait for its next hop. Clients and what they provoke cannot take up
+  // the room that real servers need: anybody can send from addresses where nobody is. Our own
+  // messages wait like those to clients, and are in nobody's books.
+  enum class Patience : std::uint8_t { own, client, server };
   enum class Outcome : std::uint8_t { emitted, held, queue_full, link_down, no_route };
   // Emits `packet` (which must stay in place until the emissions are sent), cut to `mtu` where it
   // is larger.

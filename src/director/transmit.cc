@@ -166,8 +166,10 @@ void Director::State::originate_about(const Passage& passage, const IcmpError& e
   if (!route.usable() || route.is_local()) return;
   const auto message = make_icmp_error(passage.out, error, from.v4(), to.v4(), quoted, next_id++);
   const auto outcome =
-      egress.send(message, route, route.hop.mtu, Egress::Patience::none, passage.now, passage.out);
-  if (outcome == Egress::Outcome::emitted) ++counters.originated;
+      egress.send(message, route, route.hop.mtu, Egress::Patience::own, passage.now, passage.out);
+  if (outcome == Egress::Outcome::emitted || outcome == Egress::Outcome::held) {
+    ++counters.originated;
+  }
 }
 
 Verdict Director::State::drop(DropReason reason) {

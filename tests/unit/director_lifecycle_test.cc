@@ -254,6 +254,20 @@ TEST(Neighbors, PacketsWaitForAnAnswerAndThenGo) {
   EXPECT_EQ(f.director.counters().forwarded, 2U);
 }
 
+TEST(Neighbors, OurOwnErrorsWaitForTheClientToo) {
+  Network::Parts silent = director_network();
+  std::erase_if(silent.neighbors,
+                [](const Neighbor& n) { return n.address == address("10.0.1.2"); });
+  DirectorFixture f({web({to("10.0.2.11", 0)})}, silent);
+  EXPECT_EQ(describe(f.handle(segment(1, kSyn))), "drop no-destination");
+  EXPECT_TRUE(f.sent.empty());
+  f.set_network(director_network());
+  ASSERT_EQ(f.sent.size(), 1U);
+  EXPECT_EQ(f.sent[0].destination, mac_of("10.0.1.2"));
+  EXPECT_EQ(f.director.counters().originated, 1U);
+  EXPECT_EQ(f.director.counters().forwarded, 0U);
+}
+
 TEST(Neighbors, WhoNeverAnswersIsANamedDropWithinBounds) {
   Network::Parts silent = director_network();
   std::erase_if(silent.neighbors,
