@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Which connection a packet belongs to, or which destination a new one gets (reference 1.3 to 1.8).
 #include "lvsd/model/overloaded.h"
+#include "sctp.h"
 #include "state.h"
 
 namespace lvsd {
@@ -11,7 +12,8 @@ constexpr Port kFtpData{std::uint16_t{20}};
 std::uint8_t protocol_of(const ServiceKey& key) { return static_cast<std::uint8_t>(key.protocol); }
 
 std::optional<ServiceKey> service_key(const Tuple& tuple) {
-  for (const ServiceProtocol protocol : {ServiceProtocol::tcp, ServiceProtocol::udp}) {
+  for (const ServiceProtocol protocol :
+       {ServiceProtocol::tcp, ServiceProtocol::udp, ServiceProtocol::sctp}) {
     if (tuple.protocol != static_cast<std::uint8_t>(protocol)) continue;
     return ServiceKey{protocol, {tuple.destination, tuple.destination_port}};
   }
@@ -28,6 +30,7 @@ std::uint32_t method_flag(const ForwardingMethod& method) {
 // Reference 1.4: the ACK bit is not looked at, SYN+ACK schedules.
 bool may_schedule(const PacketView& view) {
   if (view.tuple.source_port == kFtpData) return false;  // reference 1.6 step 2
+  if (view.is(IpProtocol::sctp)) return may_schedule_sctp(view);
   if (!view.is(IpProtocol::tcp)) return true;
   return (view.tcp_flags & TcpHeader::kSyn) != 0 && (view.tcp_flags & TcpHeader::kRst) == 0;
 }
@@ -41,6 +44,7 @@ Verdict Director::State::handle(PacketBuffer& packet, TimePoint now, Emissions& 
   packet.truncate(view.total_length);
   const Passage passage{packet, view, now, out};
 
+  if (follows_key_exchange(view.tuple)) return whole(passage);  // needs no ports to be known
   if (view.is_later_fragment()) return later_fragment(passage);
   if (view.more_fragments) return first_fragment(passage, whole(passage));
   return whole(passage);
@@ -49,15 +53,16 @@ Verdict Director::State::handle(PacketBuffer& packet, TimePoint now, Emissions& 
 Verdict Director::State::whole(const Passage& passage) {
   const PacketView& view = passage.view;
   if (view.is_icmp_error()) return handle_icmp_error(passage);
-  if (!view.has_ports) return accept(AcceptReason::not_ours);
+  if (!view.has_ports && !follows_key_exchange(view.tuple)) return accept(AcceptReason::not_ours);
+  const Tuple tuple = connection_tuple(view.tuple);
 
   std::optional<ConnectionId> replaced;
-  if (const auto id = connections.find_request(view.tuple, passage.now)) {
+  if (const auto id = connections.find_request(tuple, passage.now)) {
     if (!starts_anew(view, connections[*id])) return known_request(passage, *id, false);
     connections[*id].expires =
         passage.now;  // no longer found; its counts go once the new one is placed
     replaced = id;
-  } else if (const auto reply = find_reply(view.tuple, passage.now)) {
+  } else if (const auto reply = find_reply(tuple, passage.now)) {
     return known_reply(passage, *reply);
   }
   return no_connection(passage, replaced);
@@ -89,6 +94,7 @@ Verdict Director::State::known_reply(const Passage& passage, ConnectionId id) {
 Verdict Director::State::no_connection(const Passage& passage,
                                        std::optional<ConnectionId> replaced) {
   const PacketView& view = passage.view;
+  if (lacks_chunk(view)) return drop(DropReason::truncated_transport);
   const auto key = service_key(view.tuple);
   const auto found = key ? services.find(*key) : services.end();
   if (found == services.end() || !may_schedule(view)) {
@@ -151,6 +157,7 @@ std::optional<ConnectionId> Director::State::create(const PacketView& view, Serv
 
 // Reference 2.7 with the kernel's default conn_reuse_mode 1: a new SYN on a finished connection.
 bool Director::State::starts_anew(const PacketView& view, const Connection& connection) const {
+  if (view.is(IpProtocol::sctp)) return sctp_starts_anew(view, connection);
   if (!view.is(IpProtocol::tcp) || (view.tcp_flags & TcpHeader::kSyn) == 0) return false;
   const auto state = static_cast<TcpState>(connection.state);
   return state == TcpState::time_wait || state == TcpState::close;
@@ -160,21 +167,24 @@ void Director::State::advance_state(ConnectionId id, const PacketView& view, Dir
                                     TimePoint now) {
   Connection& connection = connections[id];
   if (direction == Direction::reply) connection.flags &= ~Connection::kNoOutput;
-  if (!view.is(IpProtocol::tcp)) {
-    connections.touch(id, now + timeouts.udp);
-    return;
-  }
-  const TcpDirection table = direction == Direction::reply           ? TcpDirection::output
-                             : connection.has(Connection::kNoOutput) ? TcpDirection::input_only
-                                                                     : TcpDirection::input;
-  const TcpState next = next_state(static_cast<TcpState>(connection.state), table, view.tcp_flags);
-  connection.state = static_cast<std::uint8_t>(next);
-  const bool active = counts_as_active(next);
-  if (active == connection.has(Connection::kInactive)) {
-    connection.flags ^= Connection::kInactive;
-    destinations.set_active(connection.destination, active);
-  }
+  const TableDirection table = direction == Direction::reply           ? TableDirection::output
+                               : connection.has(Connection::kNoOutput) ? TableDirection::input_only
+                                                                       : TableDirection::input;
+  if (view.is(IpProtocol::sctp)) return advance_sctp(id, view, table, now);
+  if (!view.is(IpProtocol::tcp)) return connections.touch(id, now + timeouts.udp);
+  constexpr bool kSecure = false;
+  const TcpState next =
+      next_state(static_cast<TcpState>(connection.state), table, view.tcp_flags, kSecure);
+  enter_state(id, static_cast<std::uint8_t>(next), counts_as_active(next));
   connections.touch(id, now + timeout_of(next, timeouts));
+}
+
+void Director::State::enter_state(ConnectionId id, std::uint8_t state, bool active) {
+  Connection& connection = connections[id];
+  connection.state = state;
+  if (active != connection.has(Connection::kInactive)) return;
+  connection.flags ^= Connection::kInactive;
+  destinations.set_active(connection.destination, active);
 }
 
 void Director::State::count_in(Connection& connection, std::size_t bytes) {

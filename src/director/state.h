@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // What a Director holds, and the steps of its decisions. Private to src/director; split over files
-// by step: handle.cc (which connection), fragmented.cc, transmit.cc (which way out), icmp.cc,
-// reload.cc, snapshot.cc.
+// by step: handle.cc (which connection), sctp.cc, fragmented.cc, transmit.cc (which way out),
+// icmp.cc, reload.cc, snapshot.cc.
 #pragma once
 
 #include <memory>
@@ -65,9 +65,13 @@ struct Director::State {
                                      TimePoint now);
   bool starts_anew(const PacketView& view, const Connection& connection) const;
   void advance_state(ConnectionId id, const PacketView& view, Direction direction, TimePoint now);
+  void enter_state(ConnectionId id, std::uint8_t state, bool active);
   void count_in(Connection& connection, std::size_t bytes);
   void count_out(const Connection& connection, std::size_t bytes);
   void forget(ConnectionId id);
+
+  // sctp.cc
+  void advance_sctp(ConnectionId id, const PacketView& view, TableDirection table, TimePoint now);
 
   // fragmented.cc
   Verdict first_fragment(const Passage& passage, const Verdict& verdict);

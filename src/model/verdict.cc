@@ -25,7 +25,7 @@ constexpr std::array<Text, kDropReasons> kDrop{{
     {"bad-ip-version", "the IP version is not one that lvsd forwards"},
     {"bad-ip-length", "the IP header's lengths contradict each other"},
     {"bad-ip-checksum", "the IP header checksum is wrong"},
-    {"truncated-transport", "the TCP, UDP or ICMP header is cut short"},
+    {"truncated-transport", "the TCP, UDP, SCTP or ICMP header is cut short"},
     {"bad-tcp-length", "the TCP header length is below 20 or beyond the packet"},
     {"bad-icmp-checksum", "an ICMP error for a known connection has a wrong checksum"},
     {"later-fragment", "a later fragment of a datagram whose first one was not forwarded"},
@@ -45,6 +45,7 @@ constexpr std::array<Text, kDropReasons> kDrop{{
     {"no-link-address", "dr needs a link with MAC addresses, and this one has none"},
     {"fragment-timeout", "a later fragment whose first one did not come in time"},
     {"fragment-queue-full", "too many fragments already wait for their first one"},
+    {"sctp-fragment", "nat changes the port of an SCTP packet that comes in fragments"},
 }};
 
 }  // namespace

@@ -32,7 +32,7 @@ struct Connection {
   IpAddress client, virtual_address;
   Port client_port, virtual_port, destination_port;
   std::uint8_t protocol = 0;
-  std::uint8_t state = 0;  // TcpState, or 0
+  std::uint8_t state = 0;  // TcpState, SctpState, or 0
   DestinationId destination = kNoDestination;
   std::uint32_t flags = 0;
   std::uint32_t next = 0;  // in the bucket or the free list: index + 1, 0 ends
