@@ -78,13 +78,11 @@ std::string lower(std::string_view text) {
 std::optional<ServiceProtocol> read_protocol(const Item& item, std::string_view name) {
   const std::optional<ServiceProtocol> protocol = parse_protocol(name);
   if (protocol) return protocol;
-  if (lower(name) == "sctp") {
-    item.refuse("SCTP is not in this version of lvsd", "use tcp or udp");
-  } else if (parse_protocol(lower(name))) {
+  if (parse_protocol(lower(name))) {
     item.refuse("protocol " + quoted(name) + " is written in capitals", "write " + lower(name));
   } else {
     item.refuse(quoted(name) + " is not a protocol that lvsd balances",
-                "end with /tcp or /udp, as in 192.0.2.10:80/tcp");
+                "end with /tcp, /udp or /sctp, as in 192.0.2.10:80/tcp");
   }
   return std::nullopt;
 }
@@ -102,7 +100,7 @@ std::optional<ServiceKey> read_listen(const Item& item) {
   std::optional<ServiceProtocol> protocol;
   if (slash == std::string_view::npos) {
     item.refuse(quoted(*text) + " names no protocol",
-                "end with /tcp or /udp, as in 192.0.2.10:80/tcp");
+                "end with /tcp, /udp or /sctp, as in 192.0.2.10:80/tcp");
   } else {
     protocol = read_protocol(item, text->substr(slash + 1));
   }

@@ -151,6 +151,9 @@ class Decoder {
       case IpProtocol::ipip:
         return nested("inner.", begin, end, depth);
       case IpProtocol::gre:
+      case IpProtocol::esp:
+      case IpProtocol::ah:
+      case IpProtocol::sctp:
         break;
     }
     data(begin, end);

@@ -78,7 +78,11 @@ bool decidable(Bytes packet) {
       return parse_quoted(packet, ip->header_length() + sizeof(IcmpHeader)).has_value();
     }
     case IpProtocol::ipip:
+    case IpProtocol::sctp:  // enough for its ports and first chunk
+      return left >= sizeof(SctpHeader) + sizeof(SctpChunk);
     case IpProtocol::gre:
+    case IpProtocol::esp:
+    case IpProtocol::ah:
       break;
   }
   return true;

@@ -83,7 +83,9 @@ void Director::State::follow_held(std::span<const std::byte> packet, TimePoint n
 
 // Only of protocols that have ports: a large echo request is the local stack's to reassemble.
 bool Director::State::is_fragment_of_ours(const PacketView& view) const {
-  if (!view.is(IpProtocol::tcp) && !view.is(IpProtocol::udp)) return false;
+  if (!view.is(IpProtocol::tcp) && !view.is(IpProtocol::udp) && !view.is(IpProtocol::sctp)) {
+    return false;
+  }
   return virtual_addresses.contains(view.tuple.destination) ||
          destinations.is_nat_address(view.tuple.source);
 }

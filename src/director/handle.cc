@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Which connection a packet belongs to, or which destination a new one gets (reference 1.3 to 1.8).
+#include "sctp.h"
 #include "state.h"
 
 namespace lvsd {
@@ -7,6 +8,7 @@ namespace {
 
 // A packet that may begin a connection anew although one with its addresses is there (1.3).
 bool begins(const PacketView& view) {
+  if (view.is(IpProtocol::sctp)) return view.sctp_chunk == sctp::kInit;
   return view.is(IpProtocol::tcp) && (view.tcp_flags & TcpHeader::kSyn) != 0;
 }
 
@@ -19,6 +21,7 @@ Verdict Director::State::handle(PacketBuffer& packet, TimePoint now, Emissions& 
   packet.truncate(view.total_length);
   const Passage passage{packet, view, now, out};
 
+  if (follows_key_exchange(view.tuple)) return whole(passage);  // needs no ports to be known
   if (view.is_later_fragment()) return later_fragment(passage);
   if (view.more_fragments) return first_fragment(passage, whole(passage));
   return whole(passage);
@@ -27,12 +30,13 @@ Verdict Director::State::handle(PacketBuffer& packet, TimePoint now, Emissions& 
 Verdict Director::State::whole(const Passage& passage) {
   const PacketView& view = passage.view;
   if (view.is_icmp_error()) return handle_icmp_error(passage);
-  if (!view.has_ports) return accept(AcceptReason::not_ours);
+  if (!view.has_ports && !follows_key_exchange(view.tuple)) return accept(AcceptReason::not_ours);
+  const Tuple tuple = connection_tuple(view.tuple);
 
-  if (const auto id = connections.find_request(view.tuple, passage.now)) {
+  if (const auto id = connections.find_request(tuple, passage.now)) {
     return request_of(passage, *id);
   }
-  if (const auto reply = find_reply(view.tuple, passage.now)) return known_reply(passage, *reply);
+  if (const auto reply = find_reply(tuple, passage.now)) return known_reply(passage, *reply);
   return no_connection(passage, {});
 }
 
@@ -98,6 +102,9 @@ bool Director::State::starts_anew(const Connection& connection) const {
   }
   constexpr unsigned kAlsoFinWait = 2;
   if (ipvs.conn_reuse_mode == 0 || connection.control != 0) return false;
+  if (connection.protocol == static_cast<std::uint8_t>(IpProtocol::sctp)) {
+    return sctp_is_closed(connection);
+  }
   const auto state = static_cast<TcpState>(connection.state);
   if (state == TcpState::time_wait || state == TcpState::close) return true;
   return (ipvs.conn_reuse_mode & kAlsoFinWait) != 0 && state == TcpState::fin_wait &&
@@ -108,24 +115,18 @@ void Director::State::advance_state(ConnectionId id, const PacketView& view, Dir
                                     TimePoint now) {
   Connection& connection = connections[id];
   if (direction == Direction::reply) connection.flags &= ~Connection::kNoOutput;
+  const TableDirection table = direction == Direction::reply           ? TableDirection::output
+                               : connection.has(Connection::kNoOutput) ? TableDirection::input_only
+                                                                       : TableDirection::input;
+  if (view.is(IpProtocol::sctp)) return advance_sctp(id, view, table, now);
   if (!view.is(IpProtocol::tcp)) {
     if (direction == Direction::reply) assure_controller(connection);
-    restart(id, timeouts_of(connection).udp, now);
-    return;
+    return restart(id, timeouts_of(connection).udp, now);
   }
-  const TcpDirection table = direction == Direction::reply           ? TcpDirection::output
-                             : connection.has(Connection::kNoOutput) ? TcpDirection::input_only
-                                                                     : TcpDirection::input;
-  const TcpState next = next_state(static_cast<TcpState>(connection.state), table, view.tcp_flags);
-  if (next == TcpState::established && static_cast<TcpState>(connection.state) != next) {
-    assure_controller(connection);
-  }
-  connection.state = static_cast<std::uint8_t>(next);
-  const bool active = counts_as_active(next);
-  if (active == connection.has(Connection::kInactive) && connection.destination != kNoDestination) {
-    connection.flags ^= Connection::kInactive;
-    destinations.set_active(connection.destination, active);
-  }
+  const TcpState next = next_state(static_cast<TcpState>(connection.state), table, view.tcp_flags,
+                                   defence.secure_tcp());
+  if (next == TcpState::established) assure_controller(connection);
+  enter_state(id, static_cast<std::uint8_t>(next), counts_as_active(next));
   restart(id, timeout_of(next, timeouts_of(connection)), now);
 }
 
@@ -134,6 +135,15 @@ void Director::State::assure_controller(const Connection& connection) {
   if (connection.control == 0) return;
   Connection& controller = connections[ConnectionId{connection.control - 1}];
   if (controller.is_template()) controller.state = Connection::kAssured;
+}
+
+void Director::State::enter_state(ConnectionId id, std::uint8_t state, bool active) {
+  Connection& connection = connections[id];
+  connection.state = state;
+  if (active != connection.has(Connection::kInactive)) return;
+  if (connection.destination == kNoDestination) return;
+  connection.flags ^= Connection::kInactive;
+  destinations.set_active(connection.destination, active);
 }
 
 void Director::State::count_in(Connection& connection, std::size_t bytes) {

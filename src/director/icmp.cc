@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "lvsd/forward/rewrite.h"
+#include "sctp.h"
 #include "state.h"
 
 namespace lvsd {
@@ -32,9 +33,11 @@ Verdict Director::State::handle_icmp_error(const Passage& passage) {
     const auto verdict = tunnel_error(passage);
     return verdict ? *verdict : accept(AcceptReason::no_connection);
   }
-  if (!quoted.has_ports) return accept(AcceptReason::not_ours);
+  if (!quoted.has_ports && !follows_key_exchange(quoted.tuple)) {
+    return accept(AcceptReason::not_ours);
+  }
   // A client or a router near it quotes our V -> C; a real server or a router near it C -> D.
-  const Tuple tuple = reversed(quoted.tuple);
+  const Tuple tuple = connection_tuple(reversed(quoted.tuple));
   if (const auto id = connections.find_request(tuple, passage.now)) {
     return icmp_to_server(passage, *id);
   }

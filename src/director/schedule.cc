@@ -3,6 +3,7 @@
 // to 1.8, 1.13, 1.15).
 #include "lvsd/forward/rewrite.h"
 #include "lvsd/model/overloaded.h"
+#include "sctp.h"
 #include "state.h"
 
 namespace lvsd {
@@ -13,7 +14,8 @@ constexpr std::uint16_t kFirstUnprivileged = 1024;           // net.ipv4.ip_unpr
 constexpr Duration kFirstTimeout = std::chrono::seconds(3);  // until the state machine speaks
 
 std::optional<ServiceProtocol> protocol_of(const Tuple& tuple) {
-  for (const ServiceProtocol protocol : {ServiceProtocol::tcp, ServiceProtocol::udp}) {
+  for (const ServiceProtocol protocol :
+       {ServiceProtocol::tcp, ServiceProtocol::udp, ServiceProtocol::sctp}) {
     if (tuple.protocol == static_cast<std::uint8_t>(protocol)) return protocol;
   }
   return std::nullopt;
@@ -33,6 +35,7 @@ bool may_be_ftp_data(Port port) { return port == kFtpData || port.host() >= kFir
 Verdict Director::State::no_connection(const Passage& passage,
                                        std::optional<ConnectionId> replaced) {
   const PacketView& view = passage.view;
+  if (lacks_chunk(view)) return drop(DropReason::truncated_transport);
   if (const auto verdict = stray(passage)) return *verdict;
   Service* const service = find_service(view.tuple, passage.packet.mark());
   const bool schedulable = may_schedule(view);
@@ -69,6 +72,7 @@ Service* Director::State::find_service(const Tuple& tuple, std::uint32_t mark) c
 // Reference 1.4: the ACK bit is not looked at, SYN+ACK schedules.
 bool Director::State::may_schedule(const PacketView& view) const {
   if (view.tuple.source_port == kFtpData) return false;  // reference 1.6 step 2
+  if (view.is(IpProtocol::sctp)) return may_schedule_sctp(view, ipvs.sloppy_sctp);
   if (!view.is(IpProtocol::tcp)) return true;
   if ((view.tcp_flags & TcpHeader::kRst) != 0) return false;
   return ipvs.sloppy_tcp || (view.tcp_flags & TcpHeader::kSyn) != 0;

@@ -2,7 +2,7 @@
 // What a Director holds, and the steps of its decisions. Private to src/director; split over files
 // by step: handle.cc (which connection), schedule.cc and persist.cc (a new one), lifetime.cc (its
 // timer and its end), fragmented.cc, transmit.cc and bypass.cc (which way out), icmp.cc,
-// defence.cc, reload.cc, snapshot.cc.
+// defence.cc, sctp.cc, reload.cc, snapshot.cc.
 #pragma once
 
 #include <memory>
@@ -71,6 +71,7 @@ struct Director::State {
   bool starts_anew(const Connection& connection) const;
   void assure_controller(const Connection& connection);
   void advance_state(ConnectionId id, const PacketView& view, Direction direction, TimePoint now);
+  void enter_state(ConnectionId id, std::uint8_t state, bool active);
   void count_in(Connection& connection, std::size_t bytes);
   void count_out(const Connection& connection, std::size_t bytes);
 
@@ -116,6 +117,9 @@ struct Director::State {
   // defence.cc
   void defend(TimePoint now);
   bool may_drop_entry(const Connection& connection, TimePoint now);
+
+  // sctp.cc
+  void advance_sctp(ConnectionId id, const PacketView& view, TableDirection table, TimePoint now);
 
   // fragmented.cc
   Verdict first_fragment(const Passage& passage, const Verdict& verdict);

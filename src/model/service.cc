@@ -47,6 +47,8 @@ std::string_view to_string(ServiceProtocol protocol) {
       return "tcp";
     case ServiceProtocol::udp:
       return "udp";
+    case ServiceProtocol::sctp:
+      return "sctp";
   }
   return "?";
 }
@@ -54,6 +56,7 @@ std::string_view to_string(ServiceProtocol protocol) {
 std::optional<ServiceProtocol> parse_protocol(std::string_view name) {
   if (name == "tcp") return ServiceProtocol::tcp;
   if (name == "udp") return ServiceProtocol::udp;
+  if (name == "sctp") return ServiceProtocol::sctp;
   return std::nullopt;
 }
 

@@ -25,7 +25,7 @@ constexpr std::array<Text, kDropReasons> kDrop{{
     {"bad-ip-version", "the IP version is not one that lvsd forwards"},
     {"bad-ip-length", "the IP header's lengths contradict each other"},
     {"bad-ip-checksum", "the IP header checksum is wrong"},
-    {"truncated-transport", "the TCP, UDP or ICMP header is cut short"},
+    {"truncated-transport", "the TCP, UDP, SCTP or ICMP header is cut short"},
     {"bad-tcp-length", "the TCP header length is below 20 or beyond the packet"},
     {"bad-icmp-checksum", "an ICMP error for a known connection has a wrong checksum"},
     {"later-fragment", "a later fragment of a datagram whose first one was not forwarded"},
@@ -49,6 +49,7 @@ constexpr std::array<Text, kDropReasons> kDrop{{
     {"drop-packet", "the first packet of a connection, taken by the drop_packet defence"},
     {"no-call-id", "a service with the SIP engine got a packet without a Call-ID"},
     {"stray-reply", "a NAT server's packet of no known connection, answered by an ICMP error"},
+    {"sctp-fragment", "nat changes the port of an SCTP packet that comes in fragments"},
 }};
 
 }  // namespace

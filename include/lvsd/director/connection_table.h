@@ -37,7 +37,7 @@ struct Connection {
   IpAddress client, virtual_address;  // of a template by mark: protocol 0, 0.0.0.0 + the mark
   Port client_port, virtual_port, destination_port;
   std::uint8_t protocol = 0;
-  std::uint8_t state = 0;                      // TcpState, of a template kAssured, or 0
+  std::uint8_t state = 0;                      // TcpState, SctpState, of a template kAssured, or 0
   DestinationId destination = kNoDestination;  // none: bypass (reference section 6.6)
   std::uint32_t flags = 0;
   std::uint32_t next = 0;        // in the bucket or the free list: index + 1, 0 ends

@@ -28,7 +28,7 @@ struct Endpoint {
 std::string to_string(const Endpoint& endpoint);  // 10.0.0.1:80, [2001:db8::1]:80
 
 // Protocols a service can have. Values are those of the IP header.
-enum class ServiceProtocol : std::uint8_t { tcp = 6, udp = 17 };
+enum class ServiceProtocol : std::uint8_t { tcp = 6, udp = 17, sctp = 132 };
 std::string_view to_string(ServiceProtocol protocol);  // "tcp"
 std::optional<ServiceProtocol> parse_protocol(std::string_view name);
 

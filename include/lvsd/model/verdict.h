@@ -53,8 +53,9 @@ enum class DropReason : std::uint8_t {
   drop_packet,           // the defence against overload took it (reference 2.8)
   no_call_id,            // the SIP engine found no Call-ID to go by (reference 5.5)
   stray_reply,           // of a NAT server, without a connection, and nat_icmp_send is on (1.8)
+  sctp_fragment,         // NAT would change the port, and the checksum covers what is not here
 };
-inline constexpr std::size_t kDropReasons = 27;
+inline constexpr std::size_t kDropReasons = 28;
 
 std::string_view to_string(AcceptReason reason);  // "no-service": stable, documented in lvsd(8)
 std::string_view to_string(DropReason reason);
