@@ -86,13 +86,11 @@ std::string lower(std::string_view text) {
 std::optional<ServiceProtocol> read_protocol(const Item& item, std::string_view name) {
   const std::optional<ServiceProtocol> protocol = parse_protocol(name);
   if (protocol) return protocol;
-  if (lower(name) == "sctp") {
-    item.refuse("SCTP is not in this version of lvsd", "use tcp or udp");
-  } else if (parse_protocol(lower(name))) {
+  if (parse_protocol(lower(name))) {
     item.refuse("protocol " + quoted(name) + " is written in capitals", "write " + lower(name));
   } else {
     item.refuse(quoted(name) + " is not a protocol that lvsd balances",
-                "end with /tcp or /udp, as in 192.0.2.10:80/tcp");
+                "end with /tcp, /udp or /sctp, as in 192.0.2.10:80/tcp");
   }
   return std::nullopt;
 }
@@ -105,17 +103,12 @@ std::optional<ServiceKey> read_listen(const Item& item) {
   const std::size_t slash = text->rfind('/');
   const EndpointText endpoint = split(text->substr(0, slash));
   const std::optional<IpAddress> address = unicast(item, endpoint, "a virtual address");
-  std::optional<Port> port;
-  if (endpoint.port) {
-    port = read_port(item, *endpoint.port);
-  } else if (address) {
-    item.refuse("has no port, and services for any port are not in this version of lvsd",
-                "add the port: " + to_string(*address) + ":80/tcp");
-  }
+  std::optional<Port> port = Port();  // every port
+  if (endpoint.port) port = read_port(item, *endpoint.port);
   std::optional<ServiceProtocol> protocol;
   if (slash == std::string_view::npos) {
     item.refuse(quoted(*text) + " names no protocol",
-                "end with /tcp or /udp, as in 192.0.2.10:80/tcp");
+                "end with /tcp, /udp or /sctp, as in 192.0.2.10:80/tcp");
   } else {
     protocol = read_protocol(item, text->substr(slash + 1));
   }

@@ -233,6 +233,10 @@ class Decoder {
         return nested("inner.", begin, end, content.depth);
       case IpProtocol::gre:
         return gre(begin, end, content.depth);
+      case IpProtocol::esp:
+      case IpProtocol::ah:
+      case IpProtocol::sctp:
+        break;
     }
     data(begin, end);
   }

@@ -105,9 +105,13 @@ bool decidable(Bytes packet) {
       return quotes(icmp::is_error);
     case IpProtocol::icmpv6:
       return quotes(icmpv6::is_error);
+    case IpProtocol::sctp:  // enough for its ports and first chunk
+      return left >= sizeof(SctpHeader) + sizeof(SctpChunk);
     case IpProtocol::ipip:
     case IpProtocol::ipv6:
     case IpProtocol::gre:
+    case IpProtocol::esp:
+    case IpProtocol::ah:
       break;
   }
   return true;

@@ -48,8 +48,16 @@ std::optional<ConnectionId> ConnectionTable::find_request(const Tuple& tuple, Ti
   return find_by_client(tuple.protocol, tuple.source, tuple.source_port, now,
                         [&](const Connection& entry) {
                           return entry.virtual_port == tuple.destination_port &&
-                                 entry.virtual_address == tuple.destination;
+                                 entry.virtual_address == tuple.destination && !entry.is_template();
                         });
+}
+
+std::optional<ConnectionId> ConnectionTable::find_template(const Connection& like,
+                                                           TimePoint now) const {
+  return find_by_client(like.protocol, like.client, Port(), now, [&](const Connection& entry) {
+    return entry.is_template() && !entry.has(Connection::kHasEngineData) &&
+           entry.virtual_port == like.virtual_port && entry.virtual_address == like.virtual_address;
+  });
 }
 
 std::optional<ConnectionId> ConnectionTable::insert(const Connection& value, TimePoint now) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "lvsd/forward/rewrite.h"
+#include "sctp.h"
 #include "state.h"
 
 namespace lvsd {
@@ -60,12 +61,12 @@ Verdict Director::State::handle_icmp_error(const Passage& passage) {
   if (!passage.view.quoted) return accept(AcceptReason::not_ours);
   const QuotedPacket& quoted = *passage.view.quoted;
   if (const auto verdict = tunnel_error(passage)) return *verdict;
-  if (!quoted.has_ports) {
+  if (!quoted.has_ports && !follows_key_exchange(quoted.tuple)) {
     const bool tunnel = is_of(quoted, {Encapsulation::ipip}) || is_of(quoted, {Encapsulation::gre});
     return accept(tunnel ? AcceptReason::no_connection : AcceptReason::not_ours);
   }
   // A client or a router near it quotes our V -> C; a real server or a router near it C -> D.
-  const Tuple tuple = reversed(quoted.tuple);
+  const Tuple tuple = connection_tuple(reversed(quoted.tuple));
   if (const auto id = connections.find_request(tuple, passage.now)) {
     return icmp_to_server(passage, *id);
   }

@@ -57,22 +57,49 @@ constexpr Table kInputOnly{{
     {syn_recv, time_wait, established, close},     // synack
 }};
 
-const Table& table_for(TcpDirection direction) {
+constexpr Row& row(Table& table, TcpState state) { return table[static_cast<std::size_t>(state)]; }
+
+// What secure_tcp judges otherwise.
+constexpr Table kSecureInput = [] {
+  Table table = kInput;
+  row(table, syn_recv).ack = syn_recv;
+  row(table, synack) = {synack, synack, synack, close};
+  return table;
+}();
+
+constexpr Table kSecureOutput = [] {
+  Table table = kOutput;
+  row(table, syn_recv).syn = synack;
+  row(table, synack).syn = synack;
+  return table;
+}();
+
+constexpr Table kSecureInputOnly = [] {
+  Table table = kInputOnly;
+  for (const TcpState state :
+       {none, fin_wait, time_wait, close, close_wait, last_ack, listen, synack}) {
+    row(table, state).syn = synack;
+  }
+  return table;
+}();
+
+const Table& table_for(TableDirection direction, bool secure) {
   switch (direction) {
-    case TcpDirection::input:
-      return kInput;
-    case TcpDirection::output:
-      return kOutput;
-    case TcpDirection::input_only:
-      return kInputOnly;
+    case TableDirection::input:
+      return secure ? kSecureInput : kInput;
+    case TableDirection::output:
+      return secure ? kSecureOutput : kOutput;
+    case TableDirection::input_only:
+      return secure ? kSecureInputOnly : kInputOnly;
   }
   return kInput;
 }
 
 }  // namespace
 
-TcpState next_state(TcpState current, TcpDirection direction, std::uint8_t tcp_flags) {
-  const Row& row = table_for(direction)[static_cast<std::size_t>(current)];
+TcpState next_state(TcpState current, TableDirection direction, std::uint8_t tcp_flags,
+                    bool secure) {
+  const Row& row = table_for(direction, secure)[static_cast<std::size_t>(current)];
   if ((tcp_flags & TcpHeader::kRst) != 0) return row.rst;
   if ((tcp_flags & TcpHeader::kSyn) != 0) return row.syn;
   if ((tcp_flags & TcpHeader::kFin) != 0) return row.fin;

@@ -6,6 +6,7 @@
 #include "lvsd/forward/encapsulate.h"
 #include "lvsd/forward/rewrite.h"
 #include "lvsd/model/overloaded.h"
+#include "sctp.h"
 #include "state.h"
 
 namespace lvsd {
@@ -37,6 +38,9 @@ Verdict Director::State::to_server(const Passage& passage, const Connection& con
   const ForwardingMethod method = method_of(connection, destination.config.method);
   const Tunnel* const tunnel = std::get_if<Tunnel>(&method);
   const IpAddress virtual_address = passage.view.tuple.destination;
+  if (connection.is_masquerade() && no_whole_checksum(passage.view, connection)) {
+    return drop(DropReason::sctp_fragment);
+  }
   const ResolvedRoute route = egress.route(server);
   if (route.is_local()) {
     return std::holds_alternative<Masquerade>(method) ? drop(DropReason::local_masquerade)
@@ -110,6 +114,7 @@ Verdict Director::State::to_client(const Passage& passage, const Connection& con
       rewrite_source(passage.packet.bytes(), passage.view, as);
     }
   };
+  if (no_whole_checksum(passage.view, connection)) return drop(DropReason::sctp_fragment);
   const ResolvedRoute route = egress.route(passage.view.tuple.destination, as.address);
   if (route.is_local()) {
     rewrite();

@@ -4,6 +4,7 @@
 #include <cstddef>
 
 #include "lvsd/net/checksum.h"
+#include "lvsd/net/crc32c.h"
 
 namespace lvsd {
 namespace {
@@ -11,7 +12,7 @@ namespace {
 // Offsets inside headers (RFC 791, RFC 8200, RFC 9293, RFC 768).
 constexpr std::size_t kTtlWord = 8, kIpChecksum = 10, kHopLimit = 7;
 constexpr std::size_t kSourcePort = 0, kDestinationPort = 2;
-constexpr std::size_t kTcpChecksum = 16, kUdpChecksum = 6, kIcmpChecksum = 2;
+constexpr std::size_t kTcpChecksum = 16, kUdpChecksum = 6, kIcmpChecksum = 2, kSctpChecksum = 8;
 
 enum class Side : std::uint8_t { source, destination };
 
@@ -68,6 +69,14 @@ void update_transport_checksum(std::span<std::byte> packet, const PacketView& vi
   }
 }
 
+// SCTP's CRC32c covers no addresses, so it is made anew only where the port is another one; a wrong
+// one becomes right that way, as in the kernel (observed).
+void fill_sctp_checksum(std::span<std::byte> packet, const PacketView& view) {
+  const std::size_t at = view.transport_offset;
+  const auto message = packet.subspan(at, view.total_length - at);
+  store(packet, sctp_checksum(message), at + kSctpChecksum);
+}
+
 // Writes the address into the IP header at `header`, whose own checksum (in IPv4) is kept right.
 // Returns what that changes in the sums over it.
 ChecksumDelta replace_address(std::span<std::byte> packet, std::size_t header, Side side, bool v6,
@@ -90,8 +99,13 @@ void rewrite_endpoint(std::span<std::byte> packet, const PacketView& view, const
   ChecksumDelta delta = replace_address(packet, 0, side, view.v6, to.address);
   if (!view.has_ports) return;
   const std::size_t port_offset = view.transport_offset + port_place(side);
-  delta.replace(read<Be16>(packet, port_offset), to.port.wire());
+  const Be16 port = read<Be16>(packet, port_offset);
+  delta.replace(port, to.port.wire());
   store(packet, to.port.wire(), port_offset);
+  if (view.is(IpProtocol::sctp)) {
+    if (port != to.port.wire()) fill_sctp_checksum(packet, view);
+    return;
+  }
   update_transport_checksum(packet, view, delta);
 }
 

@@ -26,7 +26,7 @@ constexpr std::array<Text, kDropReasons> kDrop{{
     {"bad-ip-length", "the IP header's lengths contradict each other"},
     {"bad-ip-checksum", "the IP header checksum is wrong"},
     {"truncated-transport",
-     "the TCP, UDP or ICMP header is cut short, or an IPv6 extension header is"},
+     "the TCP, UDP, SCTP or ICMP header is cut short, or an IPv6 extension header is"},
     {"bad-tcp-length", "the TCP header length is below 20 or beyond the packet"},
     {"bad-ip-address", "an IPv6 address in it stands for an IPv4 one"},
     {"bad-icmp-checksum", "an ICMP error for a known connection has a wrong checksum"},
@@ -49,6 +49,11 @@ constexpr std::array<Text, kDropReasons> kDrop{{
     {"no-link-address", "dr needs a link with MAC addresses, and this one has none"},
     {"fragment-timeout", "a later fragment whose first one did not come in time"},
     {"fragment-queue-full", "too many fragments already wait for their first one"},
+    {"destination-removed", "its destination was removed, and expire_nodest_conn is false"},
+    {"drop-packet", "the first packet of a connection, taken by the drop_packet defence"},
+    {"no-call-id", "a service with the SIP engine got a packet without a Call-ID"},
+    {"stray-reply", "a NAT server's packet of no known connection, answered by an ICMP error"},
+    {"sctp-fragment", "nat changes the port of an SCTP packet that comes in fragments"},
 }};
 
 }  // namespace

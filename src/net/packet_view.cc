@@ -15,7 +15,8 @@ constexpr std::size_t kMinimumHeader = sizeof(Ipv4Header);
 
 bool carries_ports(std::uint8_t protocol) {
   return protocol == static_cast<std::uint8_t>(IpProtocol::tcp) ||
-         protocol == static_cast<std::uint8_t>(IpProtocol::udp);
+         protocol == static_cast<std::uint8_t>(IpProtocol::udp) ||
+         protocol == static_cast<std::uint8_t>(IpProtocol::sctp);
 }
 
 void set_ports(Tuple& tuple, Be16 source, Be16 destination) {
@@ -85,6 +86,29 @@ std::optional<Malformed> read_udp(Bytes packet, PacketView& view) noexcept {
   return std::nullopt;
 }
 
+// Reference 3.6: of a COOKIE ECHO or ACK, the next chunk counts where it is an ABORT.
+bool abort_behind_cookie(Bytes packet, std::size_t offset, const SctpChunk& first) noexcept {
+  if (first.type != sctp::kCookieEcho && first.type != sctp::kCookieAck) return false;
+  const std::size_t length = first.length.host();
+  if (length < sizeof(SctpChunk)) return false;
+  const auto next = load<SctpChunk>(packet, offset + (length + 3) / 4 * 4);
+  return next && next->type == sctp::kAbort;
+}
+
+std::optional<Malformed> read_sctp(Bytes packet, PacketView& view) noexcept {
+  const auto header = load<SctpHeader>(packet, view.transport_offset);
+  if (!header) return Malformed::truncated_transport;
+  set_ports(view.tuple, header->source, header->destination);
+  view.has_ports = true;
+  const std::size_t chunks = view.transport_offset + sizeof(SctpHeader);
+  view.payload_offset = static_cast<std::uint16_t>(chunks);
+  const auto first = load<SctpChunk>(packet, chunks);
+  if (!first) return std::nullopt;
+  view.sctp_chunk = first->type;
+  view.sctp_cookie_abort = abort_behind_cookie(packet, chunks, *first);
+  return std::nullopt;
+}
+
 std::optional<Malformed> read_icmp(Bytes packet, PacketView& view) noexcept {
   const std::optional<IcmpHeader> header = load<IcmpHeader>(packet, view.transport_offset);
   if (!header) return Malformed::truncated_transport;
@@ -104,6 +128,7 @@ std::optional<Malformed> read_transport(Bytes packet, PacketView& view) noexcept
   if (view.is_later_fragment()) return std::nullopt;
   if (view.is(IpProtocol::tcp)) return read_tcp(packet, view);
   if (view.is(IpProtocol::udp)) return read_udp(packet, view);
+  if (view.is(IpProtocol::sctp)) return read_sctp(packet, view);
   if (view.is_icmp()) return read_icmp(packet, view);
   return std::nullopt;
 }

@@ -71,6 +71,11 @@ VirtualService udp_service(std::uint16_t port, const ForwardingMethod& method,
   return service(ServiceProtocol::udp, port, method, destinations, scheduler);
 }
 
+VirtualService sctp_service(std::uint16_t port, const ForwardingMethod& method,
+                            const std::vector<Destination>& destinations, SchedulerKind scheduler) {
+  return service(ServiceProtocol::sctp, port, method, destinations, scheduler);
+}
+
 DirectorFixture::DirectorFixture(const std::vector<VirtualService>& services, Network::Parts parts,
                                  std::uint32_t connection_limit)
     : director({connection_limit, HashSeed{1, 2}},

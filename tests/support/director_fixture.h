@@ -28,6 +28,10 @@ VirtualService udp_service(std::uint16_t port, const ForwardingMethod& method,
                            const std::vector<Destination>& destinations,
                            SchedulerKind scheduler = SchedulerKind::rr);
 
+VirtualService sctp_service(std::uint16_t port, const ForwardingMethod& method,
+                            const std::vector<Destination>& destinations,
+                            SchedulerKind scheduler = SchedulerKind::rr);
+
 struct Sent {
   EmissionKind kind;
   InterfaceIndex interface;

@@ -9,7 +9,7 @@
 namespace lvsd::test {
 namespace {
 
-constexpr std::uint8_t kIcmp = 1, kIpip = 4, kTcp = 6, kUdp = 17;
+constexpr std::uint8_t kIcmp = 1, kIpip = 4, kTcp = 6, kUdp = 17, kSctp = 132;
 
 void put8(Bytes& out, unsigned value) { out.push_back(std::byte(value & 0xffU)); }
 void put16(Bytes& out, unsigned value) {
@@ -64,6 +64,13 @@ Bytes finish_transport(const IpFields& ip, std::uint8_t protocol, const Bytes& t
   return packet;
 }
 
+// Puts the CRC32c of an SCTP message into it, least significant byte first.
+void write_crc32c(Bytes& message) {
+  for (std::size_t i = 8; i < 12; ++i) message[i] = std::byte{0};
+  std::uint32_t crc = plain_crc32c(message);
+  for (std::size_t i = 8; i < 12; ++i, crc >>= 8U) message[i] = std::byte(crc & 0xffU);
+}
+
 std::string judge_transport(View packet) {
   const View transport = packet.subspan(header_length(packet));
   const unsigned protocol = read8(packet, 9);
@@ -77,6 +84,12 @@ std::string judge_transport(View packet) {
     return "wrong UDP checksum";
   }
   if (protocol == kIcmp && plain_checksum(transport) != 0) return "wrong ICMP checksum";
+  if (protocol == kSctp) {
+    Bytes message(transport.begin(), transport.end());
+    if (message.size() < 12) return "SCTP header cut short";
+    write_crc32c(message);
+    if (!std::equal(message.begin(), message.end(), transport.begin())) return "wrong CRC32c";
+  }
   if (protocol == kIpip) {
     const std::string inner = wrong_with(transport);
     return inner.empty() ? inner : "inner packet: " + inner;
@@ -90,6 +103,17 @@ std::uint16_t plain_checksum(View bytes, std::uint32_t start) {
   std::uint32_t sum = start + sum_words(bytes);
   while (sum > 0xffff) sum = (sum & 0xffffU) + (sum >> 16U);
   return static_cast<std::uint16_t>(~sum);
+}
+
+std::uint32_t plain_crc32c(View bytes) {
+  std::uint32_t crc = 0xffffffff;
+  for (const std::byte byte : bytes) {
+    crc ^= std::to_integer<std::uint32_t>(byte);
+    for (int bit = 0; bit < 8; ++bit) {
+      crc = (crc & 1U) != 0 ? crc >> 1U ^ 0x82f63b78U : crc >> 1U;
+    }
+  }
+  return ~crc;
 }
 
 Bytes text(std::string_view characters) {
@@ -151,6 +175,27 @@ Bytes udp_packet(const IpFields& ip, const UdpFields& udp, View payload) {
   put16(out, 0);
   put(out, payload);
   return udp.checksum ? finish_transport(ip, kUdp, out, 6) : ip_packet(ip, kUdp, out);
+}
+
+Bytes sctp_packet(const IpFields& ip, const SctpFields& sctp, View chunks) {
+  Bytes out;
+  put16(out, sctp.source);
+  put16(out, sctp.destination);
+  put32(out, sctp.tag);
+  put32(out, 0);
+  put(out, chunks);
+  write_crc32c(out);
+  return ip_packet(ip, kSctp, out);
+}
+
+Bytes sctp_chunk(std::uint8_t type, View body) {
+  Bytes out;
+  put8(out, type);
+  put8(out, 0);
+  put16(out, static_cast<unsigned>(4 + body.size()));
+  put(out, body);
+  while (out.size() % 4 != 0) put8(out, 0);
+  return out;
 }
 
 Bytes icmp_packet(const IpFields& ip, const IcmpFields& icmp, View body) {

@@ -40,6 +40,11 @@ struct UdpFields {
   bool checksum = true;  // false: zero, "none was computed"
 };
 
+struct SctpFields {
+  std::uint16_t source = 40000, destination = 3868;
+  std::uint32_t tag = 0;
+};
+
 struct IcmpFields {
   std::uint8_t type = 8, code = 0;
   std::uint32_t rest = 0;  // the word behind the checksum; its low half is the next-hop MTU
@@ -51,6 +56,9 @@ Bytes pattern(std::size_t size, std::uint8_t first = 0);  // counting bytes
 Bytes ip_packet(const IpFields& ip, std::uint8_t protocol, View payload);
 Bytes tcp_packet(const IpFields& ip, const TcpFields& tcp = {}, View payload = {});
 Bytes udp_packet(const IpFields& ip, const UdpFields& udp = {}, View payload = {});
+// `chunks` are the bytes behind the common header; the CRC32c is right.
+Bytes sctp_packet(const IpFields& ip, const SctpFields& sctp, View chunks);
+Bytes sctp_chunk(std::uint8_t type, View body = {});  // padded to a multiple of 4
 Bytes icmp_packet(const IpFields& ip, const IcmpFields& icmp, View body = {});
 Bytes ipip_packet(const IpFields& outer, View inner);
 
@@ -66,8 +74,11 @@ void fix_ip_checksum(Bytes& packet);
 // The Internet checksum (RFC 1071), two bytes at a time.
 std::uint16_t plain_checksum(View bytes, std::uint32_t start = 0);
 
-// Judges a packet: total length, IP header checksum, and the TCP, UDP or ICMP checksum of whole
-// packets, IPIP inner packets included. Empty when all is right, else what is wrong.
+// CRC32c (RFC 9260 appendix A), bit by bit.
+std::uint32_t plain_crc32c(View bytes);
+
+// Judges a packet: total length, IP header checksum, and the TCP, UDP, SCTP or ICMP checksum of
+// whole packets, IPIP inner packets included. Empty when all is right, else what is wrong.
 std::string wrong_with(View packet);
 // The same for what the IP header alone promises.
 std::string wrong_with_header(View packet);

@@ -25,7 +25,8 @@ std::string broken_promise(std::span<const std::byte> bytes, const PacketView& v
   if (!of_family(view.tuple, view.v6)) return "addresses";
   if (!view.has_ports && has_a_port(view.tuple)) return "ports without has_ports";
   if (view.is_later_fragment() && view.has_ports) return "ports in a later fragment";
-  if (view.has_ports && !view.is(IpProtocol::tcp) && !view.is(IpProtocol::udp)) {
+  if (view.has_ports && !view.is(IpProtocol::tcp) && !view.is(IpProtocol::udp) &&
+      !view.is(IpProtocol::sctp)) {
     return "ports of a protocol that has none";
   }
   if (!view.quoted) return {};

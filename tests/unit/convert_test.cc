@@ -110,6 +110,10 @@ TEST(Convert, LeavesOutWholeLinesAndSaysWhich) {
                      "--start-daemon master --mcast-interface eth0\n")
                 .size(),
             3U);
+  EXPECT_EQ(left_out("-A -t 192.0.2.10:80\n"
+                     "-a -t 192.0.2.10:80 -r 10.0.0.1 -i --tun-type gue\n"
+                     "-a -t 192.0.2.10:80 -r 10.0.0.2 -i --tun-csum\n"),
+            (Lines{"2: --tun-type gue needs a --tun-port", "3: the tunnel ipip has no checksum"}));
 }
 
 TEST(Convert, TunnelsThresholdsAndIpv6GoBothWays) {
@@ -142,8 +146,6 @@ TEST(Convert, RefusesWhatIpvsadmWould) {
       {"-A -t 192.0.2.1:80 -w 1", "1: -w does not go with this command"},
       {"-A -t 192.0.2.1:80 --schedule rr", "1: ipvsadm has no option --schedule"},
       {"-A -t 192.0.2.1:80 -s", "1: -s needs a value"},
-      {"-a -t 192.0.2.1:80 -r 10.0.0.1 -i --tun-type gue", "1: --tun-type gue needs a --tun-port"},
-      {"-a -t 192.0.2.1:80 -r 10.0.0.1 -i --tun-csum", "1: the tunnel ipip has no checksum"},
       {"-A -t 192.0.2.1:80 rr", "1: what is 'rr'?"},
       {"-A -t 192.0.2.1:65536", "1: port: '65536' is not a number of 0..65535"},
       {"-A -t 192.0.2.1", "1: a service for any port must be persistent (-p)"},

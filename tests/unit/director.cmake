@@ -3,6 +3,8 @@ lvsd_unit_test(director_test
   director_ipv6_test.cc
   director_lifecycle_test.cc
   director_methods_test.cc
+  director_sctp_test.cc
+  sctp_state_test.cc
   tcp_state_test.cc
   timer_wheel_test.cc
   LIBS lvsd_test_support lvsd_config)

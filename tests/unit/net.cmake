@@ -1,6 +1,8 @@
 lvsd_unit_test(net_test
   address_test.cc
   checksum_test.cc
+  crc32c_test.cc
+  packet_view_sctp_test.cc
   packet_view_test.cc
   packet_view_v6_test.cc
   siphash_test.cc

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Every state, flag and direction against the reference's tables (section 3.3), which are written
-// here as the reference prints them: a column of two-letter codes per event.
+// Every state, flag and direction against the reference's tables (section 3.3), normal and secure,
+// which are written here as the reference prints them: a column of two-letter codes per event.
 #include "lvsd/director/tcp_state.h"
 
 #include <gtest/gtest.h>
@@ -18,20 +18,30 @@ const std::array<std::string, kTcpStates> kCodes{"NO", "ES", "SS", "SR", "FW", "
                                                  "CL", "CW", "LA", "LI", "SA"};
 
 struct Expectation {
-  TcpDirection direction;
+  TableDirection direction;
+  bool secure;
   const char* rows;  // per state, in its order: SYN FIN ACK RST
 };
 
-const std::array<Expectation, 3> kExpected{{
-    {TcpDirection::input,
+const std::array<Expectation, 6> kExpected{{
+    {TableDirection::input, false,
      "SR CL ES CL  ES CW ES CL  ES SS SS CL  SR TW ES SR  SR TW FW CL  SR TW TW CL "
      "SR CL CL CL  SR CW CW CL  SR LA CL LA  SR LI LI LI  SR TW ES SR"},
-    {TcpDirection::output,
+    {TableDirection::output, false,
      "SS TW ES CL  ES FW ES CL  SS SS SS SS  SR TW ES CL  SS FW FW CL  SS TW TW TW "
      "SS CL CL CL  SS TW CW CL  SS LA LA CL  LI LI ES CL  SR TW ES CL"},
-    {TcpDirection::input_only,
+    {TableDirection::input_only, false,
      "SR CL ES CL  ES FW ES CL  ES SS SS CL  SR TW ES SR  SR FW FW CL  SR TW TW CL "
      "SR CL CL CL  SR CW CW CL  SR LA CL LA  SR LI LI LI  SR TW ES CL"},
+    {TableDirection::input, true,
+     "SR CL ES CL  ES CW ES CL  ES SS SS CL  SR TW SR SR  SR TW FW CL  SR TW TW CL "
+     "SR CL CL CL  SR CW CW CL  SR LA CL LA  SR LI LI LI  SA SA SA CL"},
+    {TableDirection::output, true,
+     "SS TW ES CL  ES FW ES CL  SS SS SS SS  SA TW ES CL  SS FW FW CL  SS TW TW TW "
+     "SS CL CL CL  SS TW CW CL  SS LA LA CL  LI LI ES CL  SA TW ES CL"},
+    {TableDirection::input_only, true,
+     "SA CL ES CL  ES FW ES CL  ES SS SS CL  SR TW ES SR  SA FW FW CL  SA TW TW CL "
+     "SA CL CL CL  SA CW CW CL  SA LA CL LA  SA LI LI LI  SA TW ES CL"},
 }};
 
 TEST(TcpState, EveryTransitionIsTheReferences) {
@@ -42,11 +52,14 @@ TEST(TcpState, EveryTransitionIsTheReferences) {
       for (const std::uint8_t flag : {H::kSyn, H::kFin, H::kAck, H::kRst}) {
         std::string code;
         ASSERT_TRUE(words >> code);
-        const TcpState next = next_state(static_cast<TcpState>(state), expected.direction, flag);
+        const TcpState next =
+            next_state(static_cast<TcpState>(state), expected.direction, flag, expected.secure);
         EXPECT_EQ(kCodes[static_cast<std::size_t>(next)], code)
-            << kCodes[state] << " flag " << int{flag};
+            << kCodes[state] << " flag " << int{flag} << " secure " << expected.secure;
       }
     }
+    std::string rest;
+    EXPECT_FALSE(words >> rest);
   }
 }
 
@@ -60,8 +73,8 @@ TEST(TcpState, TheFirstOfRstSynFinAckDecides) {
     }
     for (std::size_t state = 0; state < kTcpStates; ++state) {
       const auto current = static_cast<TcpState>(state);
-      EXPECT_EQ(next_state(current, TcpDirection::input, all),
-                first == 0 ? TcpState::close : next_state(current, TcpDirection::input, first));
+      EXPECT_EQ(next_state(current, TableDirection::input, all),
+                first == 0 ? TcpState::close : next_state(current, TableDirection::input, first));
     }
   }
 }

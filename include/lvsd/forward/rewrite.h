@@ -17,7 +17,8 @@ void decrement_ttl(std::span<std::byte> packet, const PacketView& view);
 
 // The address that comes in is of the packet's family.
 // Request: destination V:vport -> D:dport. Reply: source D:dport -> V:vport. A UDP checksum of 0 is
-// replaced by a real one, as the kernel does, but in a first fragment, whose rest is not here.
+// replaced by a real one, as the kernel does, but in a first fragment, whose rest is not here; for
+// the same reason, no first fragment of SCTP may come here to have its port changed.
 void rewrite_destination(std::span<std::byte> packet, const PacketView& view, const Endpoint& to);
 void rewrite_source(std::span<std::byte> packet, const PacketView& view, const Endpoint& to);
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Wire layouts: Ethernet (IEEE 802.3), IPv4 (RFC 791), IPv6 (RFC 8200), TCP (RFC 9293), UDP (RFC
-// 768), ICMP (RFC 792, RFC 1191 for the next-hop MTU), ICMPv6 (RFC 4443). Field values are as on
-// the wire; flags and small fields have accessors, since bit-fields have no portable layout.
+// 768), SCTP (RFC 9260), ICMP (RFC 792, RFC 1191 for the next-hop MTU), ICMPv6 (RFC 4443). Field
+// values are as on the wire; flags and small fields have accessors, since bit-fields have no
+// portable layout.
 #pragma once
 
 #include "lvsd/net/address.h"
@@ -16,7 +17,10 @@ enum class IpProtocol : std::uint8_t {
   udp = 17,
   ipv6 = 41,  // IPv6 inside a tunnel
   gre = 47,
-  icmpv6 = 58
+  esp = 50,
+  ah = 51,
+  icmpv6 = 58,
+  sctp = 132
 };
 
 namespace ethertype {
@@ -112,6 +116,26 @@ static_assert(sizeof(GreHeader) == 4 && alignof(GreHeader) == 1);
 struct GreChecksum {  // behind it, where it is present
   Be16 checksum, reserved;
 };
+
+struct SctpHeader {
+  Be16 source, destination;
+  Be32 tag;
+  Be32 checksum;  // CRC32c, its bytes in the order that net/crc32c.h gives
+};
+static_assert(sizeof(SctpHeader) == 12 && alignof(SctpHeader) == 1);
+
+struct SctpChunk {
+  std::uint8_t type = 0, flags = 0;
+  Be16 length;  // with this header, without the padding to a multiple of 4
+};
+static_assert(sizeof(SctpChunk) == 4 && alignof(SctpChunk) == 1);
+
+namespace sctp {  // chunk types (RFC 9260 section 3.2, RFC 3168 for ECNE and CWR)
+inline constexpr std::uint8_t kData = 0, kInit = 1, kInitAck = 2, kSack = 3, kHeartbeat = 4;
+inline constexpr std::uint8_t kHeartbeatAck = 5, kAbort = 6, kShutdown = 7, kShutdownAck = 8;
+inline constexpr std::uint8_t kError = 9, kCookieEcho = 10, kCookieAck = 11, kEcne = 12, kCwr = 13;
+inline constexpr std::uint8_t kShutdownComplete = 14;
+}  // namespace sctp
 
 struct IcmpHeader {
   std::uint8_t type = 0, code = 0;

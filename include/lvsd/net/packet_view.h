@@ -2,11 +2,12 @@
 // A packet parsed once into a flat struct. After parse_packet() nobody reads raw header offsets
 // again: everything the director decides by is a field here.
 //
-// IPv4 with options, IPv6 with its extension headers, TCP, UDP, and ICMP errors with the packet
-// that they quote. A later fragment (offset above 0) has no ports, whatever its protocol. Bytes
-// behind the IP total length (Ethernet padding) are ignored. An ICMP error needs only the 8 quoted
-// bytes that RFC 792 promises. Where the families' names differ, fields have the IPv4 one: tos is
-// the traffic class, ttl the hop limit, and the protocol is what follows the extension headers.
+// IPv4 with options, IPv6 with its extension headers, TCP, UDP, SCTP, and ICMP errors with the
+// packet that they quote. A later fragment (offset above 0) has no ports, whatever its protocol.
+// Bytes behind the IP total length (Ethernet padding) are ignored. An ICMP error needs only the 8
+// quoted bytes that RFC 792 promises. Where the families' names differ, fields have the IPv4 one:
+// tos is the traffic class, ttl the hop limit, and the protocol is what follows the extension
+// headers.
 #pragma once
 
 #include <cstdint>
@@ -25,7 +26,7 @@ enum class Malformed : std::uint8_t {
   bad_ip_version,  // neither 4 nor 6
   bad_ip_length,   // header length below 20, or total length below header length
   bad_ip_checksum,
-  truncated_transport,  // the TCP, UDP or ICMP header is cut short, or an extension header is
+  truncated_transport,  // the TCP, UDP, SCTP or ICMP header is cut short, or an extension header is
   bad_tcp_length,       // data offset below 20 or beyond the packet
   bad_ip_address,       // an IPv6 address that stands for an IPv4 one (::ffff:192.0.2.1)
 };
@@ -54,11 +55,13 @@ struct PacketView {
   std::uint32_t total_length = 0;      // from the IP header on, in bytes
   std::uint16_t transport_offset = 0;  // length of the IP header with its options or extensions
   std::uint16_t fragment_offset = 0;   // in bytes
-  std::uint32_t payload_offset = 0;    // behind the TCP or UDP header; total_length where none
-  std::uint32_t ip_id = 0;             // in IPv6 that of the fragment header, if there is one
+  std::uint32_t payload_offset = 0;  // behind the TCP, UDP or SCTP header; total_length where none
+  std::uint32_t ip_id = 0;           // in IPv6 that of the fragment header, if there is one
   std::uint8_t ttl = 0;
   std::uint8_t tos = 0;
   std::uint8_t tcp_flags = 0;
+  std::optional<std::uint8_t> sctp_chunk;  // type of the first one, where there is one
+  bool sctp_cookie_abort = false;          // the first is a COOKIE, and an ABORT follows it
   std::uint8_t icmp_type = 0, icmp_code = 0;
   std::uint32_t icmp_mtu = 0;  // of an error that says "too big"
   bool dont_fragment = false;  // always in IPv6: only its sender cuts a packet
