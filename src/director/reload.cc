@@ -21,7 +21,10 @@ void Director::State::apply(const Changes& changes, TimePoint now) {
   for (const ServiceKey& key : changes.removed) remove_service(key);
   for (const VirtualService& service : changes.added) add_service(service);
   for (const ServiceChange& change : changes.changed) change_service(change);
-  if (ipvs.expire_nodest_conn.value_or(false)) expire_orphans();
+  const bool removes = !changes.removed.empty() ||
+                       std::any_of(changes.changed.begin(), changes.changed.end(),
+                                   [](const ServiceChange& c) { return !c.removed.empty(); });
+  if (removes && ipvs.expire_nodest_conn.value_or(false)) expire_orphans();
   forget_removed_services();
 }
 

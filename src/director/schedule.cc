@@ -148,8 +148,11 @@ Verdict Director::State::leave(const Passage& passage, const Service& service) {
   if (service.key.listen.port == kFtp && view.tuple.destination_port != kFtp) {
     return accept(AcceptReason::no_service);  // other ports are not an FTP service's business
   }
-  originate(passage, {.type = icmp::kDestinationUnreachable, .code = icmp::kPortUnreachable},
-            view.tuple.destination);
+  // In the name of a foreign address, which a mark may bring here, the kernel says nothing.
+  if (!service.key.is_by_mark() || egress.network().is_local(view.tuple.destination)) {
+    originate(passage, {.type = icmp::kDestinationUnreachable, .code = icmp::kPortUnreachable},
+              view.tuple.destination);
+  }
   return drop(DropReason::no_destination);
 }
 
@@ -175,10 +178,13 @@ std::optional<Verdict> Director::State::stray(const Passage& passage) {
   if (!destinations.find_nat(view.tuple.protocol, {view.tuple.source, view.tuple.source_port})) {
     return std::nullopt;
   }
-  originate(passage, {.type = icmp::kDestinationUnreachable, .code = icmp::kPortUnreachable},
-            egress.network().is_local(view.tuple.destination)
-                ? view.tuple.destination
-                : egress.route(view.tuple.source).hop.source);
+  const bool to_us = egress.network().is_local(view.tuple.destination);
+  const IpAddress own = to_us ? view.tuple.destination : egress.route(view.tuple.source).hop.source;
+  if (!to_us) {  // the kernel is forwarding it by then, and quotes it so
+    if (view.ttl <= 1) return std::nullopt;
+    decrement_ttl(passage.packet.bytes());
+  }
+  originate(passage, {.type = icmp::kDestinationUnreachable, .code = icmp::kPortUnreachable}, own);
   return drop(DropReason::stray_reply);
 }
 

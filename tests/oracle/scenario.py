@@ -15,12 +15,41 @@ NETWORK = os.path.join(HERE, "network.yaml")
 IGNORE = ["--ignore", "made.ip.id", "--ignore", "made.ip.flow_label", "--ignore", "made.udp.src",
           "--ignore", "stack"]
 
-# IPVS's settings that lvsd has always, with the value it has: setting them so changes nothing.
-KERNEL_DEFAULTS = {
-    "cache_bypass": "0", "conn_reuse_mode": "1", "conntrack": "0", "expire_nodest_conn": "0",
-    "expire_quiescent_template": "0", "nat_icmp_send": "0", "pmtu_disc": "1", "schedule_icmp": "0",
-    "secure_tcp": "0", "sloppy_tcp": "0", "sync_version": "1",
-}
+# IPVS's settings that lvsd has no key for, with the value that is like lvsd.
+LIKE_LVSD = {"conntrack": "0", "sync_version": "1"}
+
+# The kernel's settings as lvsd.yaml's `ipvs` has them.
+SWITCHES = ("cache_bypass", "expire_nodest_conn", "expire_quiescent_template", "ignore_tunneled",
+            "nat_icmp_send", "schedule_icmp", "sloppy_sctp", "sloppy_tcp", "snat_reroute")
+NUMBERS = ("am_droprate", "amemthresh", "conn_reuse_mode")
+MODES = ("drop_entry", "drop_packet", "secure_tcp")
+DURATIONS = ("lblc_expiration", "lblcr_expiration")
+
+
+def ipvs_value(name, value):
+    """A sysctl's value in lvsd.yaml; None where lvsd has no such setting."""
+    if name in SWITCHES:
+        return "false" if value == "0" else "true"
+    if name in MODES:
+        return {"0": "off", "3": "on"}.get(value, "auto")
+    if name in NUMBERS:
+        return value
+    return value + "s" if name in DURATIONS else None
+
+
+def mark_rule(word):
+    """iptables' words for a rule that marks packets, as a line of the network file's `marks`."""
+    if word[:5] != ["iptables", "-t", "mangle", "-A", "PREROUTING"]:
+        return None
+    keys = {"-d": "destination", "-s": "source", "-i": "dev", "-p": "protocol", "--dports": "ports",
+            "--dport": "ports", "--set-mark": "mark"}
+    fields = {}
+    for option, value in zip(word[5::2], word[6::2]):
+        if option in keys:
+            fields[keys[option]] = "[%s]" % value if keys[option] == "ports" else value
+        elif (option, value) not in (("-m", "multiport"), ("-j", "MARK")):
+            return None
+    return "  - {%s}\n" % ", ".join("%s: %s" % each for each in fields.items())
 
 
 class Scenario:
@@ -32,6 +61,8 @@ class Scenario:
         with open(NETWORK, encoding="utf-8") as file:
             self.network = file.read()
         self.missing, self.words, self.files = [], [], 0
+        # What lvsd does by default instead is to let such connections go on.
+        self.options = {"expire_nodest_conn": "false"}
         self.loaded = False
         self.oversize = "icmp"
         self.first_config = self.first_network = ""
@@ -60,8 +91,10 @@ class Scenario:
         for remark in answer["left_out"]:
             if "its service, of line" not in remark["what"]:
                 self.miss(remark["what"])
-        return self.write(re.sub(r"(?m)^    destinations:", "    oversize: %s\\g<0>" % (
-            self.oversize + "\n"), answer["text"]))
+        options = ", ".join("%s: %s" % each for each in self.options.items())
+        services = re.sub(r"(?m)^    destinations:", "    oversize: %s\n\\g<0>" % self.oversize,
+                          answer["text"])
+        return self.write("ipvs: {%s}\n%s" % (options, services))
 
     def miss(self, what):
         what = what.replace(" is not in this version of lvsd", "")
@@ -86,9 +119,19 @@ class Scenario:
             name, _, value = word[1].rpartition(".")[2].partition("=")
             if name == "pmtu_disc" and value in ("0", "1"):
                 self.oversize = "icmp" if value == "1" else "fragment"
-                self.words += ["--reload", "%s=%s" % (time, self.convert())]
-            elif KERNEL_DEFAULTS.get(name) != value:
+                if self.loaded:
+                    self.words += ["--reload", "%s=%s" % (time, self.convert())]
+            elif ipvs_value(name, value) is not None:
+                self.options[name] = ipvs_value(name, value)
+                if self.loaded:
+                    self.words += ["--reload", "%s=%s" % (time, self.convert())]
+            elif LIKE_LVSD.get(name) != value:
                 self.miss("%s=%s" % (name, value))
+        elif mark_rule(word):
+            self.network += ("" if "\nmarks:\n" in self.network else "marks:\n") + mark_rule(word)
+        elif command in ("ip rule add fwmark 9 lookup 100",
+                         "ip route add local 0.0.0.0/0 dev lo table 100"):
+            pass  # makes IPVS see packets to foreign addresses; lvsd captures them by their mark
         elif word[0] == "ip" and self.change_network(word[1:]):
             if self.loaded:
                 self.words += ["--network-at", "%s=%s" % (time, self.write(self.network))]
@@ -132,7 +175,9 @@ def read_listing(folder, name, columns):
             if word[:1] == ["->"] and service and word[1] != "RemoteAddress:Port":
                 counts[service, word[1]] = [int(number) for number in word[columns]]
             elif word and word[0] in ("TCP", "UDP", "SCTP"):
-                service = word[1] + "/" + word[0].lower()
+                service = re.sub(":0$", "", word[1]) + "/" + word[0].lower()
+            elif word and word[0] == "FWM":
+                service = "fwmark:" + word[1] + ("/ipv6" if word[2] == "IPv6" else "")
     return counts
 
 

@@ -101,6 +101,23 @@ TEST(Show, FillsInEveryDefault) {
             "  announce: true\n"
             "  connections: {limit: 1048576}\n"
             "timeouts: {tcp: 900s, tcp_fin: 120s, udp: 300s}\n"
+            "ipvs:\n"
+            "  expire_quiescent_template: false\n"
+            "  conn_reuse_mode: 1\n"
+            "  sloppy_tcp: false\n"
+            "  sloppy_sctp: false\n"
+            "  schedule_icmp: false\n"
+            "  cache_bypass: false\n"
+            "  nat_icmp_send: false\n"
+            "  snat_reroute: true\n"
+            "  ignore_tunneled: false\n"
+            "  drop_entry: off\n"
+            "  drop_packet: off\n"
+            "  secure_tcp: off\n"
+            "  amemthresh: 1024\n"
+            "  am_droprate: 10\n"
+            "  lblc_expiration: 86400s\n"
+            "  lblcr_expiration: 86400s\n"
             "services:\n"
             "  - name: 192.0.2.10:80/tcp\n"
             "    listen: 192.0.2.10:80/tcp\n"
@@ -129,6 +146,30 @@ TEST(Load, TunnelsOfServicesAndDestinations) {
   EXPECT_EQ(service.destinations.at(1).method, ForwardingMethod(Tunnel{Encapsulation::gre}));
   EXPECT_EQ(service.destinations.at(2).method, ForwardingMethod(gue));
   EXPECT_EQ(service.destinations.at(3).method, ForwardingMethod(DirectRouting{}));
+}
+
+TEST(Load, PersistenceMarksAndOptions) {
+  const Config config = parsed(
+      "ipvs: {expire_nodest_conn: true, drop_packet: auto, conn_reuse_mode: 3}\n"
+      "services:\n"
+      "  - {listen: 192.0.2.10:80/tcp, persistence: 60s, destinations: []}\n"
+      "  - {listen: 192.0.2.10/udp, persistence: {netmask: 24, engine: sip}, destinations: []}\n"
+      "  - {fwmark: 7, one_packet: true, timeouts: {udp: 5s}, destinations: []}\n"
+      "  - {fwmark: 7, family: ipv6, persistence: {netmask: 64}, destinations: []}\n");
+  ASSERT_EQ(config.services.size(), 4U);
+  EXPECT_EQ(config.ipvs.expire_nodest_conn, true);
+  EXPECT_EQ(config.ipvs.drop_packet, DefenceMode::automatic);
+  EXPECT_EQ(config.ipvs.conn_reuse_mode, 3);
+  EXPECT_EQ(config.services[0].persistence, (Persistence{std::chrono::seconds(60)}));
+  EXPECT_TRUE(config.services[1].key.is_any_port());
+  EXPECT_EQ(config.services[1].persistence,
+            (Persistence{std::chrono::seconds(300), 24, PersistenceEngine::sip}));
+  EXPECT_EQ(config.services[2].key, ServiceKey::by_mark(7, true));
+  EXPECT_TRUE(config.services[2].one_packet);
+  EXPECT_EQ(config.services[2].timeouts.udp, std::chrono::seconds(5));
+  EXPECT_EQ(config.services[3].key, ServiceKey::by_mark(7, false));
+  EXPECT_EQ(config.services[3].persistence->netmask, 64);
+  EXPECT_EQ(parsed(show_config(config)), config);
 }
 
 TEST(Load, SchedulersAndTheirFlags) {
