@@ -21,9 +21,8 @@ std::uint32_t mark_of(std::span<const std::byte> packet, std::string_view interf
     if (rule.destination && !rule.destination->contains(tuple.destination)) return false;
     if (rule.protocol && *rule.protocol != tuple.protocol) return false;
     return rule.ports.empty() ||
-           (view->has_ports &&
-            std::find(rule.ports.begin(), rule.ports.end(), tuple.destination_port) !=
-                rule.ports.end());
+           (view->has_ports && std::find(rule.ports.begin(), rule.ports.end(),
+                                         tuple.destination_port) != rule.ports.end());
   };
   std::uint32_t mark = 0;
   for (const MarkRule& rule : network.marks()) {

@@ -49,6 +49,7 @@ void Director::State::configure(Service& service, const VirtualService& config) 
   service.name = config.name;
   service.persistence = config.persistence;
   service.one_packet = config.one_packet;
+  service.oversize = config.oversize;
   service.own_timeouts = config.timeouts;
   service.timeouts = config.timeouts.over(timeouts);
 }

@@ -28,6 +28,7 @@ struct Service {
   ServiceKey key;
   SchedulerKind kind = SchedulerKind::wlc;
   SchedulerFlags flags;
+  Oversize oversize = Oversize::icmp;
   Scheduler scheduler;
   std::optional<Persistence> persistence;
   bool one_packet = false;
@@ -139,6 +140,8 @@ struct Director::State {
   Verdict to_client(const Passage& passage, const Connection& connection, const Context& context);
   Verdict send(const Passage& passage, const ResolvedRoute& route, std::size_t mtu,
                const Context& context);
+  bool cuts_oversize(const Context& context) const;
+  Port gue_port(const Connection& connection) const;
   std::size_t path_mtu(DestinationId id, const ResolvedRoute& route, TimePoint now);
   std::optional<Verdict> refuse_oversize(const Passage& passage, std::size_t mtu,
                                          const IpAddress& from, const Context& context);
@@ -153,7 +156,7 @@ struct Director::State {
   Verdict icmp_to_server(const Passage& passage, ConnectionId id);
   Verdict icmp_to_client(const Passage& passage, ConnectionId id);
   std::optional<Verdict> tunnel_error(const Passage& passage);
-  void learn_path_mtu(const IpAddress& destination, std::uint16_t mtu, TimePoint now);
+  void learn_path_mtu(const QuotedPacket& outer, std::uint32_t mtu, TimePoint now);
 
   // reload.cc
   void apply(const Changes& changes, TimePoint now);
@@ -186,6 +189,7 @@ struct Director::State {
   TimePoint last_now{};
   std::uint16_t next_id;         // of IP headers that we make
   std::uint64_t scheduler_seed;  // of the next scheduler made
+  HashSeed tunnel_seed;          // of the source ports of GUE
 };
 
 }  // namespace lvsd

@@ -9,12 +9,14 @@ import subprocess
 HERE = os.path.dirname(os.path.abspath(__file__))
 NETWORK = os.path.join(HERE, "network.yaml")
 
-# The ip.id of packets that the director makes itself, and what its local stack answered: a reset,
-# an echo reply, an error to a packet that was left to it.
-IGNORE = ["--ignore", "made.ip.id", "--ignore", "stack"]
+# What the kernel chooses by chance in packets that the director makes itself: the ip.id, the flow
+# label, the UDP port that a tunnel packet comes from; and what its local stack answered: a reset, an
+# echo reply, an error to a packet that was left to it.
+IGNORE = ["--ignore", "made.ip.id", "--ignore", "made.ip.flow_label", "--ignore", "made.udp.src",
+          "--ignore", "stack"]
 
 # IPVS's settings that lvsd has no key for, with the value that is like lvsd.
-LIKE_LVSD = {"conntrack": "0", "pmtu_disc": "1", "sync_version": "1"}
+LIKE_LVSD = {"conntrack": "0", "sync_version": "1"}
 
 # The kernel's settings as lvsd.yaml's `ipvs` has them.
 SWITCHES = ("cache_bypass", "expire_nodest_conn", "expire_quiescent_template", "ignore_tunneled",
@@ -62,6 +64,7 @@ class Scenario:
         # What lvsd does by default instead is to let such connections go on.
         self.options = {"expire_nodest_conn": "false"}
         self.loaded = False
+        self.oversize = "icmp"
         self.first_config = self.first_network = ""
         for line in self.text("events.txt").splitlines():
             time, _, command = line.partition(" ")
@@ -89,7 +92,9 @@ class Scenario:
             if "its service, of line" not in remark["what"]:
                 self.miss(remark["what"])
         options = ", ".join("%s: %s" % each for each in self.options.items())
-        return self.write("ipvs: {%s}\n%s" % (options, answer["text"]))
+        services = re.sub(r"(?m)^    destinations:", "    oversize: %s\n\\g<0>" % self.oversize,
+                          answer["text"])
+        return self.write("ipvs: {%s}\n%s" % (options, services))
 
     def miss(self, what):
         what = what.replace(" is not in this version of lvsd", "")
@@ -112,7 +117,11 @@ class Scenario:
             self.words += ["--reload", "%s=%s" % (time, self.convert())]
         elif word[0] == "sysctl":
             name, _, value = word[1].rpartition(".")[2].partition("=")
-            if ipvs_value(name, value) is not None:
+            if name == "pmtu_disc" and value in ("0", "1"):
+                self.oversize = "icmp" if value == "1" else "fragment"
+                if self.loaded:
+                    self.words += ["--reload", "%s=%s" % (time, self.convert())]
+            elif ipvs_value(name, value) is not None:
                 self.options[name] = ipvs_value(name, value)
                 if self.loaded:
                     self.words += ["--reload", "%s=%s" % (time, self.convert())]
