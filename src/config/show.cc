@@ -60,6 +60,9 @@ void show_service(std::string& out, const VirtualService& service) {
   out += "    listen: " + scalar(to_string(service.key)) + "\n";
   out += "    method: " + std::string(to_string(method)) + "\n";
   out += "    scheduler: " + show_scheduler(service) + "\n";
+  if (service.key.protocol == ServiceProtocol::tcp) {
+    out += "    helper: " + std::string(to_string(service.helper)) + "\n";
+  }
   out += service.destinations.empty() ? "    destinations: []\n" : "    destinations:\n";
   for (const Destination& destination : service.destinations) {
     show_destination(out, service, destination, method);

@@ -43,9 +43,9 @@ std::optional<TimePoint> Director::next_deadline() const {
 void Director::expire(TimePoint now, Emissions&) {
   State& state = *state_;
   state.last_now = std::max(state.last_now, now);
-  state.connections.expire(state.last_now, kExpiriesPerCall, [&](ConnectionId, Connection& entry) {
-    state.destinations.unbind(entry.destination, entry.has(Connection::kInactive));
-  });
+  state.connections.expire(
+      state.last_now, kExpiriesPerCall,
+      [&](ConnectionId id, Connection& entry) { state.on_due(id, entry, state.last_now); });
   const Egress::Settled settled = state.egress.expire(state.last_now);
   state.counters.dropped[static_cast<std::size_t>(DropReason::neighbor_unresolved)] +=
       settled.dropped;

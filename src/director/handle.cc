@@ -72,6 +72,12 @@ Verdict Director::State::known_request(const Passage& passage, ConnectionId id, 
   Connection& connection = connections[id];
   count_in(connection, passage.view.total_length);
   advance_state(id, passage.view, Direction::request, passage.now);
+  if (connection.has(Connection::kNoClientPort)) {
+    connections.set_client_port(id, passage.view.tuple.source_port);
+  }
+  if (connection.has(Connection::kFtp)) {
+    if (const auto refusal = ftp_request(passage, id)) return *refusal;
+  }
   return to_server(passage, connection, {connection.destination, Direction::request, fresh, false});
 }
 
@@ -82,6 +88,11 @@ Verdict Director::State::known_reply(const Passage& passage, ConnectionId id) {
     advance_state(id, passage.view, Direction::reply, passage.now);
     return accept(AcceptReason::reply);
   }
+  return connection.has(Connection::kFtp) ? ftp_reply(passage, id) : nat_reply(passage, id);
+}
+
+Verdict Director::State::nat_reply(const Passage& passage, ConnectionId id) {
+  const Connection& connection = connections[id];
   const Verdict verdict =
       to_client(passage, connection, {connection.destination, Direction::reply, false, false});
   // The kernel forwards replies: what its forwarding refuses (TTL, size) IPVS never sees.
@@ -146,9 +157,9 @@ std::optional<ConnectionId> Director::State::create(const PacketView& view, Serv
   connection.flags = Connection::kInactive | method_flag(config.method);
   if (!connection.is_masquerade()) connection.flags |= Connection::kNoOutput;
   connection.expires = now + std::chrono::seconds(3);  // until the state machine speaks
-  const auto made = connections.insert(connection, now);
+  bind_helper(connection, service);
+  const auto made = insert(connection, {}, now);
   if (!made) return std::nullopt;
-  destinations.bind(id);
   ++destinations[id].statistics.connections;
   ++service.statistics.connections;
   ++counters.statistics.connections;
@@ -210,13 +221,6 @@ void Director::State::count_out(const Connection& connection, std::size_t bytes)
   if (Service* service = destinations.extra(connection.destination).service) {
     add(service->statistics);
   }
-}
-
-void Director::State::forget(ConnectionId id) {
-  const Connection& connection = connections[id];
-  destinations.unbind(connection.destination, connection.has(Connection::kInactive));
-  connections.erase(id);
-  if (!removed.empty()) forget_removed_services();
 }
 
 }  // namespace lvsd

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // What a Director holds, and the steps of its decisions. Private to src/director; split over files
-// by step: handle.cc (which connection), sctp.cc, fragmented.cc, transmit.cc (which way out),
-// icmp.cc, reload.cc, snapshot.cc.
+// by step: handle.cc (which connection), lifetime.cc, sctp.cc, ftp.cc, fragmented.cc, transmit.cc
+// (which way out), icmp.cc, reload.cc, snapshot.cc.
 #pragma once
 
 #include <memory>
@@ -12,6 +12,7 @@
 #include "destinations.h"
 #include "egress.h"
 #include "fragments.h"
+#include "ftp.h"
 #include "lvsd/director/connection_table.h"
 #include "lvsd/director/director.h"
 #include "lvsd/director/tcp_state.h"
@@ -25,6 +26,7 @@ struct Service {
   ServiceKey key;
   SchedulerKind kind = SchedulerKind::wlc;
   SchedulerFlags flags;
+  Helper helper = Helper::none;
   Scheduler scheduler;
   std::vector<DestinationId> order;  // in file order
   Statistics statistics;
@@ -59,6 +61,7 @@ struct Director::State {
   Verdict whole(const Passage& passage);  // all but later fragments
   Verdict known_request(const Passage& passage, ConnectionId id, bool fresh);
   Verdict known_reply(const Passage& passage, ConnectionId id);
+  Verdict nat_reply(const Passage& passage, ConnectionId id);
   Verdict no_connection(const Passage& passage, std::optional<ConnectionId> replaced);
   std::optional<ConnectionId> find_reply(const Tuple& tuple, TimePoint now) const;
   std::optional<ConnectionId> create(const PacketView& view, Service& service, DestinationId id,
@@ -72,6 +75,24 @@ struct Director::State {
 
   // sctp.cc
   void advance_sctp(ConnectionId id, const PacketView& view, TableDirection table, TimePoint now);
+
+  // lifetime.cc
+  std::optional<ConnectionId> insert(const Connection& connection,
+                                     std::optional<ConnectionId> controller, TimePoint now);
+  void restart(ConnectionId id, Duration timeout, TimePoint now);
+  void on_due(ConnectionId id, Connection& connection, TimePoint now);
+  void unbind(const Connection& connection);  // from its destination and its controller
+
+  // ftp.cc
+  void bind_helper(Connection& connection, const Service& service) const;
+  std::optional<Verdict> ftp_request(const Passage& passage, ConnectionId id);
+  Verdict ftp_reply(const Passage& passage, ConnectionId id);
+  std::optional<FtpAnswer> read_answer(std::string_view text, const FtpControl& control,
+                                       const Connection& connection, std::uint32_t sequence) const;
+  Verdict rewrite_answer(const Passage& passage, ConnectionId id, FtpControl& control,
+                         const FtpAnswer& answer);
+  std::optional<ConnectionId> expect_data(ConnectionId control, const DataEndpoints& ends,
+                                          TimePoint now);
 
   // fragmented.cc
   Verdict first_fragment(const Passage& passage, const Verdict& verdict);
@@ -125,6 +146,7 @@ struct Director::State {
   std::unordered_map<IpAddress, std::uint32_t, IpAddressHash> virtual_addresses;  // use counts
   Egress egress;
   FragmentTable fragments;
+  FtpControls ftp_controls;
   Timeouts timeouts;
   Counters counters;
   IcmpBudget icmp_budget;

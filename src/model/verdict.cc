@@ -45,6 +45,7 @@ constexpr std::array<Text, kDropReasons> kDrop{{
     {"no-link-address", "dr needs a link with MAC addresses, and this one has none"},
     {"fragment-timeout", "a later fragment whose first one did not come in time"},
     {"fragment-queue-full", "too many fragments already wait for their first one"},
+    {"bad-tcp-checksum", "a damaged segment of a connection that the FTP helper reads"},
     {"sctp-fragment", "nat changes the port of an SCTP packet that comes in fragments"},
 }};
 

@@ -49,6 +49,7 @@ class Scenario:
         with open(os.path.join(HERE, "network.yaml"), encoding="utf-8") as file:
             self.network = file.read()
         self.missing, self.words, self.files = [], [], 0
+        self.ftp = False
         self.loaded = False
         self.first_config = self.first_network = ""
         for line in self.text("events.txt").splitlines():
@@ -76,6 +77,8 @@ class Scenario:
         for remark in answer["left_out"]:
             if "its service, of line" not in remark["what"]:
                 self.miss(remark["what"])
+        if not self.ftp:  # convert takes ip_vs_ftp as loaded
+            return self.write(answer["text"].replace("helper: ftp", "helper: none"))
         return self.write(answer["text"])
 
     def miss(self, what):
@@ -92,8 +95,8 @@ class Scenario:
         elif command == "# dump end":  # nothing changes, but time goes on until here
             self.words += ["--reload", "%s=%s" % (time, self.convert())]
         elif word[0] == "#":
-            if word[1] == "modules" and "ip_vs_ftp" in word:
-                self.miss("the FTP helper")
+            if word[1] == "modules":
+                self.ftp = "ip_vs_ftp" in word
         elif word[0] == "ipvsadm":
             self.rules += command + "\n"
             self.words += ["--reload", "%s=%s" % (time, self.convert())]

@@ -35,7 +35,9 @@ struct Connection {
   std::uint8_t state = 0;  // TcpState, SctpState, or 0
   DestinationId destination = kNoDestination;
   std::uint32_t flags = 0;
-  std::uint32_t next = 0;  // in the bucket or the free list: index + 1, 0 ends
+  std::uint32_t next = 0;      // in the bucket or the free list: index + 1, 0 ends
+  std::uint32_t control = 0;   // index + 1 of the connection that controls this one; 0: none
+  std::uint32_t controls = 0;  // how many this one controls
   TimerLinks timer;
   TimePoint expires{};
   std::uint64_t packets_in = 0;
@@ -45,17 +47,21 @@ struct Connection {
   static constexpr std::uint32_t kMethodMask = 0x0007;
   static constexpr std::uint32_t kMasquerade = 0, kTunnel = 2, kDirectRouting = 3;
   static constexpr std::uint32_t kNoOutput = 0x0080, kInactive = 0x0100;
+  static constexpr std::uint32_t kNoClientPort = 0x0800;  // FTP's passive data: not known yet
+  static constexpr std::uint32_t kFtp = 1U << 25U;        // our own: read by the FTP helper
   bool has(std::uint32_t flag) const { return (flags & flag) != 0; }
   std::uint32_t method() const { return flags & kMethodMask; }
   bool is_masquerade() const { return method() == kMasquerade; }
+  bool is_alive(TimePoint now) const { return expires > now || controls > 0; }
 };
-static_assert(sizeof(Connection) <= 96, "design: 128 bytes or less per connection all told");
+static_assert(sizeof(Connection) <= 112, "design: 128 bytes or less per connection all told");
 
 class ConnectionTable {
  public:
   ConnectionTable(std::uint32_t limit, const HashSeed& seed);
 
-  // Client to server: C:cport -> V:vport. Expired entries are not found.
+  // Client to server: C:cport -> V:vport. Expired entries are not found. Where none has that
+  // client port, one that is still without serves (reference section 2.2).
   std::optional<ConnectionId> find_request(const Tuple& tuple, TimePoint now) const;
   // Every live connection of the client end (protocol, X, xport), newest first, until `match` is
   // true.
@@ -66,7 +72,7 @@ class ConnectionTable {
     while (link != 0) {
       const Connection& entry = at(link - 1);
       if (entry.client_port == client_port && entry.protocol == protocol &&
-          entry.client == client && entry.expires > now && match(entry)) {
+          entry.client == client && entry.is_alive(now) && match(entry)) {
         return ConnectionId{link - 1};
       }
       link = entry.next;
@@ -77,22 +83,24 @@ class ConnectionTable {
   // A new entry with the keys of `value`; nothing where the table is full.
   std::optional<ConnectionId> insert(const Connection& value, TimePoint now);
   void erase(ConnectionId id);
+  // For an entry without a client port (kNoClientPort), which then has one.
+  void set_client_port(ConnectionId id, Port port);
   // The entry's expiry moved: earlier ones need the wheel's attention, later ones do not.
   void touch(ConnectionId id, TimePoint expires);
 
   Connection& operator[](ConnectionId id) { return at(static_cast<std::uint32_t>(id)); }
   const Connection& operator[](ConnectionId id) const { return at(static_cast<std::uint32_t>(id)); }
 
-  // Visits at most `budget` entries whose time may be up; `on_expired` is called before each is
-  // erased. False where the budget ran out and more is due.
+  // Visits at most `budget` entries whose time may be up; `on_expired` is called before one is
+  // erased, and may prolong its life instead. False where the budget ran out and more is due.
   template <class OnExpired>
   bool expire(TimePoint now, std::size_t budget, OnExpired&& on_expired) {
     while (const std::optional<std::uint32_t> due = wheel_.pop_due(now, *this)) {
       Connection& entry = at(*due);
+      if (entry.expires <= now) on_expired(ConnectionId{*due}, entry);
       if (entry.expires > now) {
         wheel_.schedule(*due, entry.expires, *this);
       } else {
-        on_expired(ConnectionId{*due}, entry);
         erase(ConnectionId{*due});
       }
       if (--budget == 0) return false;
@@ -127,6 +135,8 @@ class ConnectionTable {
   const Connection& at(std::uint32_t index) const {
     return chunks_[index >> kChunkBits][index & (kChunk - 1)];
   }
+  void link(std::uint32_t index);    // into its bucket
+  void unlink(std::uint32_t index);  // out of it
   std::uint32_t bucket_of(std::uint8_t protocol, const IpAddress& client, Port port) const;
 
   HashSeed seed_;
@@ -137,6 +147,7 @@ class ConnectionTable {
   std::uint32_t used_ = 0;  // entries ever handed out
   std::uint32_t free_ = 0;  // index + 1
   std::uint32_t size_ = 0;
+  std::uint32_t without_port_ = 0;  // entries with kNoClientPort
   TimerWheel wheel_;
 };
 

@@ -113,11 +113,17 @@ struct Destination {
   friend bool operator==(const Destination&, const Destination&) = default;
 };
 
+// Who reads the payload of a service's connections (reference section 7): FTP names addresses
+// there.
+enum class Helper : std::uint8_t { none, ftp };
+std::string_view to_string(Helper helper);
+
 struct VirtualService {
   std::string name;  // what the operator calls it; unique in a file, not its identity
   ServiceKey key;
   SchedulerKind scheduler = SchedulerKind::wlc;
   SchedulerFlags scheduler_flags = {};
+  Helper helper = Helper::none;
   std::vector<Destination> destinations;  // in file order: the order schedulers walk
   friend bool operator==(const VirtualService&, const VirtualService&) = default;
 };

@@ -49,9 +49,10 @@ enum class DropReason : std::uint8_t {
   no_link_address,       // dr over a link without MAC addresses: nothing to direct the frame to
   fragment_timeout,      // waited for its first fragment, which did not come
   fragment_queue_full,   // too many fragments wait for their first one already
+  bad_tcp_checksum,      // of a connection that the FTP helper reads (reference 6.5)
   sctp_fragment,         // NAT would change the port, and the checksum covers what is not here
 };
-inline constexpr std::size_t kDropReasons = 24;
+inline constexpr std::size_t kDropReasons = 25;
 
 std::string_view to_string(AcceptReason reason);  // "no-service": stable, documented in lvsd(8)
 std::string_view to_string(DropReason reason);
