@@ -44,6 +44,8 @@ ServiceChange diff_service(const VirtualService& old, const VirtualService& next
   change.next = next;
   change.scheduler_changed =
       old.scheduler != next.scheduler || old.scheduler_flags != next.scheduler_flags;
+  change.settings_changed = old.persistence != next.persistence || old.helper != next.helper ||
+                            old.one_packet != next.one_packet || old.timeouts != next.timeouts;
   change.renamed = old.name != next.name;
   if (old.destinations != next.destinations) diff_destinations(old, next, change);
   return change;
@@ -88,6 +90,7 @@ std::vector<std::string> diff_startup(const StartupConfig& old, const StartupCon
 Changes diff(const Config& old, const Config& next) {
   Changes changes;
   if (old.timeouts != next.timeouts) changes.timeouts = next.timeouts;
+  if (old.ipvs != next.ipvs) changes.ipvs = next.ipvs;
   if (old.announce != next.announce) changes.announce = next.announce;
   diff_services(old, next, changes);
   changes.needs_restart = diff_startup(old.startup, next.startup);

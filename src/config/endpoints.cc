@@ -95,13 +95,8 @@ std::optional<ServiceKey> read_listen(const Item& item) {
   const std::size_t slash = text->rfind('/');
   const EndpointText endpoint = split(text->substr(0, slash));
   const std::optional<IpAddress> address = unicast(item, endpoint, "a virtual address");
-  std::optional<Port> port;
-  if (endpoint.port) {
-    port = read_port(item, *endpoint.port);
-  } else if (address) {
-    item.refuse("has no port, and services for any port are not in this version of lvsd",
-                "add the port: " + to_string(*address) + ":80/tcp");
-  }
+  std::optional<Port> port = Port();  // every port
+  if (endpoint.port) port = read_port(item, *endpoint.port);
   std::optional<ServiceProtocol> protocol;
   if (slash == std::string_view::npos) {
     item.refuse(quoted(*text) + " names no protocol",

@@ -4,13 +4,14 @@
 #include <array>
 
 #include "lvsd/config/fields.h"
+#include "lvsd/config/ipvs.h"
 #include "lvsd/config/services.h"
 #include "lvsd/config/text.h"
 
 namespace lvsd {
 namespace {
 
-constexpr std::array<std::string_view, 3> kFileKeys{"director", "timeouts", "services"};
+constexpr std::array<std::string_view, 4> kFileKeys{"director", "timeouts", "ipvs", "services"};
 constexpr std::array<std::string_view, 4> kDirectorKeys{"workers", "capture", "announce",
                                                         "connections"};
 constexpr std::array<std::string_view, 4> kCaptureKeys{"backend", "stage", "queue", "queue_bypass"};
@@ -95,9 +96,11 @@ void read_timeouts(const Item& item, Timeouts& timeouts) {
 
 Config read_config(const Item& root) {
   Config config;
-  const Mapping map(root, kFileKeys, "the file is a mapping of director, timeouts and services");
+  const Mapping map(root, kFileKeys,
+                    "the file is a mapping of director, timeouts, ipvs and services");
   if (const auto field = map.find("director")) read_director(*field, config);
   if (const auto field = map.find("timeouts")) read_timeouts(*field, config.timeouts);
+  if (const auto field = map.find("ipvs")) config.ipvs = read_ipvs(*field);
   if (const auto field = map.require("services",
                                      "list them; a director without any says so with "
                                      "'services: []'")) {

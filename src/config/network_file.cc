@@ -14,13 +14,15 @@
 namespace lvsd {
 namespace {
 
-constexpr std::array<std::string_view, 6> kFileKeys{
-    "interfaces", "routes", "rules", "neighbors", "assume_neighbors", "complete_routes"};
+constexpr std::array<std::string_view, 7> kFileKeys{
+    "interfaces", "routes", "rules", "neighbors", "marks", "assume_neighbors", "complete_routes"};
 constexpr std::array<std::string_view, 7> kInterfaceKeys{"name", "index",    "mac",      "mtu",
                                                          "up",   "loopback", "addresses"};
 constexpr std::array<std::string_view, 8> kRouteKeys{"to",     "via",   "dev",    "kind",
                                                      "source", "table", "metric", "mtu"};
 constexpr std::array<std::string_view, 4> kRuleKeys{"priority", "from", "to", "table"};
+constexpr std::array<std::string_view, 6> kMarkKeys{"mark",        "dev",      "source",
+                                                    "destination", "protocol", "ports"};
 constexpr std::array<std::string_view, 3> kNeighborKeys{"address", "mac", "dev"};
 constexpr std::array<Choice<RouteKind>, 4> kRouteKinds{{{"unicast", RouteKind::unicast},
                                                         {"local", RouteKind::local},
@@ -36,6 +38,8 @@ constexpr std::string_view kRuleRemedy =
     "a rule is a mapping: {priority: 100, from: 10.1.0.0/16, table: 100}";
 constexpr std::string_view kNeighborRemedy =
     "a neighbour is a mapping: {address: 10.0.2.11, mac: \"02:00:00:00:02:11\"}";
+constexpr std::string_view kMarkRemedy =
+    "a mark is a mapping: {mark: 7, destination: 192.0.2.10, protocol: tcp, ports: [80, 443]}";
 constexpr std::string_view kPrefixRemedy = "write ADDRESS/LENGTH, as in 10.1.0.0/16, or default";
 constexpr std::string_view kMacRemedy = "write six hex pairs in quotes: \"02:00:00:00:01:01\"";
 
@@ -116,13 +120,15 @@ class NetworkReader {
     each(map.require("interfaces", "list the director's interfaces"), "list them, each a mapping",
          [this](const Item& item) { read_interface(item); });
     // Routes look up devices among the interfaces' own networks.
-    connected_.emplace(Network::Parts{parts_.interfaces, {}, {}, {}, false, false});
+    connected_.emplace(Network::Parts{parts_.interfaces, {}, {}, {}, {}, false, false});
     each(map.find("routes"), "list them, each a mapping",
          [this](const Item& item) { read_route(item); });
     each(map.find("rules"), "list them, each a mapping",
          [this](const Item& item) { read_rule(item); });
     each(map.find("neighbors"), "list them, each a mapping",
          [this](const Item& item) { read_neighbor(item); });
+    each(map.find("marks"), "list them, each a mapping",
+         [this](const Item& item) { read_mark(item); });
     if (const auto field = map.find("assume_neighbors")) {
       assign(parts_.assume_neighbors, read_boolean(*field));
     }
@@ -231,6 +237,31 @@ class NetworkReader {
                     "keep one of the two");
     }
     parts_.neighbors.push_back(out);
+  }
+
+  void read_mark(const Item& item) {
+    const Mapping map(item, kMarkKeys, kMarkRemedy);
+    if (!map.valid()) return;
+    MarkRule out;
+    if (const auto field = map.require("mark", "add 'mark: NUMBER'")) {
+      assign(out.mark, read_number(*field, {0, 0xffffffffU}, "a mark is 0 to 4294967295"));
+    }
+    if (const auto field = map.find("dev")) out.interface = named(*field);
+    if (const auto field = map.find("source")) assign_optional(out.source, read_prefix(*field, {}));
+    if (const auto field = map.find("destination")) {
+      assign_optional(out.destination, read_prefix(*field, {}));
+    }
+    if (const auto field = map.find("protocol")) {
+      constexpr std::array<Choice<std::uint8_t>, 3> kProtocols{
+          {{"tcp", 6}, {"udp", 17}, {"sctp", 132}}};
+      assign_optional(out.protocol, read_choice<std::uint8_t>(*field, kProtocols));
+    }
+    each(map.find("ports"), "list them, as in [80, 443]", [&](const Item& port) {
+      if (const auto number = read_number(port, {0, 65535}, "a port is 0 to 65535")) {
+        out.ports.emplace_back(static_cast<std::uint16_t>(*number));
+      }
+    });
+    parts_.marks.push_back(std::move(out));
   }
 
   // The interface that `dev` names; without it the one on whose network `address` is, which stands

@@ -9,8 +9,9 @@
 namespace lvsd {
 namespace {
 
-constexpr std::array<std::string_view, 6> kServiceKeys{"name",      "listen", "method",
-                                                       "scheduler", "helper", "destinations"};
+constexpr std::array<std::string_view, 11> kServiceKeys{
+    "name",        "listen",     "fwmark",   "family", "method",      "scheduler",
+    "persistence", "one_packet", "timeouts", "helper", "destinations"};
 constexpr std::array<std::string_view, 4> kDestinationKeys{"address", "weight", "method",
                                                            "thresholds"};
 
@@ -18,13 +19,13 @@ constexpr std::string_view kFlagsRemedy =
     "flags are part of the scheduler: 'scheduler: {name: mh, fallback: true, port: true}'";
 
 // Keys that belong here in later versions, or under other names in other programs' files.
-constexpr std::array<OtherKey, 11> kOtherServiceKeys{
+constexpr std::array<OtherKey, 13> kOtherServiceKeys{
     {{"scheduler_flags", "unknown key", kFlagsRemedy},
      {"sched_flags", "unknown key", kFlagsRemedy},
-     {"persistence", "persistence is not in this version of lvsd",
-      "leave the key out; scheduler sh keeps a client address on one destination"},
-     {"fwmark", "firewall-mark services are not in this version of lvsd",
-      "use 'listen: ADDRESS:PORT/PROTOCOL'"},
+     {"persistent", "unknown key", "write 'persistence: {timeout: 300s, netmask: 32}'"},
+     {"persistence_timeout", "unknown key", "write 'persistence: {timeout: 300s}'"},
+     {"ops", "unknown key", "one-packet scheduling is 'one_packet: true'"},
+     {"mark", "unknown key", "a service by firewall mark is 'fwmark: NUMBER'"},
      {"health", "health checks are not in this version of lvsd", "leave the key out"},
      {"address", "unknown key", "the virtual address is 'listen: ADDRESS:PORT/PROTOCOL'"},
      {"vip", "unknown key", "the virtual address is 'listen: ADDRESS:PORT/PROTOCOL'"},
@@ -133,8 +134,9 @@ std::optional<Thresholds> read_thresholds(const Item& item) {
 // read: without them, what depends on them is not judged.
 class DestinationsReader {
  public:
-  DestinationsReader(std::optional<ServiceKey> key, std::optional<ForwardingMethod> method)
-      : key_(key), method_(method) {}
+  DestinationsReader(std::optional<ServiceKey> key, std::optional<ForwardingMethod> method,
+                     bool persistent)
+      : key_(key), method_(method), persistent_(persistent) {}
 
   std::vector<Destination> read(const Item& list) {
     std::vector<Destination> out;
@@ -182,6 +184,7 @@ class DestinationsReader {
                   "write the real server's own address");
     }
     const bool maps = method && std::holds_alternative<Masquerade>(*method);
+    if (address.port && key_ && maps) judge_mapping(item, address);
     if (!address.port || !method || maps) return;
     const std::string name(to_string(*method));
     if (key_ && *address.port == key_->listen.port) {
@@ -191,6 +194,16 @@ class DestinationsReader {
     }
     item.refuse("a port of its own, which method " + name + " cannot map to",
                 "leave the port out, or use 'method: nat'");
+  }
+
+  // As in the kernel, where such a port would be ignored without a word (reference 5.3 step 5).
+  void judge_mapping(const Item& item, const DestinationAddress& address) const {
+    const std::string remedy = "leave it out: " + to_string(address.address);
+    if (key_->is_any_port()) {
+      item.refuse("a port of its own, which a service for any port does not map to", remedy);
+    } else if (key_->is_by_mark() && persistent_) {
+      item.refuse("a port of its own, which a persistent service by mark does not map to", remedy);
+    }
   }
 
   void judge_repetition(const Item& item, const Endpoint& endpoint, bool own_port) {
@@ -204,6 +217,7 @@ class DestinationsReader {
 
   std::optional<ServiceKey> key_;
   std::optional<ForwardingMethod> method_;
+  bool persistent_;
   std::unordered_map<Endpoint, Place, EndpointHash> seen_;
 };
 
@@ -226,11 +240,18 @@ class ServicesReader {
     const Mapping map(item, kServiceKeys, kServiceRemedy, kOtherServiceKeys);
     if (!map.valid()) return std::nullopt;
     VirtualService out;
-    std::optional<ServiceKey> key;
-    if (const std::optional<Item> field =
-            map.require("listen", "add 'listen: ADDRESS:PORT/PROTOCOL'")) {
-      key = read_listen(*field);
-      if (key) judge_key(*field, *key);
+    const std::optional<Item> by = map.find("fwmark") ? map.find("fwmark") : map.find("listen");
+    const std::optional<ServiceKey> key = read_key(item, map);
+    if (key) judge_key(*by, *key);
+    if (const std::optional<Item> field = map.find("persistence")) {
+      out.persistence = read_persistence(*field, key);
+    }
+    if (const std::optional<Item> field = map.find("one_packet")) {
+      assign(out.one_packet, read_boolean(*field));
+      if (key) judge_one_packet(*field, *key, out);
+    }
+    if (const std::optional<Item> field = map.find("timeouts")) {
+      out.timeouts = read_service_timeouts(*field);
     }
     std::optional<ForwardingMethod> method = ForwardingMethod{};
     if (const std::optional<Item> field = map.find("method")) method = read_method(*field);
@@ -241,7 +262,7 @@ class ServicesReader {
       }
     }
     if (const std::optional<Item> field = map.require("destinations", kDestinationsRemedy)) {
-      out.destinations = DestinationsReader(key, method).read(*field);
+      out.destinations = DestinationsReader(key, method, out.persistence.has_value()).read(*field);
     }
     assign(out.helper, read_helper(map.find("helper"), key));
     if (key) out.name = to_string(*key);
@@ -251,6 +272,34 @@ class ServicesReader {
     if (!key) return std::nullopt;
     out.key = *key;
     return out;
+  }
+
+  // By mark or by address: exactly one of the two.
+  static std::optional<ServiceKey> read_key(const Item& item, const Mapping& map) {
+    const std::optional<Item> mark = map.find("fwmark"), listen = map.find("listen");
+    const std::optional<Item> family = map.find("family");
+    if (!mark) {
+      if (family) family->refuse("only a service by firewall mark has a family", "leave it out");
+      const auto field = map.require("listen", "add 'listen: ADDRESS:PORT/PROTOCOL'");
+      return field ? read_listen(*field) : std::nullopt;
+    }
+    if (listen) {
+      listen->refuse("a service goes by 'fwmark' or by 'listen', not by both", "keep one of them");
+      return std::nullopt;
+    }
+    constexpr std::array<Choice<bool>, 2> kFamilies{{{"ipv4", true}, {"ipv6", false}}};
+    std::optional<bool> v4 = true;
+    if (family) v4 = read_choice<bool>(*family, kFamilies);
+    const auto number = read_number(*mark, {1, 0xffffffffU}, "a mark is 1 to 4294967295");
+    if (!number || !v4 || item.value.kind() != ValueKind::mapping) return std::nullopt;
+    return ServiceKey::by_mark(static_cast<std::uint32_t>(*number), *v4);
+  }
+
+  static void judge_one_packet(const Item& item, const ServiceKey& key, const VirtualService& out) {
+    if (!out.one_packet || key.is_by_mark() || key.protocol == ServiceProtocol::udp) return;
+    item.refuse("one-packet scheduling is for UDP, and this service listens on " +
+                    std::string(to_string(key.protocol)),
+                "leave it out");
   }
 
   void judge_key(const Item& item, const ServiceKey& key) {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Config -> the file that gives it, with every default written out.
+#include <array>
+
 #include "lvsd/config/load.h"
 #include "lvsd/config/yaml_text.h"
 
@@ -52,21 +54,77 @@ std::string show_scheduler(const VirtualService& service) {
   return out + ", port: " + std::string(boolean(service.scheduler_flags.port)) + "}";
 }
 
+std::string show_key(const ServiceKey& key) {
+  if (!key.is_by_mark()) return "    listen: " + scalar(to_string(key)) + "\n";
+  return "    fwmark: " + std::to_string(key.mark) +
+         "\n    family: " + (key.listen.address.is_v4() ? "ipv4" : "ipv6") + "\n";
+}
+
+std::string show_settings(const VirtualService& service) {
+  std::string out;
+  if (const auto& persistence = service.persistence) {
+    out += "    persistence: {timeout: " + duration_text(persistence->timeout);
+    out += ", netmask: " + std::to_string(persistence->netmask);
+    if (persistence->engine == PersistenceEngine::sip) out += ", engine: sip";
+    out += "}\n";
+  }
+  if (service.one_packet) out += "    one_packet: true\n";
+  std::string timeouts;
+  const auto add = [&timeouts](std::string_view key, const std::optional<Duration>& value) {
+    if (!value) return;
+    timeouts += (timeouts.empty() ? "" : ", ") + std::string(key) + ": " + duration_text(*value);
+  };
+  add("tcp", service.timeouts.tcp);
+  add("tcp_fin", service.timeouts.tcp_fin);
+  add("udp", service.timeouts.udp);
+  if (!timeouts.empty()) out += "    timeouts: {" + timeouts + "}\n";
+  return out;
+}
+
 // A service's own method lives on in its destinations alone: the first one's stands for it.
 void show_service(std::string& out, const VirtualService& service) {
   const ForwardingMethod method =
       service.destinations.empty() ? ForwardingMethod{} : service.destinations.front().method;
   out += "  - name: " + scalar(service.name) + "\n";
-  out += "    listen: " + scalar(to_string(service.key)) + "\n";
+  out += show_key(service.key);
   out += "    method: " + std::string(to_string(method)) + "\n";
   out += "    scheduler: " + show_scheduler(service) + "\n";
   if (service.key.protocol == ServiceProtocol::tcp) {
     out += "    helper: " + std::string(to_string(service.helper)) + "\n";
   }
+  out += show_settings(service);
   out += service.destinations.empty() ? "    destinations: []\n" : "    destinations:\n";
   for (const Destination& destination : service.destinations) {
     show_destination(out, service, destination, method);
   }
+}
+
+// An option of ours that the kernel has not is left out: it has no other value to write down.
+std::string show_ipvs(const IpvsOptions& ipvs) {
+  constexpr std::array<std::string_view, 3> kModes{"off", "auto", "on"};
+  std::string out = "ipvs:\n";
+  const auto add = [&out](std::string_view key, std::string_view value) {
+    out.append("  ").append(key).append(": ").append(value).append("\n");
+  };
+  const auto mode = [&](DefenceMode value) { return kModes[static_cast<std::size_t>(value)]; };
+  if (ipvs.expire_nodest_conn) add("expire_nodest_conn", boolean(*ipvs.expire_nodest_conn));
+  add("expire_quiescent_template", boolean(ipvs.expire_quiescent_template));
+  add("conn_reuse_mode", std::to_string(ipvs.conn_reuse_mode));
+  add("sloppy_tcp", boolean(ipvs.sloppy_tcp));
+  add("sloppy_sctp", boolean(ipvs.sloppy_sctp));
+  add("schedule_icmp", boolean(ipvs.schedule_icmp));
+  add("cache_bypass", boolean(ipvs.cache_bypass));
+  add("nat_icmp_send", boolean(ipvs.nat_icmp_send));
+  add("snat_reroute", boolean(ipvs.snat_reroute));
+  add("ignore_tunneled", boolean(ipvs.ignore_tunneled));
+  add("drop_entry", mode(ipvs.drop_entry));
+  add("drop_packet", mode(ipvs.drop_packet));
+  add("secure_tcp", mode(ipvs.secure_tcp));
+  add("amemthresh", std::to_string(ipvs.amemthresh));
+  add("am_droprate", std::to_string(ipvs.am_droprate));
+  add("lblc_expiration", duration_text(ipvs.lblc_expiration));
+  add("lblcr_expiration", duration_text(ipvs.lblcr_expiration));
+  return out;
 }
 
 }  // namespace
@@ -77,6 +135,7 @@ std::string show_config(const Config& config) {
   out += "timeouts: {tcp: " + duration_text(timeouts.tcp);
   out += ", tcp_fin: " + duration_text(timeouts.tcp_fin);
   out += ", udp: " + duration_text(timeouts.udp) + "}\n";
+  out += show_ipvs(config.ipvs);
   out += config.services.empty() ? "services: []\n" : "services:\n";
   for (const VirtualService& service : config.services) show_service(out, service);
   return out;

@@ -165,6 +165,22 @@ std::string show_neighbor(const Network& network, const Neighbor& neighbor) {
   return out.text();
 }
 
+std::string show_mark(const Network& network, const MarkRule& rule) {
+  Fields out;
+  out.add("mark", rule.mark);
+  const std::string device = device_name(network, rule.interface);
+  if (!device.empty()) out.add("dev", scalar(device));
+  if (rule.source) out.add("source", prefix_text(*rule.source));
+  if (rule.destination) out.add("destination", prefix_text(*rule.destination));
+  if (rule.protocol) {
+    out.add("protocol", *rule.protocol == 6 ? "tcp" : *rule.protocol == 17 ? "udp" : "sctp");
+  }
+  std::string ports;
+  for (const Port port : rule.ports) ports += (ports.empty() ? "" : ", ") + to_string(port);
+  if (!ports.empty()) out.add("ports", "[" + ports + "]");
+  return out.text();
+}
+
 template <class List, class Show>
 void show_list(std::string& out, std::string_view key, const List& list, Show&& show) {
   if (list.empty()) return;
@@ -188,6 +204,8 @@ std::string show_network(const Network& network) {
   if (network.rules() != kKernelRules) show_list(out, "rules", network.rules(), show_rule);
   show_list(out, "neighbors", network.neighbors(),
             [&](const Neighbor& neighbor) { return show_neighbor(network, neighbor); });
+  show_list(out, "marks", network.marks(),
+            [&](const MarkRule& rule) { return show_mark(network, rule); });
   if (network.assumes_neighbors()) out += "assume_neighbors: true\n";
   return out;
 }

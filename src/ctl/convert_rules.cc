@@ -34,8 +34,9 @@ std::string scheduler_value(const RuleService& service) {
 // What this version's file has no place for; empty where there is nothing of the kind.
 std::string no_place(const RuleService& service) {
   constexpr std::string_view kNot = " not in this version of lvsd";
-  if (service.one_packet) return std::string("one-packet scheduling (-o) is").append(kNot);
-  if (!service.engine.empty()) return std::string("a persistence engine (--pe) is").append(kNot);
+  if (!service.engine.empty() && service.engine != "sip") {
+    return "there is no persistence engine " + service.engine;
+  }
   for (const std::string& flag : service.flags) {
     if (flag_key(service.scheduler, flag).empty()) {
       return "the scheduler " + service.scheduler + " has no flag " + flag;
@@ -55,7 +56,10 @@ std::string_view method_word(char letter) {
 }
 
 std::string listen_line(const RuleService& service) {
-  if (service.protocol.empty()) return "fwmark: " + std::to_string(service.mark);
+  if (service.protocol.empty()) {
+    const std::string family = service.ipv6_mark ? "\n    family: ipv6" : "";
+    return "fwmark: " + std::to_string(service.mark) + family;
+  }
   const bool any_port = service.listen.port == Port();
   const std::string where =
       any_port ? to_string(service.listen.address) : to_string(service.listen);
@@ -80,8 +84,10 @@ std::string head(const RuleService& service, char method) {
   if (has_ftp_helper(service)) out += "    helper: ftp\n";
   if (service.persistence) {
     out += "    persistence: {timeout: " + seconds(*service.persistence);
-    out += ", netmask: " + std::to_string(service.netmask) + "}\n";
+    out += ", netmask: " + std::to_string(service.netmask);
+    out += service.engine.empty() ? "}\n" : ", engine: " + scalar(service.engine) + "}\n";
   }
+  if (service.one_packet) out += "    one_packet: true\n";
   return out;
 }
 
@@ -93,10 +99,11 @@ std::string item(const RuleService& service, const RuleDestination& destination,
   out += scalar(own_port ? to_string(endpoint) : to_string(endpoint.address));
   out += ", weight: " + std::to_string(destination.weight);
   if (destination.upper_threshold != 0) {
-    out += ", upper_threshold: " + std::to_string(destination.upper_threshold);
-  }
-  if (destination.lower_threshold != 0) {
-    out += ", lower_threshold: " + std::to_string(destination.lower_threshold);
+    out += ", thresholds: {upper: " + std::to_string(destination.upper_threshold);
+    if (destination.lower_threshold != 0) {
+      out += ", lower: " + std::to_string(destination.lower_threshold);
+    }
+    out += "}";
   }
   if (destination.method != method) {
     out += ", method: " + std::string(method_word(destination.method));
@@ -191,6 +198,9 @@ class YamlWriter {
 // --- lvsd.yaml -> ipvsadm
 
 std::string key_words(const ServiceKey& key) {
+  if (key.is_by_mark()) {
+    return "-f " + std::to_string(key.mark) + (key.listen.address.is_v4() ? "" : " -6");
+  }
   const std::string_view protocol = to_string(key.protocol);
   const std::string option = protocol == "tcp"   ? "-t"
                              : protocol == "udp" ? "-u"
@@ -203,9 +213,33 @@ std::string method_words(const ForwardingMethod& method) {
   return name == "tun" ? "-i" : name == "nat" ? "-m" : "-g";
 }
 
+// A netmask as ipvsadm wants it: dotted for IPv4, a prefix length for IPv6.
+std::string netmask_words(const VirtualService& service) {
+  const unsigned length = service.persistence->netmask;
+  if (!service.key.listen.address.is_v4()) {
+    return length == 128 ? std::string() : " -M " + std::to_string(length);
+  }
+  if (length == 32) return {};
+  const IpAddress all(0xff, 0xff, 0xff, 0xff);
+  return " -M " + to_string(masked(all, static_cast<std::uint8_t>(length)));
+}
+
+// Fractions of a second get lost here; says_all() then finds that the lines are not the service.
+std::string settings_words(const VirtualService& service) {
+  std::string out;
+  if (const auto& persistence = service.persistence) {
+    const auto whole = std::chrono::duration_cast<std::chrono::seconds>(persistence->timeout);
+    out += " -p " + std::to_string(whole.count()) + netmask_words(service);
+    if (persistence->engine == PersistenceEngine::sip) out += " --pe sip";
+  }
+  if (service.one_packet) out += " -o";
+  return out;
+}
+
 std::string rule_lines(const VirtualService& service) {
   const std::string key = key_words(service.key);
-  std::string out = "-A " + key + " -s " + std::string(to_string(service.scheduler)) + "\n";
+  std::string out = "-A " + key + " -s " + std::string(to_string(service.scheduler));
+  out += settings_words(service) + "\n";
   for (auto each = service.destinations.rbegin(); each != service.destinations.rend(); ++each) {
     const std::string method = method_words(each->method);
     out += "-a " + key + " -r " + to_string(each->endpoint) + " " + method;

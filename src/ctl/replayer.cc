@@ -91,6 +91,7 @@ void Replayer::decide(const Arrival& arrival) {
     complete(std::span(storage_).subspan(kPacketHeadroom));
   }
   PacketBuffer buffer(storage_, kPacketHeadroom, arrival.length);
+  buffer.set_mark(mark_of(buffer.bytes(), arrival.interface, *network_));
   const Verdict verdict = director_.handle(buffer, now_, emissions_);
   count(verdict);
   if (arrival.cut() && std::holds_alternative<Held>(verdict)) guess_waits_ = true;

@@ -57,6 +57,14 @@ std::optional<ConnectionId> ConnectionTable::find_request(const Tuple& tuple, Ti
   return found || without_port_ == 0 ? found : find(Port());
 }
 
+std::optional<ConnectionId> ConnectionTable::find_template(const Connection& like,
+                                                           TimePoint now) const {
+  return find_by_client(like.protocol, like.client, Port(), now, [&](const Connection& entry) {
+    return entry.is_template() && !entry.has(Connection::kHasEngineData) &&
+           entry.virtual_port == like.virtual_port && entry.virtual_address == like.virtual_address;
+  });
+}
+
 std::optional<ConnectionId> ConnectionTable::insert(const Connection& value, TimePoint now) {
   wheel_.begin(now);
   std::uint32_t index = 0;

@@ -29,7 +29,7 @@ DestinationId Destinations::add(const Destination& config, const ServiceKey& key
 
 void Destinations::retire(DestinationId id) {
   states_[index(id)].retired = true;
-  if (states_[index(id)].connections() == 0) {
+  if (!states_[index(id)].referenced()) {
     release(id);
   } else {
     retired_.push_back(id);
@@ -71,8 +71,26 @@ void Destinations::unbind(DestinationId id, bool was_inactive) {
   std::uint32_t& count = was_inactive ? state.inactive : state.active;
   LVSD_ASSERT(count > 0);
   --count;
+  let_go(state, id);
+}
+
+// As in the kernel, templates count for nothing but themselves, yet move the overload flag.
+void Destinations::bind_template(DestinationId id) {
+  DestinationState& state = states_[index(id)];
+  ++state.persistent;
+  if (state.reached_upper()) state.overloaded = true;
+}
+
+void Destinations::unbind_template(DestinationId id) {
+  DestinationState& state = states_[index(id)];
+  LVSD_ASSERT(state.persistent > 0);
+  --state.persistent;
+  let_go(state, id);
+}
+
+void Destinations::let_go(DestinationState& state, DestinationId id) {
   if (state.below_lower()) state.overloaded = false;
-  if (!state.retired || state.connections() > 0) return;
+  if (!state.retired || state.referenced()) return;
   retired_.erase(std::find(retired_.begin(), retired_.end(), id));
   release(id);
 }
@@ -90,11 +108,27 @@ void Destinations::edit(DestinationId id, const Destination& config, bool added)
 void Destinations::release(DestinationId id) {
   if (extras_[index(id)].nat_address) {
     const auto found = nat_addresses_.find(states_[index(id)].config.endpoint.address);
-    if (--found->second == 0) nat_addresses_.erase(found);
+    std::erase(found->second, id);
+    if (found->second.empty()) nat_addresses_.erase(found);
   }
   states_[index(id)] = {};
   extras_[index(id)] = {};
   free_.push_back(id);
+}
+
+std::optional<DestinationId> Destinations::find_nat(std::uint8_t protocol,
+                                                    const Endpoint& endpoint) const {
+  const auto found = nat_addresses_.find(endpoint.address);
+  if (found == nat_addresses_.end()) return std::nullopt;
+  for (const DestinationId id : found->second) {
+    const DestinationState& state = states_[index(id)];
+    if (!state.retired && state.config.endpoint == endpoint &&
+        static_cast<std::uint8_t>(state.service.protocol) == protocol &&
+        std::holds_alternative<Masquerade>(state.config.method)) {
+      return id;
+    }
+  }
+  return std::nullopt;
 }
 
 // Connections keep the method they began with, so an address is forgotten with its destination
@@ -104,7 +138,7 @@ void Destinations::remember_nat(DestinationId id) {
   if (extra.nat_address) return;
   if (!std::holds_alternative<Masquerade>(states_[index(id)].config.method)) return;
   extra.nat_address = true;
-  ++nat_addresses_[states_[index(id)].config.endpoint.address];
+  nat_addresses_[states_[index(id)].config.endpoint.address].push_back(id);
 }
 
 }  // namespace lvsd

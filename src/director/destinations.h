@@ -35,6 +35,8 @@ class Destinations {
   void bind(DestinationId id);                       // a new connection, inactive at first
   void set_active(DestinationId id, bool active);    // one connection changed sides
   void unbind(DestinationId id, bool was_inactive);  // may free a retired id
+  void bind_template(DestinationId id);
+  void unbind_template(DestinationId id);
 
   DestinationState& operator[](DestinationId id) { return states_[index(id)]; }
   const DestinationState& operator[](DestinationId id) const { return states_[index(id)]; }
@@ -45,18 +47,21 @@ class Destinations {
   const std::vector<DestinationId>& retired() const { return retired_; }
   // Whether any NAT destination, retired ones included, has this address: its fragments are ours.
   bool is_nat_address(const IpAddress& address) const { return nat_addresses_.contains(address); }
+  // The NAT destination of a configured service with this protocol and endpoint, if there is one.
+  std::optional<DestinationId> find_nat(std::uint8_t protocol, const Endpoint& endpoint) const;
   // Weight, method, thresholds; `added`: on coming back, not while it is there.
   void edit(DestinationId id, const Destination& config, bool added = false);
 
  private:
   static std::size_t index(DestinationId id) { return static_cast<std::size_t>(id); }
+  void let_go(DestinationState& state, DestinationId id);
   void release(DestinationId id);
   void remember_nat(DestinationId id);
 
   std::vector<DestinationState> states_;
   std::vector<DestinationExtra> extras_;
   std::vector<DestinationId> free_, retired_;
-  std::unordered_map<IpAddress, std::uint32_t, IpAddressHash> nat_addresses_;
+  std::unordered_map<IpAddress, std::vector<DestinationId>, IpAddressHash> nat_addresses_;
 };
 
 }  // namespace lvsd

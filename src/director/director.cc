@@ -15,6 +15,7 @@ constexpr std::size_t kExpiriesPerCall =
 
 Director::State::State(const DirectorSettings& settings, std::shared_ptr<const Network> network)
     : connections(settings.connection_limit, settings.seed),
+      engine_templates(settings.seed),
       egress(std::move(network)),
       fragments(settings.seed),
       next_id(settings.first_id),
@@ -33,8 +34,9 @@ Verdict Director::handle(PacketBuffer& packet, TimePoint now, Emissions& out) {
 
 std::optional<TimePoint> Director::next_deadline() const {
   std::optional<TimePoint> first;
-  for (const auto& deadline : {state_->connections.next_deadline(), state_->egress.next_deadline(),
-                               state_->fragments.next_deadline()}) {
+  for (const auto& deadline :
+       {state_->connections.next_deadline(), state_->egress.next_deadline(),
+        state_->fragments.next_deadline(), state_->defence.next_deadline()}) {
     if (deadline && (!first || *deadline < *first)) first = deadline;
   }
   return first;
@@ -46,6 +48,7 @@ void Director::expire(TimePoint now, Emissions&) {
   state.connections.expire(
       state.last_now, kExpiriesPerCall,
       [&](ConnectionId id, Connection& entry) { state.on_due(id, entry, state.last_now); });
+  state.defend(state.last_now);
   const Egress::Settled settled = state.egress.expire(state.last_now);
   state.counters.dropped[static_cast<std::size_t>(DropReason::neighbor_unresolved)] +=
       settled.dropped;
@@ -54,7 +57,12 @@ void Director::expire(TimePoint now, Emissions&) {
   if (!state.removed.empty()) state.forget_removed_services();
 }
 
-void Director::apply(const Changes& changes, TimePoint, Emissions&) { state_->apply(changes); }
+void Director::apply(const Changes& changes, TimePoint now, Emissions&) {
+  state_->last_now = std::max(state_->last_now, now);
+  state_->apply(changes, state_->last_now);
+}
+
+void Director::set_available_memory(std::uint64_t pages) { state_->defence.set_available(pages); }
 
 void Director::update_network(std::shared_ptr<const Network> network, TimePoint now,
                               Emissions& out) {

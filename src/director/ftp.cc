@@ -147,13 +147,13 @@ std::optional<ConnectionId> Director::State::expect_data(ConnectionId control,
   if (ends.client == Port()) data.flags |= Connection::kNoClientPort;
   data.state = static_cast<std::uint8_t>(TcpState::listen);
   data.expires = now + timeout_of(TcpState::listen, timeouts);
-  auto id = connections.find_by_client(data.protocol, data.client, data.client_port, now,
-                                       [&](const Connection& entry) {
-                                         return entry.virtual_port == data.virtual_port &&
-                                                entry.virtual_address == data.virtual_address &&
-                                                entry.destination == data.destination &&
-                                                entry.destination_port == data.destination_port;
-                                       });
+  auto id = connections.find_by_client(
+      data.protocol, data.client, data.client_port, now, [&](const Connection& entry) {
+        return !entry.is_template() && entry.virtual_port == data.virtual_port &&
+               entry.virtual_address == data.virtual_address &&
+               entry.destination == data.destination &&
+               entry.destination_port == data.destination_port;
+      });
   if (!id) id = insert(data, control, now);
   if (!id) return std::nullopt;
   enter_state(*id, data.state, false);

@@ -1,11 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The timer of a connection and its end.
+// From the making of a connection to its end (reference 2.4): timers, who controls whom, and what a
+// destination is told.
+#include <algorithm>
+
 #include "state.h"
 
 namespace lvsd {
 namespace {
 
+using std::chrono::milliseconds;
+
+// What a connection gets that is due but may not end yet.
 constexpr Duration kExtension = std::chrono::seconds(60);
+
+std::uint32_t to_milliseconds(Duration timeout) {
+  return static_cast<std::uint32_t>(std::chrono::duration_cast<milliseconds>(timeout).count());
+}
 
 }  // namespace
 
@@ -14,7 +24,13 @@ std::optional<ConnectionId> Director::State::insert(const Connection& connection
                                                     TimePoint now) {
   const auto made = connections.insert(connection, now);
   if (!made) return std::nullopt;
-  destinations.bind(connection.destination);
+  if (connection.destination != kNoDestination) {
+    if (connection.is_template()) {
+      destinations.bind_template(connection.destination);
+    } else {
+      destinations.bind(connection.destination);
+    }
+  }
   if (controller) {
     connections[*made].control = static_cast<std::uint32_t>(*controller) + 1;
     ++connections[*controller].controls;
@@ -23,30 +39,63 @@ std::optional<ConnectionId> Director::State::insert(const Connection& connection
 }
 
 void Director::State::restart(ConnectionId id, Duration timeout, TimePoint now) {
+  connections[id].timeout_ms = to_milliseconds(timeout);
   connections.touch(id, now + timeout);
 }
 
+// The time of a connection is up. One that controls others gets a minute more, for good: a template
+// used again later is started with that minute, too (reference 5.4).
 void Director::State::on_due(ConnectionId id, Connection& connection, TimePoint now) {
   if (connection.controls > 0) {
+    connection.timeout_ms = to_milliseconds(kExtension);
     connection.expires = std::max(connection.expires, now) + kExtension;
     return;
   }
+  if (connection.has(Connection::kHasEngineData)) engine_templates.erase(id);
   if (connection.has(Connection::kFtp)) ftp_controls.erase(id);
   unbind(connection);
 }
 
 void Director::State::unbind(const Connection& connection) {
   if (connection.control != 0) --connections[ConnectionId{connection.control - 1}].controls;
-  destinations.unbind(connection.destination, connection.has(Connection::kInactive));
+  if (connection.destination == kNoDestination) return;
+  if (connection.is_template()) {
+    destinations.unbind_template(connection.destination);
+  } else {
+    destinations.unbind(connection.destination, connection.has(Connection::kInactive));
+  }
 }
 
+// Whatever it is, it must not control others any more.
 void Director::State::forget(ConnectionId id) {
   const Connection& connection = connections[id];
   LVSD_ASSERT(connection.controls == 0);
+  if (connection.has(Connection::kHasEngineData)) engine_templates.erase(id);
   if (connection.has(Connection::kFtp)) ftp_controls.erase(id);
   unbind(connection);
   connections.erase(id);
   if (!removed.empty()) forget_removed_services();
+}
+
+// expire_nodest_conn: what belongs to a removed destination, and the templates that led there.
+void Director::State::expire_orphans() {
+  std::vector<ConnectionId> orphans;
+  connections.for_each([&](ConnectionId id, const Connection& connection) {
+    if (connection.destination != kNoDestination && destinations[connection.destination].retired) {
+      orphans.push_back(id);
+    }
+  });
+  for (const bool templates : {false, true}) {
+    for (const ConnectionId id : orphans) {
+      if (connections[id].is_template() == templates && connections[id].controls == 0) forget(id);
+    }
+  }
+}
+
+const Timeouts& Director::State::timeouts_of(const Connection& connection) const {
+  if (connection.destination == kNoDestination) return timeouts;
+  const Service* const service = destinations.service_of(connection.destination);
+  return service != nullptr ? service->timeouts : timeouts;
 }
 
 }  // namespace lvsd

@@ -7,21 +7,65 @@
 
 namespace lvsd {
 
-void Director::State::apply(const Changes& changes) {
-  if (changes.timeouts) timeouts = *changes.timeouts;
+void Director::State::apply(const Changes& changes, TimePoint now) {
+  if (changes.timeouts) {
+    timeouts = *changes.timeouts;
+    for (const auto& [key, service] : services) {
+      service->timeouts = service->own_timeouts.over(timeouts);
+    }
+  }
+  if (changes.ipvs) {
+    take_options(*changes.ipvs);
+    defence.schedule(now, ipvs);
+  }
   for (const ServiceKey& key : changes.removed) remove_service(key);
   for (const VirtualService& service : changes.added) add_service(service);
   for (const ServiceChange& change : changes.changed) change_service(change);
+  if (ipvs.expire_nodest_conn.value_or(false)) expire_orphans();
   forget_removed_services();
+}
+
+void Director::State::take_options(const IpvsOptions& options) {
+  const bool expirations_changed = options.lblc_expiration != ipvs.lblc_expiration ||
+                                   options.lblcr_expiration != ipvs.lblcr_expiration;
+  ipvs = options;
+  defence.judge(ipvs);
+  if (!expirations_changed) return;
+  for (const auto& [key, service] : services) {
+    set_expirations(service->scheduler, ipvs.lblc_expiration, ipvs.lblcr_expiration);
+  }
+}
+
+// What a running service takes over as it stands.
+void Director::State::configure(Service& service, const VirtualService& config) {
+  const auto has_sip = [](const std::optional<Persistence>& persistence) {
+    return persistence && persistence->engine == PersistenceEngine::sip ? 1 : 0;
+  };
+  sip_services +=
+      static_cast<std::uint32_t>(has_sip(config.persistence) - has_sip(service.persistence));
+  service.name = config.name;
+  service.persistence = config.persistence;
+  service.one_packet = config.one_packet;
+  service.helper = config.helper;
+  service.own_timeouts = config.timeouts;
+  service.timeouts = config.timeouts.over(timeouts);
+}
+
+// Look-ups beyond the exact one are made only where such a service is (reference 1.5).
+void Director::State::count_listener(const ServiceKey& key, int change) {
+  constexpr Port kFtp{std::uint16_t{21}};
+  const auto difference = static_cast<std::uint32_t>(change);
+  if (key.is_any_port()) any_port_services += difference;
+  if (key.protocol == ServiceProtocol::tcp && key.listen.port == kFtp) ftp_services += difference;
 }
 
 void Director::State::add_service(const VirtualService& config) {
   auto service = std::make_unique<Service>();
-  service->name = config.name;
   service->key = config.key;
+  configure(*service, config);
+  count_listener(config.key, 1);
   service->kind = config.scheduler;
   service->flags = config.scheduler_flags;
-  service->helper = config.helper;
   service->scheduler = make_scheduler(config.scheduler, scheduler_settings(service->flags));
   for (const Destination& destination : config.destinations) {
     const auto revived = destinations.revive(destination, config.key, service.get());
@@ -34,12 +78,19 @@ void Director::State::add_service(const VirtualService& config) {
 }
 
 SchedulerSettings Director::State::scheduler_settings(SchedulerFlags flags) {
-  return {.flags = flags, .seed = scheduler_seed++};
+  return {.flags = flags,
+          .seed = scheduler_seed++,
+          .lblc_expiration = ipvs.lblc_expiration,
+          .lblcr_expiration = ipvs.lblcr_expiration};
 }
 
 void Director::State::remove_service(const ServiceKey& key) {
   const auto found = services.find(key);
   if (found == services.end()) return;
+  count_listener(key, -1);
+  if (found->second->persistence && found->second->persistence->engine == PersistenceEngine::sip) {
+    --sip_services;
+  }
   for (const DestinationId id : found->second->order) destinations.retire(id);
   found->second->order.clear();
   removed.push_back(std::move(found->second));
@@ -50,8 +101,7 @@ void Director::State::change_service(const ServiceChange& change) {
   const auto found = services.find(change.next.key);
   if (found == services.end()) return;
   Service& service = *found->second;
-  service.name = change.next.name;
-  service.helper = change.next.helper;
+  configure(service, change.next);
   const std::vector<DestinationId> old_order = service.order;
   std::vector<DestinationId> order;
   for (const Destination& next : change.next.destinations) {

@@ -11,15 +11,17 @@ constexpr Port kKeyExchange{std::uint16_t{500}};  // ISAKMP, RFC 7296 section 2
 
 }  // namespace
 
-bool may_schedule_sctp(const PacketView& view) { return view.sctp_chunk == sctp::kInit; }
+bool may_schedule_sctp(const PacketView& view, bool sloppy) {
+  if (view.sctp_chunk == sctp::kAbort) return false;
+  return sloppy || view.sctp_chunk == sctp::kInit;
+}
 
 bool lacks_chunk(const PacketView& view) {
   return view.is(IpProtocol::sctp) && !view.is_later_fragment() && !view.sctp_chunk;
 }
 
-bool sctp_starts_anew(const PacketView& view, const Connection& connection) {
-  return view.sctp_chunk == sctp::kInit &&
-         static_cast<SctpState>(connection.state) == SctpState::closed;
+bool sctp_is_closed(const Connection& connection) {
+  return static_cast<SctpState>(connection.state) == SctpState::closed;
 }
 
 bool no_whole_checksum(const PacketView& view, const Connection& connection) {
@@ -46,7 +48,8 @@ void Director::State::advance_sctp(ConnectionId id, const PacketView& view, Tabl
     state = next_state(state, table, view.sctp_cookie_abort ? sctp::kAbort : *view.sctp_chunk);
     enter_state(id, static_cast<std::uint8_t>(state), counts_as_active(state));
   }
-  connections.touch(id, now + timeout_of(state));
+  if (state == SctpState::established) assure_controller(connections[id]);
+  restart(id, timeout_of(state), now);
 }
 
 }  // namespace lvsd

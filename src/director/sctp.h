@@ -7,10 +7,10 @@
 
 namespace lvsd {
 
-bool may_schedule_sctp(const PacketView& view);
+bool may_schedule_sctp(const PacketView& view, bool sloppy);
 // Too short to tell whether it may be scheduled: the kernel drops it where nothing is known of it.
 bool lacks_chunk(const PacketView& view);
-bool sctp_starts_anew(const PacketView& view, const Connection& connection);
+bool sctp_is_closed(const Connection& connection);
 // The checksum covers the datagram, of which this is the first fragment, and the port in it would
 // change: no right checksum can be had.
 bool no_whole_checksum(const PacketView& view, const Connection& connection);

@@ -12,6 +12,7 @@ DestinationSnapshot copy(DestinationId id, const DestinationState& state) {
           .config = state.config,
           .active = state.active,
           .inactive = state.inactive,
+          .persistent = state.persistent,
           .overloaded = state.overloaded,
           .retired = state.retired,
           .statistics = state.statistics};
@@ -27,6 +28,8 @@ DirectorSnapshot Director::State::snapshot() const {
     entry.key = service.key;
     entry.scheduler = service.kind;
     entry.scheduler_flags = service.flags;
+    entry.persistence = service.persistence;
+    entry.one_packet = service.one_packet;
     entry.statistics = service.statistics;
     for (const DestinationId id : service.order) {
       entry.destinations.push_back(copy(id, destinations[id]));

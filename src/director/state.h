@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // What a Director holds, and the steps of its decisions. Private to src/director; split over files
-// by step: handle.cc (which connection), lifetime.cc, sctp.cc, ftp.cc, fragmented.cc, transmit.cc
-// (which way out), icmp.cc, reload.cc, snapshot.cc.
+// by step: handle.cc (which connection), schedule.cc and persist.cc (a new one), lifetime.cc (its
+// timer and its end), fragmented.cc, transmit.cc and bypass.cc (which way out), icmp.cc, sctp.cc,
+// ftp.cc, defence.cc, reload.cc, snapshot.cc.
 #pragma once
 
 #include <memory>
@@ -9,8 +10,10 @@
 #include <unordered_map>
 #include <vector>
 
+#include "defence.h"
 #include "destinations.h"
 #include "egress.h"
+#include "engine_templates.h"
 #include "fragments.h"
 #include "ftp.h"
 #include "lvsd/director/connection_table.h"
@@ -28,6 +31,10 @@ struct Service {
   SchedulerFlags flags;
   Helper helper = Helper::none;
   Scheduler scheduler;
+  std::optional<Persistence> persistence;
+  bool one_packet = false;
+  ServiceTimeouts own_timeouts;
+  Timeouts timeouts;                 // the director's where the service has none of its own
   std::vector<DestinationId> order;  // in file order
   Statistics statistics;
 };
@@ -59,22 +66,43 @@ struct Director::State {
   // handle.cc
   Verdict handle(PacketBuffer& packet, TimePoint now, Emissions& out);
   Verdict whole(const Passage& passage);  // all but later fragments
+  Verdict request_of(const Passage& passage, ConnectionId id);
   Verdict known_request(const Passage& passage, ConnectionId id, bool fresh);
   Verdict known_reply(const Passage& passage, ConnectionId id);
   Verdict nat_reply(const Passage& passage, ConnectionId id);
-  Verdict no_connection(const Passage& passage, std::optional<ConnectionId> replaced);
   std::optional<ConnectionId> find_reply(const Tuple& tuple, TimePoint now) const;
-  std::optional<ConnectionId> create(const PacketView& view, Service& service, DestinationId id,
-                                     TimePoint now);
-  bool starts_anew(const PacketView& view, const Connection& connection) const;
+  bool starts_anew(const Connection& connection) const;
+  void assure_controller(const Connection& connection);
   void advance_state(ConnectionId id, const PacketView& view, Direction direction, TimePoint now);
   void enter_state(ConnectionId id, std::uint8_t state, bool active);
   void count_in(Connection& connection, std::size_t bytes);
   void count_out(const Connection& connection, std::size_t bytes);
-  void forget(ConnectionId id);
 
-  // sctp.cc
-  void advance_sctp(ConnectionId id, const PacketView& view, TableDirection table, TimePoint now);
+  // schedule.cc
+  Verdict no_connection(const Passage& passage, std::optional<ConnectionId> replaced);
+  Service* find_service(const Tuple& tuple, std::uint32_t mark) const;
+  bool may_schedule(const PacketView& view) const;
+  Verdict schedule(const Passage& passage, Service& service, std::optional<ConnectionId> replaced);
+  std::optional<DestinationId> choose(Service& service, const Tuple& tuple, TimePoint now);
+  Verdict leave(const Passage& passage, const Service& service);
+  Verdict one_packet(const Passage& passage, Connection connection);
+  std::optional<Verdict> stray(const Passage& passage);
+  Connection make_connection(const Tuple& tuple, DestinationId id, Port destination_port) const;
+  void count_connection(Service* service, DestinationId id);
+
+  // persist.cc
+  struct Placement {  // of a persistent client
+    DestinationId destination;
+    std::optional<ConnectionId> memory;  // the template; none where the table is full
+  };
+  Result<Placement, Verdict> place(const Passage& passage, Service& service);
+  Connection template_like(const Passage& passage, const Service& service) const;
+  std::optional<ConnectionId> find_valid_template(const Connection& like, std::string_view data,
+                                                  TimePoint now);
+  std::optional<ConnectionId> create_template(Connection like, std::string_view data,
+                                              const Service& service, DestinationId id,
+                                              TimePoint now);
+  std::optional<Verdict> originated_by_server(const Passage& passage);
 
   // lifetime.cc
   std::optional<ConnectionId> insert(const Connection& connection,
@@ -82,6 +110,19 @@ struct Director::State {
   void restart(ConnectionId id, Duration timeout, TimePoint now);
   void on_due(ConnectionId id, Connection& connection, TimePoint now);
   void unbind(const Connection& connection);  // from its destination and its controller
+  void forget(ConnectionId id);
+  void expire_orphans();
+  const Timeouts& timeouts_of(const Connection& connection) const;
+
+  // bypass.cc
+  Verdict to_original(const Passage& passage, const Connection& connection);
+
+  // defence.cc
+  void defend(TimePoint now);
+  bool may_drop_entry(const Connection& connection, TimePoint now);
+
+  // sctp.cc
+  void advance_sctp(ConnectionId id, const PacketView& view, TableDirection table, TimePoint now);
 
   // ftp.cc
   void bind_helper(Connection& connection, const Service& service) const;
@@ -129,7 +170,10 @@ struct Director::State {
   void learn_path_mtu(const IpAddress& destination, std::uint16_t mtu, TimePoint now);
 
   // reload.cc
-  void apply(const Changes& changes);
+  void apply(const Changes& changes, TimePoint now);
+  void take_options(const IpvsOptions& options);
+  void configure(Service& service, const VirtualService& config);
+  void count_listener(const ServiceKey& key, int change);
   void add_service(const VirtualService& config);
   void remove_service(const ServiceKey& key);
   void change_service(const ServiceChange& change);
@@ -140,6 +184,7 @@ struct Director::State {
   DirectorSnapshot snapshot() const;
 
   ConnectionTable connections;
+  EngineTemplates engine_templates;
   Destinations destinations;
   std::unordered_map<ServiceKey, std::unique_ptr<Service>, ServiceKeyHash> services;
   std::vector<std::unique_ptr<Service>> removed;  // while connections of theirs live
@@ -147,7 +192,10 @@ struct Director::State {
   Egress egress;
   FragmentTable fragments;
   FtpControls ftp_controls;
+  std::uint32_t ftp_services = 0, any_port_services = 0, sip_services = 0;
   Timeouts timeouts;
+  IpvsOptions ipvs;
+  Defence defence;
   Counters counters;
   IcmpBudget icmp_budget;
   TimePoint last_now{};

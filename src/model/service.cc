@@ -61,7 +61,16 @@ std::optional<ServiceProtocol> parse_protocol(std::string_view name) {
 }
 
 std::string to_string(const ServiceKey& key) {
-  return to_string(key.listen) + "/" + std::string(to_string(key.protocol));
+  if (key.is_by_mark()) {
+    return "fwmark:" + std::to_string(key.mark) + (key.listen.address.is_v4() ? "" : "/ipv6");
+  }
+  const std::string where =
+      key.is_any_port() ? to_string(key.listen.address) : to_string(key.listen);
+  return where + "/" + std::string(to_string(key.protocol));
+}
+
+std::string_view to_string(PersistenceEngine engine) {
+  return engine == PersistenceEngine::sip ? "sip" : "";
 }
 
 std::string_view to_string(const ForwardingMethod& method) { return kMethods[method.index()].file; }
@@ -124,7 +133,7 @@ std::size_t ServiceKeyHash::operator()(const ServiceKey& key) const {
   const std::size_t address = IpAddressHash{}(key.listen.address);
   const std::size_t rest = std::size_t{key.listen.port.host()} << 8U |
                            static_cast<std::size_t>(static_cast<std::uint8_t>(key.protocol));
-  return address ^ (rest * 0x9e3779b97f4a7c15U);
+  return address ^ ((rest + (std::size_t{key.mark} << 24U)) * 0x9e3779b97f4a7c15U);
 }
 
 }  // namespace lvsd

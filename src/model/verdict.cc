@@ -45,8 +45,12 @@ constexpr std::array<Text, kDropReasons> kDrop{{
     {"no-link-address", "dr needs a link with MAC addresses, and this one has none"},
     {"fragment-timeout", "a later fragment whose first one did not come in time"},
     {"fragment-queue-full", "too many fragments already wait for their first one"},
-    {"bad-tcp-checksum", "a damaged segment of a connection that the FTP helper reads"},
+    {"destination-removed", "its destination was removed, and expire_nodest_conn is false"},
+    {"drop-packet", "the first packet of a connection, taken by the drop_packet defence"},
+    {"no-call-id", "a service with the SIP engine got a packet without a Call-ID"},
+    {"stray-reply", "a NAT server's packet of no known connection, answered by an ICMP error"},
     {"sctp-fragment", "nat changes the port of an SCTP packet that comes in fragments"},
+    {"bad-tcp-checksum", "a damaged segment of a connection that the FTP helper reads"},
 }};
 
 }  // namespace

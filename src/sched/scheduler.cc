@@ -51,4 +51,12 @@ void destinations_changed(Scheduler& scheduler, const Pool& next,
              scheduler);
 }
 
+void set_expirations(Scheduler& scheduler, Duration lblc, Duration lblcr) {
+  if (auto* const cached = std::get_if<LocalityLeastConnection>(&scheduler)) {
+    cached->set_expiration(lblc);
+  } else if (auto* const replicated = std::get_if<ReplicatedLeastConnection>(&scheduler)) {
+    replicated->set_expiration(lblcr);
+  }
+}
+
 }  // namespace lvsd

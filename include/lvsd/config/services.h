@@ -14,7 +14,7 @@ namespace lvsd {
 // What could be read; the rest is in the item's report.
 std::vector<VirtualService> read_services(const Item& item);
 
-// "192.0.2.10:80/tcp"
+// "192.0.2.10:80/tcp", or "192.0.2.10/tcp" for every port
 std::optional<ServiceKey> read_listen(const Item& item);
 
 // "10.0.0.11" or "172.16.0.2:2121": the port only where the text has one.
@@ -25,6 +25,12 @@ struct DestinationAddress {
 std::optional<DestinationAddress> read_destination_address(const Item& item);
 
 std::optional<ForwardingMethod> read_method(const Item& item);
+
+// {timeout: 300s, netmask: 32, engine: sip}, or "300s". `key` says which family the netmask is of.
+std::optional<Persistence> read_persistence(const Item& item, const std::optional<ServiceKey>& key);
+
+// {tcp: 900s, tcp_fin: 120s, udp: 300s}, each of them optional
+ServiceTimeouts read_service_timeouts(const Item& item);
 
 // "mh", or {name: mh, fallback: true, port: true}
 struct SchedulerChoice {

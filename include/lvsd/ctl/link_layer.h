@@ -39,6 +39,10 @@ struct Arrival {
 std::variant<Arrival, Skip> arrive(const CapturedFrame& frame, LinkType type,
                                    const Network& network);
 
+// The firewall mark that the network file gives a packet that came by `interface`; 0: none.
+std::uint32_t mark_of(std::span<const std::byte> packet, std::string_view interface,
+                      const Network& network);
+
 // A cut packet as it can be decided: zeros for what is missing, and an ICMP sum that is right,
 // since nobody can say that it was wrong. `storage` is as long as the packet was and starts with
 // it.

@@ -13,6 +13,7 @@
 // whose time is past, so the wheel's coarseness is not visible in what happens to packets.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <memory>
 #include <optional>
@@ -28,16 +29,21 @@ namespace lvsd {
 
 enum class ConnectionId : std::uint32_t {};
 
+// A connection of a client, or (kTemplate) the memory of where a persistent client goes: its client
+// address is masked, its client port 0, and it never carries a packet itself. A connection may be
+// controlled by another: by the template it was placed by, or a data connection by the one that
+// announced it. One that controls others does not end before them.
 struct Connection {
-  IpAddress client, virtual_address;
+  IpAddress client, virtual_address;  // of a template by mark: protocol 0, 0.0.0.0 + the mark
   Port client_port, virtual_port, destination_port;
   std::uint8_t protocol = 0;
-  std::uint8_t state = 0;  // TcpState, SctpState, or 0
-  DestinationId destination = kNoDestination;
+  std::uint8_t state = 0;                      // TcpState, SctpState, of a template kAssured, or 0
+  DestinationId destination = kNoDestination;  // none: bypass (reference section 6.6)
   std::uint32_t flags = 0;
-  std::uint32_t next = 0;      // in the bucket or the free list: index + 1, 0 ends
-  std::uint32_t control = 0;   // index + 1 of the connection that controls this one; 0: none
-  std::uint32_t controls = 0;  // how many this one controls
+  std::uint32_t next = 0;        // in the bucket or the free list: index + 1, 0 ends
+  std::uint32_t control = 0;     // index + 1 of the connection that controls this one; 0: none
+  std::uint32_t controls = 0;    // how many this one controls
+  std::uint32_t timeout_ms = 0;  // what its timer was last started with
   TimerLinks timer;
   TimePoint expires{};
   std::uint64_t packets_in = 0;
@@ -45,13 +51,18 @@ struct Connection {
   // The kernel's flag values (reference section 2.3). The method is the connection's own: editing
   // the destination does not change it.
   static constexpr std::uint32_t kMethodMask = 0x0007;
-  static constexpr std::uint32_t kMasquerade = 0, kTunnel = 2, kDirectRouting = 3;
+  static constexpr std::uint32_t kMasquerade = 0, kTunnel = 2, kDirectRouting = 3, kBypass = 4;
   static constexpr std::uint32_t kNoOutput = 0x0080, kInactive = 0x0100;
   static constexpr std::uint32_t kNoClientPort = 0x0800;  // FTP's passive data: not known yet
-  static constexpr std::uint32_t kFtp = 1U << 25U;        // our own: read by the FTP helper
+  static constexpr std::uint32_t kTemplate = 0x1000, kOnePacket = 0x2000;
+  // Our own, above the kernel's: the template is found by its engine's data (persistence.h); the
+  // FTP helper reads the connection.
+  static constexpr std::uint32_t kHasEngineData = 1U << 24U, kFtp = 1U << 25U;
+  static constexpr std::uint8_t kAssured = 1;  // state of a template
   bool has(std::uint32_t flag) const { return (flags & flag) != 0; }
   std::uint32_t method() const { return flags & kMethodMask; }
   bool is_masquerade() const { return method() == kMasquerade; }
+  bool is_template() const { return has(kTemplate); }
   bool is_alive(TimePoint now) const { return expires > now || controls > 0; }
 };
 static_assert(sizeof(Connection) <= 112, "design: 128 bytes or less per connection all told");
@@ -60,9 +71,11 @@ class ConnectionTable {
  public:
   ConnectionTable(std::uint32_t limit, const HashSeed& seed);
 
-  // Client to server: C:cport -> V:vport. Expired entries are not found. Where none has that
-  // client port, one that is still without serves (reference section 2.2).
+  // Client to server: C:cport -> V:vport. Expired entries are not found, nor are templates. Where
+  // none has that client port, one that is still without serves (reference section 2.2).
   std::optional<ConnectionId> find_request(const Tuple& tuple, TimePoint now) const;
+  // The template with these keys; engines' templates have a look-up of their own.
+  std::optional<ConnectionId> find_template(const Connection& like, TimePoint now) const;
   // Every live connection of the client end (protocol, X, xport), newest first, until `match` is
   // true.
   template <class Match>
@@ -91,7 +104,7 @@ class ConnectionTable {
   Connection& operator[](ConnectionId id) { return at(static_cast<std::uint32_t>(id)); }
   const Connection& operator[](ConnectionId id) const { return at(static_cast<std::uint32_t>(id)); }
 
-  // Visits at most `budget` entries whose time may be up; `on_expired` is called before one is
+  // Visits at most `budget` entries whose time may be up. `on_expired` is called before one is
   // erased, and may prolong its life instead. False where the budget ran out and more is due.
   template <class OnExpired>
   bool expire(TimePoint now, std::size_t budget, OnExpired&& on_expired) {
@@ -122,6 +135,18 @@ class ConnectionTable {
     }
   }
 
+  // The same for the next of `parts` equal parts of the table.
+  template <class Visit>
+  void visit_slice(std::uint32_t parts, Visit&& visit) {
+    const std::uint32_t count = std::max((mask_ + 1) / parts, 1U);
+    for (std::uint32_t i = 0; i < count; ++i) {
+      slice_ = (slice_ + 1) & mask_;
+      for (std::uint32_t link = buckets_[slice_]; link != 0; link = at(link - 1).next) {
+        visit(ConnectionId{link - 1}, at(link - 1));
+      }
+    }
+  }
+
   TimerLinks& timer_links(std::uint32_t index) { return at(index).timer; }  // for the wheel
 
  private:
@@ -147,6 +172,7 @@ class ConnectionTable {
   std::uint32_t used_ = 0;  // entries ever handed out
   std::uint32_t free_ = 0;  // index + 1
   std::uint32_t size_ = 0;
+  std::uint32_t slice_ = 0;         // the bucket that visit_slice() saw last
   std::uint32_t without_port_ = 0;  // entries with kNoClientPort
   TimerWheel wheel_;
 };

@@ -45,7 +45,7 @@ struct Counters {
 struct DestinationSnapshot {
   DestinationId id = kNoDestination;
   Destination config;
-  std::uint32_t active = 0, inactive = 0;
+  std::uint32_t active = 0, inactive = 0, persistent = 0;
   bool overloaded = false;
   bool retired = false;
   Statistics statistics;
@@ -55,6 +55,8 @@ struct ServiceSnapshot {
   ServiceKey key;
   SchedulerKind scheduler = SchedulerKind::wlc;
   SchedulerFlags scheduler_flags = {};
+  std::optional<Persistence> persistence = {};
+  bool one_packet = false;
   std::vector<DestinationSnapshot> destinations;  // retired ones last
   Statistics statistics;
   bool removed = false;  // gone from the configuration, here while it has connections
@@ -83,6 +85,9 @@ class Director {
   void expire(TimePoint now, Emissions& out);
 
   void apply(const Changes& changes, TimePoint now, Emissions& out);
+  // Free memory, in pages of 4 KiB, for the automatic modes of the defence (reference 2.8). Never
+  // told, a director has enough.
+  void set_available_memory(std::uint64_t pages);
   // Takes a new view of the network; packets that waited for a neighbour it knows are emitted.
   void update_network(std::shared_ptr<const Network> network, TimePoint now, Emissions& out);
 

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "lvsd/model/config.h"
+#include "lvsd/model/service.h"
 
 namespace lvsd {
 

@@ -14,6 +14,7 @@ namespace lvsd {
 struct ServiceChange {
   VirtualService next;  // the service as it will be, destinations in their new order
   bool scheduler_changed = false;
+  bool settings_changed = false;  // persistence, one-packet scheduling, timeouts
   bool renamed = false;
   bool reordered = false;                // same destinations, another order
   std::vector<Endpoint> added, removed;  // destinations
@@ -23,6 +24,7 @@ struct ServiceChange {
 
 struct Changes {
   std::optional<Timeouts> timeouts;  // set only where they differ
+  std::optional<IpvsOptions> ipvs;
   std::optional<Announce> announce;
   std::vector<VirtualService> added;
   std::vector<ServiceKey> removed;
@@ -30,7 +32,7 @@ struct Changes {
   std::vector<std::string>
       needs_restart;  // paths of changed StartupConfig keys: "director.workers"
   bool empty() const {
-    return !timeouts && !announce && added.empty() && removed.empty() && changed.empty() &&
+    return !timeouts && !ipvs && !announce && added.empty() && removed.empty() && changed.empty() &&
            needs_restart.empty();
   }
 };

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "lvsd/model/ipvs_options.h"
 #include "lvsd/model/service.h"
 #include "lvsd/model/time.h"
 
@@ -39,18 +40,11 @@ struct StartupConfig {
   friend bool operator==(const StartupConfig&, const StartupConfig&) = default;
 };
 
-// Defaults and meaning: reference section 3.5 (ipvsadm --set).
-struct Timeouts {
-  Duration tcp = std::chrono::seconds(900);  // ESTABLISHED
-  Duration tcp_fin = std::chrono::seconds(120);
-  Duration udp = std::chrono::seconds(300);
-  friend bool operator==(const Timeouts&, const Timeouts&) = default;
-};
-
 struct Config {
   StartupConfig startup;
   Announce announce;
   Timeouts timeouts;
+  IpvsOptions ipvs;
   std::vector<VirtualService> services;
   friend bool operator==(const Config&, const Config&) = default;
 };

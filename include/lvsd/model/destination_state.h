@@ -24,6 +24,7 @@ struct DestinationState {
   Destination config;
   ServiceKey service;
   std::uint32_t active = 0, inactive = 0;  // connections (reference section 2.5)
+  std::uint32_t persistent = 0;            // templates, which are no connections
   std::uint16_t last_weight = 0;  // the latest above zero, by which mh places; zero: never any
   bool overloaded = false;
   bool retired = false;  // removed by reload while connections still refer to it
@@ -49,6 +50,7 @@ struct DestinationState {
   }
 
   std::uint32_t connections() const { return active + inactive; }
+  bool referenced() const { return connections() + persistent > 0; }
   bool usable() const { return config.weight.value() > 0 && !overloaded && !retired; }
 };
 

@@ -82,6 +82,17 @@ struct Neighbor {
   friend bool operator==(const Neighbor&, const Neighbor&) = default;
 };
 
+// A capture carries no firewall marks: in the network file one may say which packets have which.
+// The last rule that matches counts, as with iptables -j MARK. Whatever is left out matches all.
+struct MarkRule {
+  std::uint32_t mark = 0;
+  InterfaceIndex interface = kNoInterface;  // by which the packet came
+  std::optional<Prefix> source, destination;
+  std::optional<std::uint8_t> protocol;
+  std::vector<Port> ports;  // of the destination
+  friend bool operator==(const MarkRule&, const MarkRule&) = default;
+};
+
 // Where a packet would go: the answer of Network::route.
 struct NextHop {
   RouteKind kind = RouteKind::unicast;
@@ -101,6 +112,7 @@ class Network {
         routes;  // connected routes and local addresses are added from the interfaces
     std::vector<RoutingRule> rules;  // empty: local, main, default, as the kernel starts with
     std::vector<Neighbor> neighbors;
+    std::vector<MarkRule> marks;  // offline only
     bool assume_neighbors = false;
     // Live: the kernel's tables are whole, so neither connected nor local routes are derived from
     // an address (they may have been deleted, or given another metric; the interface may be down).
@@ -117,6 +129,7 @@ class Network {
   const std::vector<Interface>& interfaces() const { return parts_.interfaces; }
   const std::vector<Route>& routes() const { return parts_.routes; }
   const std::vector<RoutingRule>& rules() const { return parts_.rules; }
+  const std::vector<MarkRule>& marks() const { return parts_.marks; }
   const std::vector<Neighbor>& neighbors() const { return parts_.neighbors; }
   bool assumes_neighbors() const { return parts_.assume_neighbors; }
   bool complete_routes() const { return parts_.complete_routes; }

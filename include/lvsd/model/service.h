@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Virtual services and their destinations as configured: plain values, compared by value in a diff.
 //
-// Identity: a service is its key (protocol, address, port), a destination its endpoint within its
-// service (reference section 0 glossary). Everything else may change under the same identity
-// without losing connections, counters or scheduler position.
+// Identity: a service is its key (protocol, address, port, or the firewall's mark), a destination
+// its endpoint within its service (reference section 0 glossary). Everything else may change under
+// the same identity without losing connections, counters or scheduler position.
 #pragma once
 
 #include <compare>
@@ -32,12 +32,23 @@ enum class ServiceProtocol : std::uint8_t { tcp = 6, udp = 17, sctp = 132 };
 std::string_view to_string(ServiceProtocol protocol);  // "tcp"
 std::optional<ServiceProtocol> parse_protocol(std::string_view name);
 
+// A service listens on an address and a port, on every port of an address (port 0), or takes the
+// packets that the firewall has marked, whatever their protocol and address. Of the last kind only
+// the family counts besides the mark: `listen` is the unspecified address of it, `protocol` tcp.
 struct ServiceKey {
   ServiceProtocol protocol = ServiceProtocol::tcp;
   Endpoint listen;
+  std::uint32_t mark = 0;  // 0: not by mark
+
+  static ServiceKey by_mark(std::uint32_t mark, bool v4) {
+    return {ServiceProtocol::tcp, {v4 ? IpAddress(0, 0, 0, 0) : IpAddress(), Port()}, mark};
+  }
+  bool is_by_mark() const { return mark != 0; }
+  bool is_any_port() const { return mark == 0 && listen.port == Port(); }
   friend auto operator<=>(const ServiceKey&, const ServiceKey&) = default;
 };
-std::string to_string(const ServiceKey& key);  // 192.0.2.10:80/tcp, as in the file
+// As in the file: 192.0.2.10:80/tcp, 192.0.2.10/udp (any port), fwmark:7, fwmark:7/ipv6
+std::string to_string(const ServiceKey& key);
 
 // 0..65535, as ipvsadm(8) takes it. Zero quiesces: no new connections, existing ones continue.
 class Weight {
@@ -113,6 +124,37 @@ struct Destination {
   friend bool operator==(const Destination&, const Destination&) = default;
 };
 
+// What recognizes the connections that belong together, besides the client's address: the SIP
+// engine goes by Call-ID (reference section 5.5).
+enum class PersistenceEngine : std::uint8_t { none, sip };
+std::string_view to_string(PersistenceEngine engine);  // "sip"; empty for none
+
+// Connections of one client, or of one network of clients, go to one destination until `timeout`
+// after the last of them was opened (reference section 5).
+struct Persistence {
+  Duration timeout = std::chrono::seconds(300);
+  std::uint8_t netmask = 32;  // prefix length within the service's family; 0: all clients
+  PersistenceEngine engine = PersistenceEngine::none;
+  friend bool operator==(const Persistence&, const Persistence&) = default;
+};
+
+// Defaults and meaning: reference section 3.5 (ipvsadm --set).
+struct Timeouts {
+  Duration tcp = std::chrono::seconds(900);  // ESTABLISHED
+  Duration tcp_fin = std::chrono::seconds(120);
+  Duration udp = std::chrono::seconds(300);
+  friend bool operator==(const Timeouts&, const Timeouts&) = default;
+};
+
+// The timeouts of one service, where they differ from the file's.
+struct ServiceTimeouts {
+  std::optional<Duration> tcp, tcp_fin, udp;
+  bool empty() const { return !tcp && !tcp_fin && !udp; }
+  Timeouts over(const Timeouts& others) const {
+    return {tcp.value_or(others.tcp), tcp_fin.value_or(others.tcp_fin), udp.value_or(others.udp)};
+  }
+  friend bool operator==(const ServiceTimeouts&, const ServiceTimeouts&) = default;
+};
 // Who reads the payload of a service's connections (reference section 7): FTP names addresses
 // there.
 enum class Helper : std::uint8_t { none, ftp };
@@ -124,6 +166,9 @@ struct VirtualService {
   SchedulerKind scheduler = SchedulerKind::wlc;
   SchedulerFlags scheduler_flags = {};
   Helper helper = Helper::none;
+  std::optional<Persistence> persistence = {};
+  bool one_packet = false;  // each UDP datagram is scheduled anew (reference section 1.13)
+  ServiceTimeouts timeouts = {};
   std::vector<Destination> destinations;  // in file order: the order schedulers walk
   friend bool operator==(const VirtualService&, const VirtualService&) = default;
 };

@@ -49,10 +49,14 @@ enum class DropReason : std::uint8_t {
   no_link_address,       // dr over a link without MAC addresses: nothing to direct the frame to
   fragment_timeout,      // waited for its first fragment, which did not come
   fragment_queue_full,   // too many fragments wait for their first one already
-  bad_tcp_checksum,      // of a connection that the FTP helper reads (reference 6.5)
+  destination_removed,   // and expire_nodest_conn is false (reference 1.3)
+  drop_packet,           // the defence against overload took it (reference 2.8)
+  no_call_id,            // the SIP engine found no Call-ID to go by (reference 5.5)
+  stray_reply,           // of a NAT server, without a connection, and nat_icmp_send is on (1.8)
   sctp_fragment,         // NAT would change the port, and the checksum covers what is not here
+  bad_tcp_checksum,      // of a connection that the FTP helper reads (reference 6.5)
 };
-inline constexpr std::size_t kDropReasons = 25;
+inline constexpr std::size_t kDropReasons = 29;
 
 std::string_view to_string(AcceptReason reason);  // "no-service": stable, documented in lvsd(8)
 std::string_view to_string(DropReason reason);

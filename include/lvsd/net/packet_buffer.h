@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 
 #include "lvsd/net/wire.h"
@@ -29,6 +30,10 @@ class PacketBuffer {
     size_ += count;
     return true;
   }
+  // The firewall's mark (SO_MARK, -j MARK), which services by firewall mark go by; 0: none.
+  std::uint32_t mark() const { return mark_; }
+  void set_mark(std::uint32_t mark) { mark_ = mark; }
+
   // Cuts the packet to `count` bytes (link-layer padding); never grows it.
   void truncate(std::size_t count) {
     if (count < size_) size_ = count;
@@ -38,6 +43,7 @@ class PacketBuffer {
   std::span<std::byte> storage_;
   std::size_t begin_;
   std::size_t size_;
+  std::uint32_t mark_ = 0;
 };
 
 // What an edge should leave free before each packet: room for the largest outer header (IPv6 with

@@ -21,6 +21,7 @@ class LocalityLeastConnection {
   LocalityLeastConnection(std::uint64_t seed, Duration expiration) : cache_(seed, expiration) {}
   std::optional<std::size_t> pick(const Pool& pool, const ScheduleKey& key);
   void changed(const Pool& next, std::span<const DestinationId> old_order, bool weights_changed);
+  void set_expiration(Duration expiration) { cache_.set_expiration(expiration); }
 
  private:
   TargetCache<DestinationId> cache_;

@@ -17,6 +17,10 @@ class ReplicatedLeastConnection {
       : cache_(seed, expiration), expiration_(expiration) {}
   std::optional<std::size_t> pick(const Pool& pool, const ScheduleKey& key);
   void changed(const Pool& next, std::span<const DestinationId> old_order, bool weights_changed);
+  void set_expiration(Duration expiration) {
+    cache_.set_expiration(expiration);
+    expiration_ = expiration;
+  }
 
  private:
   struct Replicas {

@@ -50,4 +50,7 @@ std::optional<std::size_t> pick(Scheduler& scheduler, const Pool& pool, const Sc
 void destinations_changed(Scheduler& scheduler, const Pool& next,
                           std::span<const DestinationId> old_order, bool weights_changed);
 
+// New expiration times for lblc and lblcr, which others do not have.
+void set_expirations(Scheduler& scheduler, Duration lblc, Duration lblcr);
+
 }  // namespace lvsd

@@ -32,6 +32,8 @@ class TargetCache {
   TargetCache(std::uint64_t seed, Duration expiration)
       : seed_{seed, ~seed}, expiration_(expiration) {}
 
+  void set_expiration(Duration expiration) { expiration_ = expiration; }
+
   // To be called with every `now` before anything else.
   void advance(TimePoint now) {
     if (entries_ == 0 || !last_look_) {

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// A packet of no known connection: whether a service takes it, and which destination (reference 1.4
+// to 1.8, 1.13, 1.15).
+#include "lvsd/forward/rewrite.h"
+#include "lvsd/model/overloaded.h"
+#include "sctp.h"
+#include "state.h"
+
+namespace lvsd {
+namespace {
+
+constexpr Port kFtp{std::uint16_t{21}}, kFtpData{std::uint16_t{20}};
+constexpr std::uint16_t kFirstUnprivileged = 1024;           // net.ipv4.ip_unprivileged_port_start
+constexpr Duration kFirstTimeout = std::chrono::seconds(3);  // until the state machine speaks
+
+std::optional<ServiceProtocol> protocol_of(const Tuple& tuple) {
+  for (const ServiceProtocol protocol :
+       {ServiceProtocol::tcp, ServiceProtocol::udp, ServiceProtocol::sctp}) {
+    if (tuple.protocol == static_cast<std::uint8_t>(protocol)) return protocol;
+  }
+  return std::nullopt;
+}
+
+std::uint32_t method_flag(const ForwardingMethod& method) {
+  return std::visit(Overloaded{[](const DirectRouting&) { return Connection::kDirectRouting; },
+                               [](const Tunnel&) { return Connection::kTunnel; },
+                               [](const Masquerade&) { return Connection::kMasquerade; }},
+                    method);
+}
+
+bool may_be_ftp_data(Port port) { return port == kFtpData || port.host() >= kFirstUnprivileged; }
+
+}  // namespace
+
+Verdict Director::State::no_connection(const Passage& passage,
+                                       std::optional<ConnectionId> replaced) {
+  const PacketView& view = passage.view;
+  if (lacks_chunk(view)) return drop(DropReason::truncated_transport);
+  if (const auto verdict = stray(passage)) return *verdict;
+  Service* const service = find_service(view.tuple, passage.packet.mark());
+  const bool schedulable = may_schedule(view);
+  if (service == nullptr || !schedulable) {
+    if (replaced) forget(*replaced);
+    return accept(service == nullptr ? AcceptReason::no_service : AcceptReason::not_schedulable);
+  }
+  return schedule(passage, *service, replaced);
+}
+
+// Reference 1.5.
+Service* Director::State::find_service(const Tuple& tuple, std::uint32_t mark) const {
+  const auto protocol = protocol_of(tuple);
+  if (!protocol) return nullptr;
+  const auto look_up = [this](const ServiceKey& key) -> Service* {
+    const auto found = services.find(key);
+    return found == services.end() ? nullptr : found->second.get();
+  };
+  if (mark != 0) {
+    Service* const service = look_up(ServiceKey::by_mark(mark, tuple.destination.is_v4()));
+    if (service != nullptr) return service;
+  }
+  Service* service = look_up({*protocol, {tuple.destination, tuple.destination_port}});
+  if (service == nullptr && ftp_services > 0 && *protocol == ServiceProtocol::tcp &&
+      may_be_ftp_data(tuple.destination_port)) {
+    service = look_up({*protocol, {tuple.destination, kFtp}});
+  }
+  if (service == nullptr && any_port_services > 0) {
+    service = look_up({*protocol, {tuple.destination, Port()}});
+  }
+  return service;
+}
+
+// Reference 1.4: the ACK bit is not looked at, SYN+ACK schedules.
+bool Director::State::may_schedule(const PacketView& view) const {
+  if (view.tuple.source_port == kFtpData) return false;  // reference 1.6 step 2
+  if (view.is(IpProtocol::sctp)) return may_schedule_sctp(view, ipvs.sloppy_sctp);
+  if (!view.is(IpProtocol::tcp)) return true;
+  if ((view.tcp_flags & TcpHeader::kRst) != 0) return false;
+  return ipvs.sloppy_tcp || (view.tcp_flags & TcpHeader::kSyn) != 0;
+}
+
+// Reference 1.6. `replaced` counts as a connection until the new one is placed, as in the kernel.
+Verdict Director::State::schedule(const Passage& passage, Service& service,
+                                  std::optional<ConnectionId> replaced) {
+  const Tuple& tuple = passage.view.tuple;
+  if (defence.takes_packet()) {
+    if (replaced) forget(*replaced);
+    return drop(DropReason::drop_packet);
+  }
+  std::optional<DestinationId> destination;
+  std::optional<ConnectionId> controller;
+  bool refused = false;
+  if (service.persistence) {
+    const auto placed = place(passage, service);
+    if (!placed && std::holds_alternative<Drop>(placed.error())) {
+      if (replaced) forget(*replaced);
+      return placed.error();
+    }
+    if (placed) {
+      destination = placed->destination;
+      controller = placed->memory;
+      refused = !controller.has_value();
+    }
+  } else if (service.key.listen.port != kFtp || tuple.destination_port == kFtp) {
+    destination = choose(service, tuple, passage.now);
+  }
+  if (replaced) forget(*replaced);
+  if (!destination) return leave(passage, service);
+  if (refused) return drop(DropReason::connection_table_full);
+
+  const Port own = destinations[*destination].config.endpoint.port;
+  // A persistent service by mark, or for any port, keeps the packet's port (reference 5.3 step 5).
+  const bool keeps =
+      own == Port() || (service.persistence && tuple.destination_port != service.key.listen.port);
+  Connection connection =
+      make_connection(tuple, *destination, keeps ? tuple.destination_port : own);
+  count_connection(&service, *destination);
+  if (service.one_packet && passage.view.is(IpProtocol::udp)) {
+    if (controller) ++connections[*controller].packets_in;
+    return one_packet(passage, connection);
+  }
+  connection.expires = passage.now + kFirstTimeout;
+  bind_helper(connection, service);
+  const auto id = insert(connection, controller, passage.now);
+  if (!id) return drop(DropReason::connection_table_full);
+  return known_request(passage, *id, true);
+}
+
+std::optional<DestinationId> Director::State::choose(Service& service, const Tuple& tuple,
+                                                     TimePoint now) {
+  const Pool pool(service.order, destinations.states());
+  const ScheduleKey key{tuple.source, tuple.source_port, tuple.destination, now};
+  const std::optional<std::size_t> choice = pick(service.scheduler, pool, key);
+  if (!choice) return std::nullopt;
+  return pool.id(*choice);
+}
+
+// A service without a destination for the packet (reference 1.7).
+Verdict Director::State::leave(const Passage& passage, const Service& service) {
+  const PacketView& view = passage.view;
+  if (ipvs.cache_bypass && service.key.is_by_mark() && !view.is_icmp_error() &&
+      !egress.network().is_local(view.tuple.destination) &&
+      !view.tuple.destination.is_multicast()) {
+    Connection connection = make_connection(view.tuple, kNoDestination, Port());
+    connection.expires = passage.now + kFirstTimeout;
+    const auto id = insert(connection, {}, passage.now);
+    if (!id) return drop(DropReason::connection_table_full);
+    return known_request(passage, *id, true);
+  }
+  if (service.key.listen.port == kFtp && view.tuple.destination_port != kFtp) {
+    return accept(AcceptReason::no_service);  // other ports are not an FTP service's business
+  }
+  originate(passage, {.type = icmp::kDestinationUnreachable, .code = icmp::kPortUnreachable},
+            view.tuple.destination);
+  return drop(DropReason::no_destination);
+}
+
+// Never in the table: a reply finds nothing (reference 1.13).
+Verdict Director::State::one_packet(const Passage& passage, Connection connection) {
+  connection.flags |= Connection::kOnePacket;
+  destinations.bind(connection.destination);
+  count_in(connection, passage.view.total_length);
+  const Verdict verdict =
+      to_server(passage, connection, {connection.destination, Direction::request, true, false});
+  destinations.unbind(connection.destination, true);
+  return verdict;
+}
+
+// What a NAT server sends outside any connection (reference 1.8).
+std::optional<Verdict> Director::State::stray(const Passage& passage) {
+  const PacketView& view = passage.view;
+  if (!ipvs.nat_icmp_send && sip_services == 0) return std::nullopt;
+  if (!destinations.is_nat_address(view.tuple.source)) return std::nullopt;
+  if (const auto verdict = originated_by_server(passage)) return verdict;
+  if (!ipvs.nat_icmp_send) return std::nullopt;
+  if (view.is(IpProtocol::tcp) && (view.tcp_flags & TcpHeader::kRst) != 0) return std::nullopt;
+  if (!destinations.find_nat(view.tuple.protocol, {view.tuple.source, view.tuple.source_port})) {
+    return std::nullopt;
+  }
+  originate(passage, {.type = icmp::kDestinationUnreachable, .code = icmp::kPortUnreachable},
+            egress.network().is_local(view.tuple.destination)
+                ? view.tuple.destination
+                : egress.route(view.tuple.source).hop.source);
+  return drop(DropReason::stray_reply);
+}
+
+Connection Director::State::make_connection(const Tuple& tuple, DestinationId id,
+                                            Port destination_port) const {
+  Connection connection;
+  connection.client = tuple.source;
+  connection.client_port = tuple.source_port;
+  connection.virtual_address = tuple.destination;
+  connection.virtual_port = tuple.destination_port;
+  connection.destination_port = destination_port;
+  connection.protocol = tuple.protocol;
+  connection.destination = id;
+  connection.flags = Connection::kInactive;
+  connection.flags |=
+      id == kNoDestination ? Connection::kBypass : method_flag(destinations[id].config.method);
+  if (!connection.is_masquerade()) connection.flags |= Connection::kNoOutput;
+  return connection;
+}
+
+void Director::State::count_connection(Service* service, DestinationId id) {
+  ++destinations[id].statistics.connections;
+  if (service != nullptr) ++service->statistics.connections;
+  ++counters.statistics.connections;
+}
+
+}  // namespace lvsd
