@@ -54,6 +54,7 @@ constexpr std::array<Text, kDropReasons> kDrop{{
     {"no-call-id", "a service with the SIP engine got a packet without a Call-ID"},
     {"stray-reply", "a NAT server's packet of no known connection, answered by an ICMP error"},
     {"sctp-fragment", "nat changes the port of an SCTP packet that comes in fragments"},
+    {"bad-tcp-checksum", "a damaged segment of a connection that the FTP helper reads"},
 }};
 
 }  // namespace

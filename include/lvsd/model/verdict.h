@@ -55,6 +55,7 @@ enum class DropReason : std::uint8_t {
   no_call_id,            // the SIP engine found no Call-ID to go by (reference 5.5)
   stray_reply,           // of a NAT server, without a connection, and nat_icmp_send is on (1.8)
   sctp_fragment,         // NAT would change the port, and the checksum covers what is not here
+  bad_tcp_checksum,      // of a connection that the FTP helper reads (reference 6.5)
 };
 inline constexpr std::size_t kDropReasons = 29;
 
