@@ -201,7 +201,7 @@ TEST_P(CaptureLive, RestoresSetsOfIptables) {
   if (sets.empty()) GTEST_SKIP() << "no ipset in use";
   for (const std::string wipe :
        {"ipset flush", "ipset flush lvsd-services4", "ipset del lvsd-services4 10.77.9.10,udp:53",
-        "iptables -t raw -F; sleep 0.1; ipset destroy"}) {
+        "for t in raw mangle security; do iptables -t $t -F; done; sleep 0.1; ipset destroy"}) {
     if (GetParam().name == kOwned.name && wipe.find("destroy") != std::string::npos) continue;
     run(wipe);
     bool restored = false;
@@ -310,6 +310,7 @@ TEST_P(CaptureLive, TakesOverWithoutGap) {
 TEST_P(CaptureLive, TenThousandServices) {
   std::vector<VirtualService> many;
   for (std::uint16_t port = 1; port <= 10000; ++port) {
+    if (port == 21) continue;  // FTP would bring all ports
     many.push_back(service(ServiceProtocol::tcp, port, Masquerade{}));
     many.back().destinations[0].endpoint.port = Port(port);
   }
@@ -323,7 +324,7 @@ TEST_P(CaptureLive, TenThousandServices) {
     EXPECT_TRUE(done) << (done ? "" : done.error().message);
     printf("%s %s: %.1f ms\n", GetParam().name, what,
            std::chrono::duration<double, std::milli>(spent).count());
-    EXPECT_LT(spent, 20s);
+    EXPECT_LT(spent, GetParam().name == kNoSets.name ? 60s : 20s);
   };
   bool restored = true;
   timed("install", [&] { return rules_->install(plan); });
