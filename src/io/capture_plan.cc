@@ -114,6 +114,8 @@ CapturePlan make_capture_plan(const Config& config) {
     sort_unique(family->replies);
     sort_unique(family->ftp);
     sort_unique(family->marks);
+    const bool requests = !family->marks.empty() || !family->requests.addresses.empty();
+    family->own_requests = requests && (!config.announce.enabled || !family->marks.empty());
   }
   return plan;
 }

@@ -125,14 +125,18 @@ class IptablesWriter {
   std::vector<std::string> rules_;
 };
 
+void write_matches(IptablesWriter& writer) {
+  writer.endpoints(false);
+  writer.marked();
+  writer.ftp_data();
+}
+
 void write_requests(const CapturePlan& plan, const IptablesFeatures& features,
                     IptablesWriter& writer) {
   if (features.pkttype) writer.leave_groups();
   if (plan.stage == CaptureStage::early) writer.fragments(false);
   writer.icmp_errors();
-  writer.endpoints(false);
-  writer.marked();
-  writer.ftp_data();
+  write_matches(writer);
 }
 
 // The part of a PREROUTING chain that NAT needs, in both stages; what is for ourselves leaves
@@ -186,6 +190,10 @@ std::vector<IptablesChain> iptables_chains(const CapturePlan& plan, IpFamily fam
     input.endpoints(true);
     output.endpoints(true);
   }
+  if (part.own_requests) {
+    if (features.addrtype) output.leave_local();
+    write_matches(output);
+  }
   if (!early || part.has_nat()) {
     chains.push_back({features.security_table ? "security" : "filter", "INPUT", input.take()});
   }
@@ -193,7 +201,7 @@ std::vector<IptablesChain> iptables_chains(const CapturePlan& plan, IpFamily fam
     chains.push_back(
         {early && !part.marks.empty() ? "mangle" : "raw", "PREROUTING", forward.take()});
   }
-  if (part.has_nat()) chains.push_back({"mangle", "OUTPUT", output.take()});
+  if (part.has_nat() || part.own_requests) chains.push_back({"mangle", "OUTPUT", output.take()});
   return chains;
 }
 

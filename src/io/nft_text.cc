@@ -52,6 +52,7 @@ class NftWriter {
         verdict_(verdict) {}
 
   bool has_nat() const { return plan_.has_nat(); }
+  bool own_requests() const { return plan_.own_requests; }
 
   // Fragments come first and then leave: kernels before 5.17 would read the port of a later
   // fragment from its payload.
@@ -76,7 +77,7 @@ class NftWriter {
   }
 
   std::string requests() const {
-    std::string text = icmp_errors() + endpoints(false);
+    std::string text = endpoints(false);
     if (!plan_.marks.empty()) {
       text += rule("meta nfproto ipv" + std::string(v4() ? "4" : "6") +
                    " meta l4proto { tcp, udp, sctp, esp, ah } meta mark @" +
@@ -145,7 +146,7 @@ std::string prerouting(const CapturePlan& plan, const Writers& writers) {
     if (early || writer.has_nat()) text += writer.fragments();
   }
   for (const NftWriter& writer : writers) {
-    if (early) text += writer.requests();
+    if (early) text += writer.icmp_errors() + writer.requests();
     if (!writer.has_nat()) continue;
     if (!early) replies += writer.icmp_errors();
     replies += writer.endpoints(true);
@@ -159,18 +160,22 @@ std::string prerouting(const CapturePlan& plan, const Writers& writers) {
 std::string input(const CapturePlan& plan, const Writers& writers) {
   std::string text(kGroupRule);
   for (const NftWriter& writer : writers) {
-    if (plan.stage == CaptureStage::late) text += writer.requests();
+    if (plan.stage == CaptureStage::late) text += writer.icmp_errors() + writer.requests();
     if (writer.has_nat()) text += writer.endpoints(true);
   }
   return chain("input", "input", "99", text);
 }
 
+// What has another address than the host's, of processes on it.
 std::string output(const Writers& writers) {
-  std::string text;
+  std::string replies, requests;
   for (const NftWriter& writer : writers) {
-    if (writer.has_nat()) text += writer.endpoints(true);
+    if (writer.has_nat()) replies += writer.endpoints(true);
+    if (writer.own_requests()) requests += writer.requests();
   }
-  return chain("output", "output", "-149", text);
+  if (replies.empty() && requests.empty()) return {};
+  const std::string local = requests.empty() ? "" : "\t\tfib daddr type local return\n";
+  return chain("output", "output", "-149", replies + local + requests);
 }
 
 }  // namespace
@@ -201,8 +206,7 @@ std::string nft_chains(const CapturePlan& plan, const std::string& verdict) {
   std::string text;
   if (!early || nat) text += input(plan, writers);
   if (early || nat) text += prerouting(plan, writers);
-  if (nat) text += output(writers);
-  return text;
+  return text + output(writers);
 }
 
 std::string nft_text(const CapturePlan& plan, const std::string& verdict) {

@@ -57,3 +57,17 @@ def test_a_real_server_on_the_director(lab, lvsd, stage, method):
     lvsd(configuration(service("web", f"{VIP[method]}:80/tcp", method, ADDRESS["director"], RIPS[0]),
                        director=stage))
     assert curl_many(lab, VIP[method], 6) == {"director": 3, "rs1": 3}
+
+
+@pytest.mark.parametrize("method", ("dr", "tun", "nat"))
+def test_a_client_on_the_director_of_a_vip_that_is_elsewhere(lab, lvsd, stage, method):
+    """Not an address of the director's: its own requests are taken as they leave, with an ordinary
+    source, and nothing stands in the way of the answer."""
+    lvsd(configuration(service("web", f"{VIP[method]}:80/tcp", method, *RIPS),
+                       director={"announce": False, **stage}))
+    lab.ip("director", "route add 10.0.3.0/24 via 10.0.2.254")
+    try:
+        answers = sorted(ask(lab, f"http://{VIP[method]}/") for _ in range(3))
+        assert answers == ["rs1", "rs2", "rs3"]
+    finally:
+        lab.ip("director", "route del 10.0.3.0/24")

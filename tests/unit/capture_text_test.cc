@@ -330,5 +330,25 @@ TEST(CaptureText, MarksAreLookedAtBehindMangle) {
   EXPECT_EQ(iptables_chains(plan, IpFamily::v4, {}).at(0).jump(), "INPUT -j LVSD");
 }
 
+// Without `announce` a virtual address may be elsewhere, and a request of ours does not come back.
+TEST(CaptureText, OwnRequestsToForeignAddresses) {
+  Config config = direct_config();
+  EXPECT_FALSE(make_capture_plan(config).v4.own_requests);
+  config.announce.enabled = false;
+  const CapturePlan plan = make_capture_plan(config);
+  EXPECT_TRUE(plan.v4.own_requests);
+  EXPECT_FALSE(plan.v6.own_requests);
+  const auto chains = iptables_chains(plan, IpFamily::v4, {});
+  ASSERT_EQ(chains.size(), 2U);
+  EXPECT_EQ(chains[1].table + ' ' + chains[1].jump(), "mangle OUTPUT -j LVSD-OUT");
+  EXPECT_EQ(chains[1].rules,
+            (std::vector<std::string>{
+                "-m addrtype --dst-type LOCAL -j RETURN",
+                "-m set --match-set lvsd-services4 dst,dst -j NFQUEUE --queue-num 0"}));
+  const std::string nft = nft_text(plan, "accept");
+  EXPECT_LT(nft.find("hook output priority -149"), nft.find("fib daddr type local return"));
+  EXPECT_EQ(count(nft, "th dport @services4"), 2U);
+}
+
 }  // namespace
 }  // namespace lvsd

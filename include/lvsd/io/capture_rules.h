@@ -48,6 +48,9 @@ struct FamilyPlan {
   // packet). Errors are rare, and what is not about one of our connections the director accepts.
   // Set where a nat or tun destination, or a firewall-mark service exists.
   bool every_icmp_error = false;
+  // What processes on this host send to services is captured as it leaves: where their addresses
+  // need not be ours, so that it does not come back over lo.
+  bool own_requests = false;
 
   bool has_nat() const { return !replies.addresses.empty(); }
   bool empty() const { return *this == FamilyPlan{}; }

@@ -20,7 +20,8 @@
 //
 // Where NAT destinations exist, both stages also have: at INPUT, their replies to sockets of the
 // director; and in mangle OUTPUT (behind conntrack, as the kernel's IPVS), what a NAT destination
-// on the director itself sends.
+// on the director itself sends. There, too, requests of the director's own processes to addresses
+// that may not be its own; those to its own come by PREROUTING, over lo.
 //
 // Of what is with sets, the sets of services, their addresses and those of NAT destinations are
 // always there, so that the rules stay when the first member comes; the rest where they are needed.
@@ -73,14 +74,14 @@ inline constexpr std::string_view kSetPrefix = "lvsd-";
 inline constexpr std::string_view kSpareSuffix = "-new";  // of a set that is about to be swapped in
 
 // A chain of ours with its rules (what follows `-A NAME`), jumped to from a built-in chain: as its
-// first rule in raw and OUTPUT, as its last elsewhere.
+// first rule in raw, as its last elsewhere.
 struct IptablesChain {
   std::string table;  // raw, mangle, security, filter
   std::string hook;   // PREROUTING, INPUT, OUTPUT
   std::vector<std::string> rules;
   std::string name() const;  // LVSD; LVSD-OUT at OUTPUT
   std::string jump() const;  // "PREROUTING -j LVSD"
-  bool first() const { return table == "raw" || hook == "OUTPUT"; }
+  bool first() const { return table == "raw"; }
   friend bool operator==(const IptablesChain&, const IptablesChain&) = default;
 };
 
