@@ -8,7 +8,8 @@ namespace {
 
 constexpr std::string_view kListenRemedy = "write ADDRESS:PORT/PROTOCOL, as in 192.0.2.10:80/tcp";
 constexpr std::string_view kAddressRemedy =
-    "write an IPv4 address such as 10.0.0.11 (with nat, 10.0.0.11:8080)";
+    "write an address such as 10.0.0.11 or 2001:db8::11 (with nat, 10.0.0.11:8080 or "
+    "[2001:db8::11]:8080)";
 constexpr std::string_view kPortRemedy = "a port is 1 to 65535";
 
 struct EndpointText {
@@ -34,7 +35,7 @@ EndpointText split(std::string_view text) {
   return {text.substr(0, colon), text.substr(colon + 1), false};
 }
 
-// An address that packets can be sent to, IPv4 for now.
+// An address that packets can be sent to (reference section 2.6).
 std::optional<IpAddress> unicast(const Item& item, const EndpointText& text,
                                  std::string_view role) {
   const auto refuse = [&](std::string what, std::string remedy) -> std::optional<IpAddress> {
@@ -42,16 +43,24 @@ std::optional<IpAddress> unicast(const Item& item, const EndpointText& text,
     return std::nullopt;
   };
   const std::string shown = quoted(text.address);
-  if (text.v6) return refuse("IPv6 is not in this version of lvsd", "use an IPv4 address");
   const std::optional<IpAddress> address = IpAddress::parse(text.address);
   if (!address) {
-    return refuse(shown + " is not an IPv4 address",
-                  "write four numbers, as in 192.0.2.10 (names are not looked up)");
+    if (text.v6) {
+      return refuse(shown + " is not an IPv6 address",
+                    "write it as in [2001:db8::10], an IPv4 address as in 192.0.2.10");
+    }
+    return refuse(shown + " is not an IP address",
+                  "write four numbers, as in 192.0.2.10, or IPv6 in brackets, as in [2001:db8::10] "
+                  "(names are not looked up)");
   }
   const std::string unusable = shown + " cannot be " + std::string(role) + ": ";
   const std::string remedy = "write an address of one host";
   if (address->is_unspecified()) return refuse(unusable + "it is the unspecified address", remedy);
   if (address->is_loopback()) return refuse(unusable + "it is a loopback address", remedy);
+  if (address->is_link_local()) {
+    return refuse(unusable + "it is a link-local address, which means another host on each link",
+                  remedy);
+  }
   if (address->is_multicast()) {
     return refuse(unusable + "it is a multicast or broadcast address", remedy);
   }

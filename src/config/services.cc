@@ -9,9 +9,9 @@
 namespace lvsd {
 namespace {
 
-constexpr std::array<std::string_view, 5> kServiceKeys{"name", "listen", "method", "scheduler",
-                                                       "destinations"};
-constexpr std::array<std::string_view, 4> kDestinationKeys{"address", "weight", "method",
+constexpr std::array<std::string_view, 7> kServiceKeys{
+    "name", "listen", "method", "tunnel", "oversize", "scheduler", "destinations"};
+constexpr std::array<std::string_view, 5> kDestinationKeys{"address", "weight", "method", "tunnel",
                                                            "thresholds"};
 
 constexpr std::string_view kFlagsRemedy =
@@ -134,7 +134,12 @@ class DestinationsReader {
   std::optional<Destination> read_one(const Item& item) {
     const Mapping map(item, kDestinationKeys, kDestinationRemedy, kOtherDestinationKeys);
     std::optional<ForwardingMethod> method = method_;
-    if (const std::optional<Item> field = map.find("method")) method = read_method(*field);
+    if (const std::optional<Item> field = map.find("method")) {
+      method = read_method(*field);
+      // Also said again, it is the service's own tunnel.
+      if (method && method_ && method->index() == method_->index()) method = method_;
+    }
+    read_tunnel(map, method);
     Destination out;
     if (const std::optional<Item> field = map.find("weight"))
       assign(out.weight, read_weight(*field));
@@ -162,6 +167,13 @@ class DestinationsReader {
     if (key_ && address.address == key_->listen.address) {
       item.refuse(to_string(address.address) + " is the service's own virtual address",
                   "write the real server's own address");
+    }
+    const bool other_family = key_ && address.address.is_v4() != key_->listen.address.is_v4();
+    if (other_family && method && !std::holds_alternative<Tunnel>(*method)) {
+      const std::string family = address.address.is_v4() ? "IPv4" : "IPv6";
+      item.refuse("an " + family + " address, to which method " + std::string(to_string(*method)) +
+                      " cannot forward what came to " + to_string(key_->listen.address),
+                  "write an address of the same family, or use 'method: tun'");
     }
     const bool maps = method && std::holds_alternative<Masquerade>(*method);
     if (!address.port || !method || maps) return;
@@ -216,6 +228,10 @@ class ServicesReader {
     }
     std::optional<ForwardingMethod> method = ForwardingMethod{};
     if (const std::optional<Item> field = map.find("method")) method = read_method(*field);
+    read_tunnel(map, method);
+    if (const std::optional<Item> field = map.find("oversize")) {
+      assign(out.oversize, read_oversize(*field));
+    }
     if (const std::optional<Item> field = map.find("scheduler")) {
       if (const std::optional<SchedulerChoice> choice = read_scheduler(*field)) {
         out.scheduler = choice->kind;

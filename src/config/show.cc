@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Config -> the file that gives it, with every default written out.
 #include "lvsd/config/load.h"
+#include "lvsd/config/services.h"
 #include "lvsd/config/yaml_text.h"
 
 namespace lvsd {
@@ -35,8 +36,14 @@ void show_destination(std::string& out, const VirtualService& service,
   out +=
       scalar(own_port ? to_string(destination.endpoint) : to_string(destination.endpoint.address));
   out += ", weight: " + std::to_string(destination.weight.value());
-  if (destination.method != method)
+  if (destination.method.index() != method.index()) {
     out += ", method: " + std::string(to_string(destination.method));
+  }
+  const Tunnel* const tunnel = std::get_if<Tunnel>(&destination.method);
+  const Tunnel* const inherited = std::get_if<Tunnel>(&method);
+  if (tunnel != nullptr && *tunnel != (inherited != nullptr ? *inherited : Tunnel{})) {
+    out += ", tunnel: " + tunnel_text(*tunnel);
+  }
   if (destination.thresholds != Thresholds{}) {
     out += ", thresholds: {upper: " + std::to_string(destination.thresholds.upper);
     out += ", lower: " + std::to_string(destination.thresholds.lower) + "}";
@@ -59,6 +66,10 @@ void show_service(std::string& out, const VirtualService& service) {
   out += "  - name: " + scalar(service.name) + "\n";
   out += "    listen: " + scalar(to_string(service.key)) + "\n";
   out += "    method: " + std::string(to_string(method)) + "\n";
+  if (const Tunnel* const tunnel = std::get_if<Tunnel>(&method)) {
+    out += "    tunnel: " + tunnel_text(*tunnel) + "\n";
+  }
+  if (service.oversize == Oversize::fragment) out += "    oversize: fragment\n";
   out += "    scheduler: " + show_scheduler(service) + "\n";
   out += service.destinations.empty() ? "    destinations: []\n" : "    destinations:\n";
   for (const Destination& destination : service.destinations) {

@@ -24,7 +24,7 @@ constexpr std::array<Foreign, 13> kForeignMethods{{{"masq", "nat"},
                                                    {"tunnel", "tun"},
                                                    {"tunneling", "tun"},
                                                    {"TUN", "tun"}}};
-constexpr std::array<std::string_view, 2> kLaterMethods{"gre", "gue"};
+constexpr std::array<std::string_view, 2> kEncapsulations{"gre", "gue"};
 constexpr std::array<Foreign, 7> kForeignSchedulers{{{"roundrobin", "rr"},
                                                      {"round-robin", "rr"},
                                                      {"round_robin", "rr"},
@@ -55,9 +55,9 @@ std::optional<ForwardingMethod> read_method(const Item& item) {
   if (method) return method;
   if (const std::string_view ours = translate(*text, kForeignMethods); !ours.empty()) {
     item.refuse(quoted(*text) + " is not what lvsd calls it", "write " + std::string(ours));
-  } else if (among(*text, kLaterMethods)) {
-    item.refuse("the encapsulation " + quoted(*text) + " is not in this version of lvsd",
-                "write tun, which encapsulates in IPIP");
+  } else if (among(*text, kEncapsulations)) {
+    item.refuse(quoted(*text) + " is an encapsulation",
+                "write tun, and beside it 'tunnel: {type: " + std::string(*text) + "}'");
   } else {
     refuse_choice(item, kNames);
   }

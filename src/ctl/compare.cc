@@ -43,6 +43,10 @@ bool to_one_machine(const EthernetHeader& header) {
   return (header.destination.bytes()[0] & 1U) == 0;
 }
 
+bool is_ip(const EthernetHeader& header) {
+  return header.type.host() == ethertype::kIpv4 || header.type.host() == ethertype::kIpv6;
+}
+
 struct Mismatch {
   std::string field, expected, got;
 };
@@ -66,16 +70,21 @@ std::optional<Mismatch> first_mismatch(const Decoded& expected, const Decoded& g
   return std::nullopt;
 }
 
-std::optional<Ipv4Header> load_ipv4(std::span<const std::byte> packet) {
-  const auto ip = lvsd::load<Ipv4Header>(packet);
-  return ip && ip->version() == 4 ? ip : std::nullopt;
-}
-
-// The packet with this header instead of its own, but for the header's sum.
-std::vector<std::byte> comparable(Ipv4Header header, std::span<const std::byte> packet) {
+// The packet with `hops` fewer left, and without the sum of an IPv4 header; nothing where it has
+// not as many.
+std::optional<std::vector<std::byte>> comparable(std::span<const std::byte> packet,
+                                                 std::uint8_t hops) {
   std::vector<std::byte> bytes(packet.begin(), packet.end());
-  header.checksum = {};
-  store(bytes, header);
+  if (auto ip = lvsd::load<Ipv6Header>(packet); ip && ip->version() == 6 && ip->hop_limit > hops) {
+    ip->hop_limit = static_cast<std::uint8_t>(ip->hop_limit - hops);
+    store(bytes, *ip);
+    return bytes;
+  }
+  auto ip = lvsd::load<Ipv4Header>(packet);
+  if (!ip || ip->version() != 4 || ip->ttl <= hops) return std::nullopt;
+  ip->ttl = static_cast<std::uint8_t>(ip->ttl - hops);
+  ip->checksum = {};
+  store(bytes, *ip);
   return bytes;
 }
 
@@ -84,27 +93,29 @@ std::vector<std::byte> comparable(Ipv4Header header, std::span<const std::byte> 
 Status Ignore::add(const std::string& word) {
   if (word == "mac") {
     fields.insert({"eth.src", "eth.dst"});
-  } else if (word == "made.ip.id") {
-    made_id = true;
+  } else if (starts_with(word, "made.") && is_field_name(word.substr(5))) {
+    made.insert(word.substr(5));
   } else if (word == "stack") {
     stack = true;
   } else if (is_field_name(word)) {
     fields.insert(word);
   } else {
-    return fail(word +
-                " is no field; mac, made.ip.id, stack, or a name as in a shown difference"
-                " (ip.id)");
+    return fail(
+        word +
+        " is no field; mac, stack, or a name as in a shown difference (ip.id; made.ip.id: only"
+        " of packets that the director makes)");
   }
   return Done{};
 }
 
 bool ignored(const Ignore& ignore, const std::string& field, bool made_by_director) {
-  const bool made_id = ignore.made_id && made_by_director;
-  if (ignore.fields.count(field) != 0 || (made_id && field == "ip.id")) return true;
-  if (!ends_with(field, ".checksum")) return false;
-  if (made_id && field == "ip.checksum") return true;
-  return std::any_of(ignore.fields.begin(), ignore.fields.end(),
-                     [&](const std::string& covered) { return sum_covers(field, covered); });
+  const auto covers = [&](const std::set<std::string, std::less<>>& fields) {
+    if (fields.count(field) != 0) return true;
+    if (!ends_with(field, ".checksum")) return false;
+    return std::any_of(fields.begin(), fields.end(),
+                       [&](const std::string& covered) { return sum_covers(field, covered); });
+  };
+  return covers(ignore.fields) || (made_by_director && covers(ignore.made));
 }
 
 bool made_by_director(const Decoded& packet, const Network& network) {
@@ -112,11 +123,14 @@ bool made_by_director(const Decoded& packet, const Network& network) {
   if (source == nullptr) return false;
   const bool local = network.is_local(IpAddress::parse(*source).value_or(IpAddress()));
   const std::string& protocol = *packet.find("ip.protocol");
-  if (protocol == "4" || protocol == "47") return local;
+  const bool tunnel = protocol == "4" || protocol == "41" || protocol == "47" ||
+                      packet.find("gue.protocol") != nullptr;
+  if (tunnel) return local;
   // An ICMP error of ours has the VIP as its source where the VIP is an address of ours, and always
   // the precedence "internetwork control" (RFC 1812 section 4.3.2.5).
-  if (protocol != "1" || packet.find("quoted.ip.src") == nullptr) return false;
-  return local || *packet.find("ip.tos") == "0xc0";
+  const bool v6 = protocol == "58";
+  if ((protocol != "1" && !v6) || packet.find("quoted.ip.src") == nullptr) return false;
+  return local || (!v6 && *packet.find("ip.tos") == "0xc0");
 }
 
 Result<Comparison, Error> Comparison::load(const std::string& file, Ignore ignore,
@@ -140,7 +154,7 @@ void Comparison::expect(const CapturedFrame& frame, std::uint64_t number,
                         const std::set<Mac>& macs) {
   if (!raw_ip_) {
     const auto header = lvsd::load<EthernetHeader>(frame.bytes);
-    if (!header || header->type.host() != ethertype::kIpv4 || !to_one_machine(*header)) return;
+    if (!header || !is_ip(*header) || !to_one_machine(*header)) return;
     // A routed packet whose interface nobody knows is written with a zero MAC.
     if (macs.count(header->source) == 0 && header->source != Mac()) return;
   }
@@ -204,11 +218,10 @@ void Comparison::leave_to_stack(std::span<const std::byte> packet, const Network
       t.protocol, {t.source, t.source_port}, {t.destination, t.destination_port}};
   if (network.is_local(t.destination)) {
     left_to_stack_.insert(conversation);
-  } else if (auto onward = load_ipv4(packet); onward && onward->ttl > 1) {
+  } else if (auto onward = comparable(packet, 1)) {
     // As a router passes it on, and not as its conversation: else a lost NAT service would go
     // unnoticed, whose replies are left to the stack, too.
-    --onward->ttl;
-    forwarded_by_stack_.insert(comparable(*onward, packet));
+    forwarded_by_stack_.insert(*std::move(onward));
   } else {
     expired_at_stack_.insert(conversation);
   }
@@ -218,8 +231,8 @@ bool Comparison::is_forwarded_by_stack(const Expected& expected) const {
   if (forwarded_by_stack_.empty()) return false;
   const std::size_t header = raw_ip_ ? 0 : sizeof(EthernetHeader);
   const auto packet = std::span<const std::byte>(expected.bytes).subspan(header);
-  const auto ip = load_ipv4(packet);
-  return ip && forwarded_by_stack_.count(comparable(*ip, packet)) != 0;
+  const auto as_sent = comparable(packet, 0);
+  return as_sent && forwarded_by_stack_.count(*as_sent) != 0;
 }
 
 // The other direction of a conversation left to the stack, or an ICMP error about a packet of one.

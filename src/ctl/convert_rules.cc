@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "lvsd/config/load.h"
+#include "lvsd/config/services.h"
 #include "lvsd/config/yaml_text.h"
 #include "lvsd/ctl/convert.h"
 
@@ -41,13 +42,7 @@ std::string no_place(const RuleService& service) {
       return "the scheduler " + service.scheduler + " has no flag " + flag;
     }
   }
-  if (service.ipv6_mark) return std::string("IPv6 is").append(kNot);
   return {};
-}
-
-std::string no_place(const RuleDestination& destination) {
-  if (destination.method != 'i' || destination.tunnel == "ipip") return {};
-  return "the tunnel " + destination.tunnel + " is not in this version of lvsd";
 }
 
 std::string_view method_word(char letter) {
@@ -82,14 +77,15 @@ std::string item(const RuleService& service, const RuleDestination& destination,
   std::string out = "      - {address: ";
   out += scalar(own_port ? to_string(endpoint) : to_string(endpoint.address));
   out += ", weight: " + std::to_string(destination.weight);
-  if (destination.upper_threshold != 0) {
-    out += ", upper_threshold: " + std::to_string(destination.upper_threshold);
-  }
-  if (destination.lower_threshold != 0) {
-    out += ", lower_threshold: " + std::to_string(destination.lower_threshold);
+  if (destination.upper_threshold != 0 || destination.lower_threshold != 0) {
+    out += ", thresholds: {upper: " + std::to_string(destination.upper_threshold);
+    out += ", lower: " + std::to_string(destination.lower_threshold) + "}";
   }
   if (destination.method != method) {
     out += ", method: " + std::string(method_word(destination.method));
+  }
+  if (destination.method == 'i' && destination.tunnel != Tunnel{}) {
+    out += ", tunnel: " + tunnel_text(destination.tunnel);
   }
   return out + "}\n";
 }
@@ -150,8 +146,7 @@ class YamlWriter {
     std::string list;
     for (const RuleDestination& destination : all) {
       const std::string line = item(service, destination, method);
-      why = no_place(destination);
-      if (why.empty()) why = objection(alone + line);
+      why = objection(alone + line);
       if (!leave_out(destination.line, why)) list += line;
     }
     return out + (list.empty() ? "    destinations: []\n" : "    destinations:\n" + list);
@@ -193,14 +188,38 @@ std::string method_words(const ForwardingMethod& method) {
   return name == "tun" ? "-i" : name == "nat" ? "-m" : "-g";
 }
 
+std::string flag_words(const VirtualService& service) {
+  const std::string name(to_string(service.scheduler));
+  std::string list;
+  if (service.scheduler_flags.fallback) list = name + "-fallback";
+  if (service.scheduler_flags.port) list += (list.empty() ? "" : ",") + name + "-port";
+  return list.empty() ? list : " -b " + list;
+}
+
+std::string threshold_words(Thresholds thresholds) {
+  if (thresholds == Thresholds{}) return {};
+  return " -x " + std::to_string(thresholds.upper) + " -y " + std::to_string(thresholds.lower);
+}
+
+std::string tunnel_words(const ForwardingMethod& method) {
+  const Tunnel* const tunnel = std::get_if<Tunnel>(&method);
+  if (tunnel == nullptr) return {};
+  std::string out = " --tun-type " + std::string(to_string(tunnel->encapsulation));
+  if (tunnel->encapsulation == Encapsulation::gue) out += " --tun-port " + to_string(tunnel->port);
+  if (tunnel->checksum == TunnelChecksum::present) out += " --tun-csum";
+  if (tunnel->checksum == TunnelChecksum::remote) out += " --tun-remcsum";
+  return out;
+}
+
 std::string rule_lines(const VirtualService& service) {
   const std::string key = key_words(service.key);
-  std::string out = "-A " + key + " -s " + std::string(to_string(service.scheduler)) + "\n";
+  std::string out =
+      "-A " + key + " -s " + std::string(to_string(service.scheduler)) + flag_words(service) + "\n";
   for (auto each = service.destinations.rbegin(); each != service.destinations.rend(); ++each) {
     const std::string method = method_words(each->method);
     out += "-a " + key + " -r " + to_string(each->endpoint) + " " + method;
     out += " -w " + std::to_string(each->weight.value());
-    out += method == "-i" ? " --tun-type ipip\n" : "\n";
+    out += threshold_words(each->thresholds) + tunnel_words(each->method) + "\n";
   }
   return out;
 }

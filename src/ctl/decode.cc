@@ -13,7 +13,7 @@ namespace {
 
 constexpr int kDeepest = 4;  // headers inside headers; hostile bytes must not recurse for ever
 
-constexpr std::array<std::string_view, 37> kFieldNames{"eth.dst",
+constexpr std::array<std::string_view, 50> kFieldNames{"eth.dst",
                                                        "eth.src",
                                                        "eth.type",
                                                        "ip.version",
@@ -29,6 +29,11 @@ constexpr std::array<std::string_view, 37> kFieldNames{"eth.dst",
                                                        "ip.src",
                                                        "ip.dst",
                                                        "ip.options",
+                                                       "ip.flow_label",
+                                                       "ip.next_header",
+                                                       "ip.extension",
+                                                       "ip.fragment_of",
+                                                       "ip.reserved",
                                                        "tcp.src",
                                                        "tcp.dst",
                                                        "tcp.seq",
@@ -48,6 +53,14 @@ constexpr std::array<std::string_view, 37> kFieldNames{"eth.dst",
                                                        "icmp.checksum",
                                                        "icmp.rest",
                                                        "icmp.mtu",
+                                                       "gre.flags",
+                                                       "gre.protocol",
+                                                       "gre.checksum",
+                                                       "gre.reserved",
+                                                       "gue.length",
+                                                       "gue.protocol",
+                                                       "gue.flags",
+                                                       "gue.options",
                                                        "data",
                                                        "padding"};
 
@@ -93,11 +106,16 @@ class Decoder {
     add("eth.dst", to_string(header->destination));
     add("eth.src", to_string(header->source));
     add("eth.type", fmt::format("0x{:04x}", header->type.host()));
-    if (header->type.host() != ethertype::kIpv4) return data(sizeof(EthernetHeader), bytes_.size());
+    const std::uint16_t type = header->type.host();
+    const bool ip = type == ethertype::kIpv4 || type == ethertype::kIpv6;
+    if (!ip) return data(sizeof(EthernetHeader), bytes_.size());
     packet(sizeof(EthernetHeader), bytes_.size(), 0);
   }
 
   void packet(std::size_t begin, std::size_t end, int depth) {
+    if (begin < end && std::to_integer<unsigned>(bytes_[begin]) >> 4U == 6) {
+      return packet_v6(begin, end, depth);
+    }
     const auto header = load<Ipv4Header>(bytes_.first(end), begin);
     if (!header || header->version() != 4 || depth == kDeepest) return data(begin, end);
     ip_fields(*header);
@@ -109,11 +127,71 @@ class Decoder {
     // A total length below the header is nonsense: then everything is the packet.
     const std::size_t said = begin + header->total_length.host();
     const std::size_t packet_end = said < header_end ? end : std::min(said, end);
-    transport(*header, header_end, packet_end, depth);
+    transport({header->protocol, header->fragment_offset() == 0, depth}, header_end, packet_end);
     if (packet_end < end) add("padding", hexadecimal(slice(packet_end, end)));
   }
 
  private:
+  // What the IP layer says of the bytes behind it.
+  struct Content {
+    std::uint8_t protocol;
+    bool first;  // of its fragments, or no fragment
+    int depth;
+  };
+
+  void packet_v6(std::size_t begin, std::size_t end, int depth) {
+    const auto header = load<Ipv6Header>(bytes_.first(end), begin);
+    if (!header || depth == kDeepest) return data(begin, end);
+    add("ip.version", "6");
+    add("ip.tos", fmt::format("0x{:02x}", header->traffic_class()));
+    add("ip.flow_label", fmt::format("0x{:05x}", header->flow_label()));
+    add("ip.length", std::to_string(sizeof(Ipv6Header) + header->payload_length.host()));
+    add("ip.next_header", std::to_string(header->next_header));
+    add("ip.ttl", std::to_string(header->hop_limit));
+    add("ip.src", to_string(header->source));
+    add("ip.dst", to_string(header->destination));
+    const std::size_t headers_end = begin + sizeof(Ipv6Header);
+    const std::size_t packet_end = std::min(headers_end + header->payload_length.host(), end);
+    extensions({header->next_header, true, depth}, headers_end, packet_end);
+    if (packet_end < end) add("padding", hexadecimal(slice(packet_end, end)));
+  }
+
+  // Each as hexadecimal, what it is followed by first; the fragment header field by field.
+  void extensions(Content content, std::size_t begin, std::size_t end) {
+    constexpr std::uint8_t kHopByHop = 0, kRouting = 43, kFragment = 44, kAuthentication = 51;
+    constexpr std::uint8_t kDestinationOptions = 60;
+    while (content.first && end - begin >= 8) {
+      const auto length = std::to_integer<std::size_t>(bytes_[begin + 1]);
+      std::size_t size = 0;
+      if (content.protocol == kFragment) {
+        fragment_fields(*load<Ipv6FragmentHeader>(bytes_, begin));
+        content.first = load<Ipv6FragmentHeader>(bytes_, begin)->fragment_offset() == 0;
+        size = sizeof(Ipv6FragmentHeader);
+      } else if (content.protocol == kAuthentication) {
+        size = (length + 2) * 4;
+      } else if (content.protocol == kHopByHop || content.protocol == kRouting ||
+                 content.protocol == kDestinationOptions) {
+        size = (length + 1) * 8;
+      }
+      if (size == 0 || size > end - begin) break;
+      if (content.protocol != kFragment)
+        add("ip.extension", hexadecimal(slice(begin, begin + size)));
+      content.protocol = std::to_integer<std::uint8_t>(bytes_[begin]);
+      begin += size;
+    }
+    add("ip.protocol", std::to_string(content.protocol));
+    transport(content, begin, end);
+  }
+
+  void fragment_fields(const Ipv6FragmentHeader& header) {
+    add("ip.fragment_of", std::to_string(header.next_header));
+    add("ip.id", std::to_string(header.id.host()));
+    add("ip.flags", header.more_fragments() ? "MF" : "none");
+    add("ip.offset", std::to_string(header.fragment_offset()));
+    const unsigned reserved = unsigned{header.reserved} << 8U | (header.offset_more.host() & 6U);
+    if (reserved != 0) add("ip.reserved", fmt::format("0x{:04x}", reserved));
+  }
+
   std::span<const std::byte> slice(std::size_t begin, std::size_t end) const {
     return bytes_.subspan(begin, end - begin);
   }
@@ -139,19 +217,22 @@ class Decoder {
     add("ip.dst", to_string(header.destination));
   }
 
-  void transport(const Ipv4Header& ip, std::size_t begin, std::size_t end, int depth) {
-    if (ip.fragment_offset() != 0) return data(begin, end);
-    switch (static_cast<IpProtocol>(ip.protocol)) {
+  void transport(const Content& content, std::size_t begin, std::size_t end) {
+    if (!content.first) return data(begin, end);
+    switch (static_cast<IpProtocol>(content.protocol)) {
       case IpProtocol::tcp:
         return tcp(begin, end);
       case IpProtocol::udp:
-        return udp(begin, end);
+        return udp(begin, end, content.depth);
       case IpProtocol::icmp:
-        return icmp_message(begin, end, depth);
+        return icmp_message(begin, end, content.depth, icmp::is_error);
+      case IpProtocol::icmpv6:
+        return icmp_message(begin, end, content.depth, icmpv6::is_error);
       case IpProtocol::ipip:
-        return nested("inner.", begin, end, depth);
+      case IpProtocol::ipv6:
+        return nested("inner.", begin, end, content.depth);
       case IpProtocol::gre:
-        break;
+        return gre(begin, end, content.depth);
     }
     data(begin, end);
   }
@@ -194,17 +275,66 @@ class Decoder {
     data(begin + sizeof(UdpHeader), end);
   }
 
-  void udp(std::size_t begin, std::size_t end) {
+  void udp(std::size_t begin, std::size_t end, int depth) {
     const auto header = load<UdpHeader>(bytes_.first(end), begin);
     if (!header) return data(begin, end);
     add("udp.src", to_string(Port(header->source)));
     add("udp.dst", to_string(Port(header->destination)));
     add("udp.length", std::to_string(header->length.host()));
     add("udp.checksum", fmt::format("0x{:04x}", header->checksum.host()));
-    data(begin + sizeof(UdpHeader), end);
+    const std::size_t payload = begin + sizeof(UdpHeader);
+    if (is_gue(payload, end)) return gue(payload, end, depth);
+    data(payload, end);
   }
 
-  void icmp_message(std::size_t begin, std::size_t end, int depth) {
+  // No port says that it is GUE, so everything else has to: a header as IPVS writes it, and a
+  // packet of just the right length.
+  bool is_gue(std::size_t begin, std::size_t end) const {
+    const auto header = load<GueHeader>(bytes_.first(end), begin);
+    if (!header || header->version_length > 0x1f) return false;
+    const std::size_t inner = begin + sizeof(GueHeader) + std::size_t{4} * header->version_length;
+    if (header->protocol == static_cast<std::uint8_t>(IpProtocol::ipip)) {
+      const auto ip = load<Ipv4Header>(bytes_.first(end), inner);
+      return ip && ip->version() == 4 && ip->total_length.host() == end - inner;
+    }
+    if (header->protocol != static_cast<std::uint8_t>(IpProtocol::ipv6)) return false;
+    const auto ip = load<Ipv6Header>(bytes_.first(end), inner);
+    return ip && ip->version() == 6 &&
+           sizeof(Ipv6Header) + ip->payload_length.host() == end - inner;
+  }
+
+  void gue(std::size_t begin, std::size_t end, int depth) {
+    const GueHeader header = *load<GueHeader>(bytes_, begin);
+    add("gue.length", std::to_string(header.version_length));
+    add("gue.protocol", std::to_string(header.protocol));
+    add("gue.flags", fmt::format("0x{:04x}", header.flags.host()));
+    const std::size_t options = begin + sizeof(GueHeader);
+    const std::size_t inner = options + std::size_t{4} * header.version_length;
+    if (inner > options) add("gue.options", hexadecimal(slice(options, inner)));
+    nested("inner.", inner, end, depth);
+  }
+
+  void gre(std::size_t begin, std::size_t end, int depth) {
+    const auto header = load<GreHeader>(bytes_.first(end), begin);
+    if (!header) return data(begin, end);
+    std::size_t payload = begin + sizeof(GreHeader);
+    add("gre.flags", fmt::format("0x{:04x}", header->flags_version.host()));
+    add("gre.protocol", fmt::format("0x{:04x}", header->protocol.host()));
+    if (header->flags_version.host() == GreHeader::kChecksumPresent) {
+      const auto checksum = load<GreChecksum>(bytes_.first(end), payload);
+      if (!checksum) return data(payload, end);
+      add("gre.checksum", fmt::format("0x{:04x}", checksum->checksum.host()));
+      add("gre.reserved", fmt::format("0x{:04x}", checksum->reserved.host()));
+      payload += sizeof(GreChecksum);
+    } else if (header->flags_version.host() != 0) {
+      return data(payload, end);
+    }
+    const std::uint16_t type = header->protocol.host();
+    if (type != ethertype::kIpv4 && type != ethertype::kIpv6) return data(payload, end);
+    nested("inner.", payload, end, depth);
+  }
+
+  void icmp_message(std::size_t begin, std::size_t end, int depth, bool (*is_error)(std::uint8_t)) {
     const auto header = load<IcmpHeader>(bytes_.first(end), begin);
     if (!header) return data(begin, end);
     add("icmp.type", std::to_string(header->type));
@@ -213,7 +343,7 @@ class Decoder {
     add("icmp.rest", fmt::format("0x{:04x}", header->unused.host()));
     add("icmp.mtu", std::to_string(header->next_hop_mtu.host()));
     const std::size_t payload = begin + sizeof(IcmpHeader);
-    if (!icmp::is_error(header->type)) return data(payload, end);
+    if (!is_error(header->type)) return data(payload, end);
     nested("quoted.", payload, end, depth);
   }
 
@@ -221,37 +351,6 @@ class Decoder {
   std::string prefix_;
   Decoded decoded_;
 };
-
-// "10.1.0.1:4000 > 10.0.2.11:8080 tcp SYN ttl 63 length 40" of the packet behind `prefix`.
-std::string describe_level(const Decoded& decoded, const std::string& prefix) {
-  const auto get = [&](std::string_view name) { return decoded.find(prefix + std::string(name)); };
-  const std::string* const source = get("ip.src");
-  if (source == nullptr) return "unreadable";
-  std::string from = *source, to = *get("ip.dst"), protocol = "protocol " + *get("ip.protocol");
-  for (const std::string name : {"tcp", "udp"}) {
-    if (const std::string* port = get(name + ".src")) {
-      from += ":" + *port;
-      to += ":" + *get(name + ".dst");
-      protocol = name;
-    }
-  }
-  if (const std::string* flags = get("tcp.flags")) protocol += " " + *flags;
-  if (const std::string* type = get("icmp.type")) {
-    protocol = "icmp " + *type + "/" + *get("icmp.code");
-    if (*type == "3" && *get("icmp.code") == "4") protocol += " mtu " + *get("icmp.mtu");
-  } else if (*get("ip.protocol") == "4") {
-    protocol = "ipip";
-  }
-  const bool fragment =
-      *get("ip.offset") != "0" || get("ip.flags")->find("MF") != std::string::npos;
-  std::string out = fmt::format("{} > {} {}{} ttl {} length {}", from, to, protocol,
-                                fragment ? " fragment " + *get("ip.offset") : "", *get("ip.ttl"),
-                                *get("ip.length"));
-  for (const std::string next : {"inner.", "quoted."}) {
-    if (get(next + "ip.src") != nullptr) out += " [" + describe_level(decoded, prefix + next) + "]";
-  }
-  return out;
-}
 
 }  // namespace
 
@@ -272,8 +371,6 @@ Decoded decode_packet(std::span<const std::byte> packet) {
   decoder.packet(0, packet.size(), 0);
   return decoder.take();
 }
-
-std::string describe(const Decoded& decoded) { return describe_level(decoded, ""); }
 
 bool is_field_name(std::string_view name) {
   for (const std::string_view prefix : {"inner.", "quoted."}) {

@@ -156,13 +156,35 @@ Read<char> read_method(const IpvsadmLine& line) {
   return line.has("ipip") ? 'i' : line.has("masquerading") ? 'm' : 'g';
 }
 
-std::string tunnel_words(const IpvsadmLine& line) {
-  std::string words = line.value("tun-type", "ipip");
-  if (line.has("tun-port")) words += " to port " + line.value("tun-port");
-  for (const std::string_view sum : {"tun-csum", "tun-remcsum"}) {
-    if (line.has(sum)) words += " with --" + std::string(sum);
+// As ipvsadm takes them: a port for GUE and only there, a checksum of one kind, none for IPIP.
+Read<Tunnel> read_tunnel(const IpvsadmLine& line) {
+  Tunnel out;
+  const std::string type = line.value("tun-type", "ipip");
+  if (type == "gue") {
+    out.encapsulation = Encapsulation::gue;
+  } else if (type == "gre") {
+    out.encapsulation = Encapsulation::gre;
+  } else if (type != "ipip") {
+    return fail("--tun-type: '" + type + "' is none of ipip, gue and gre");
   }
-  return words;
+  if (line.has("tun-port")) {
+    if (type != "gue") return fail("--tun-port goes with --tun-type gue only");
+    const auto port = read_number("--tun-port", line.value("tun-port"), 1, 65535);
+    if (!port) return Unexpected{port.error()};
+    out.port = Port(static_cast<std::uint16_t>(*port));
+  } else if (type == "gue") {
+    return fail("--tun-type gue needs a --tun-port");
+  }
+  const int sums =
+      int{line.has("tun-nocsum")} + int{line.has("tun-csum")} + int{line.has("tun-remcsum")};
+  if (sums > 1) return fail("one of --tun-nocsum, --tun-csum and --tun-remcsum is enough");
+  if (sums > 0 && type == "ipip") return fail("the tunnel ipip has no checksum");
+  if (line.has("tun-csum")) out.checksum = TunnelChecksum::present;
+  if (line.has("tun-remcsum")) {
+    if (type != "gue") return fail("--tun-remcsum goes with --tun-type gue only");
+    out.checksum = TunnelChecksum::remote;
+  }
+  return out;
 }
 
 Read<RuleDestination> read_destination(const IpvsadmLine& line, const RuleService& service) {
@@ -194,7 +216,9 @@ Read<RuleDestination> read_destination(const IpvsadmLine& line, const RuleServic
     if (!value) return Unexpected{value.error()};
     *number.into = *value;
   }
-  out.tunnel = tunnel_words(line);
+  const auto tunnel = read_tunnel(line);
+  if (!tunnel) return Unexpected{tunnel.error()};
+  out.tunnel = *tunnel;
   return out;
 }
 

@@ -18,7 +18,8 @@ Director::State::State(const DirectorSettings& settings, std::shared_ptr<const N
       egress(std::move(network)),
       fragments(settings.seed),
       next_id(settings.first_id),
-      scheduler_seed(settings.seed.k1) {}
+      scheduler_seed(settings.seed.k1),
+      tunnel_seed{settings.seed.k1, settings.seed.k0} {}
 
 Director::Director(const DirectorSettings& settings, std::shared_ptr<const Network> network)
     : state_(std::make_unique<State>(settings, std::move(network))) {}

@@ -61,7 +61,7 @@ Egress::Outcome Egress::send(std::span<const std::byte> packet, const ResolvedRo
   if (packet.size() <= mtu) {
     pieces_.assign(1, packet);
   } else {
-    cut_to_mtu(packet, mtu, out, pieces_);
+    cut_to_mtu(packet, mtu, next_fragment_id_++, out, pieces_);
   }
   if (pieces_.empty()) return Outcome::no_route;
   if (!route.has_mac) {

@@ -92,6 +92,7 @@ class Egress {
   std::vector<std::span<const std::byte>> pieces_;
   std::vector<std::uint32_t> waiting_;  // neighbours that packets wait for
   std::uint32_t generation_ = 0;
+  std::uint32_t next_fragment_id_ = 1;  // of IPv6 packets that are cut: tunnel packets of ours
   std::size_t held_ = 0, held_for_clients_ = 0;
 };
 

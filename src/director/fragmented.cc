@@ -81,9 +81,12 @@ void Director::State::follow_held(std::span<const std::byte> packet, TimePoint n
   }
 }
 
-// Only of protocols that have ports: a large echo request is the local stack's to reassemble.
+// Only of protocols that have ports: a large echo request is the local stack's to reassemble. In
+// IPv6 a later fragment may name an extension header instead of the protocol.
 bool Director::State::is_fragment_of_ours(const PacketView& view) const {
-  if (!view.is(IpProtocol::tcp) && !view.is(IpProtocol::udp)) return false;
+  const bool may_have_ports =
+      view.v6 ? !view.is(IpProtocol::icmpv6) : view.is(IpProtocol::tcp) || view.is(IpProtocol::udp);
+  if (!may_have_ports) return false;
   return virtual_addresses.contains(view.tuple.destination) ||
          destinations.is_nat_address(view.tuple.source);
 }

@@ -8,16 +8,17 @@
 namespace lvsd {
 
 DatagramKey datagram_of(const PacketView& view) {
-  return {view.tuple.source, view.tuple.destination, view.ip_id, view.tuple.protocol};
+  const std::uint8_t protocol = view.v6 ? std::uint8_t{0} : view.tuple.protocol;
+  return {view.tuple.source, view.tuple.destination, view.ip_id, protocol};
 }
 
 std::size_t FragmentTable::Hash::operator()(const DatagramKey& key) const {
-  std::array<std::byte, 35> bytes;
+  std::array<std::byte, 37> bytes;
   const IpAddress::Bytes source = key.source.bytes(), destination = key.destination.bytes();
   std::memcpy(bytes.data(), source.data(), 16);
   std::memcpy(bytes.data() + 16, destination.data(), 16);
-  std::memcpy(bytes.data() + 32, &key.id, 2);
-  bytes[34] = std::byte{key.protocol};
+  std::memcpy(bytes.data() + 32, &key.id, 4);
+  bytes[36] = std::byte{key.protocol};
   return static_cast<std::size_t>(siphash13(seed, bytes));
 }
 

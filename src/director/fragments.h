@@ -20,10 +20,11 @@
 
 namespace lvsd {
 
-struct DatagramKey {  // RFC 791 section 3.2: what fragments of one datagram have in common
+// What fragments of one datagram have in common (RFC 791 section 3.2, RFC 8200 section 4.5).
+struct DatagramKey {
   IpAddress source, destination;
-  std::uint16_t id = 0;
-  std::uint8_t protocol = 0;
+  std::uint32_t id = 0;
+  std::uint8_t protocol = 0;  // of IPv4
   friend bool operator==(const DatagramKey&, const DatagramKey&) = default;
 };
 DatagramKey datagram_of(const PacketView& view);

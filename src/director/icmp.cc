@@ -10,17 +10,48 @@ namespace lvsd {
 namespace {
 
 constexpr Duration kPathMtuLifetime = std::chrono::minutes(10);  // net.ipv4.route.mtu_expires
-// net.ipv4.route.min_pmtu: who claims less is lying or of no use, and must not choke the tunnel.
-constexpr std::uint16_t kSmallestPathMtu = 552;
+// net.ipv4.route.min_pmtu, and RFC 8200 section 5: who claims less is lying or of no use, and must
+// not choke the tunnel.
+constexpr std::uint32_t kSmallestPathMtu = 552, kSmallestPathMtuV6 = 1280;
 
 Tuple reversed(const Tuple& tuple) {
   return {tuple.destination, tuple.source, tuple.destination_port, tuple.source_port,
           tuple.protocol};
 }
 
-bool is_fragmentation_needed(const PacketView& view) {
-  return view.icmp_type == icmp::kDestinationUnreachable &&
-         view.icmp_code == icmp::kFragmentationNeeded;
+bool is(const QuotedPacket& quoted, IpProtocol protocol) {
+  return quoted.tuple.protocol == static_cast<std::uint8_t>(protocol);
+}
+
+// Whether a packet with this header may be one of that tunnel, but for the address.
+bool is_of(const QuotedPacket& outer, const Tunnel& tunnel) {
+  switch (tunnel.encapsulation) {
+    case Encapsulation::ipip:
+      return is(outer, IpProtocol::ipip) || is(outer, IpProtocol::ipv6);
+    case Encapsulation::gue:
+      return is(outer, IpProtocol::udp) && outer.tuple.destination_port == tunnel.port;
+    case Encapsulation::gre:
+      return is(outer, IpProtocol::gre);
+  }
+  return false;
+}
+
+// The packet inside a quoted tunnel packet, as far as it is quoted; headers that the director does
+// not write itself (reference 1.10 step 2) hold nothing of ours.
+std::optional<QuotedPacket> inside(std::span<const std::byte> bytes, const QuotedPacket& outer) {
+  std::size_t at = outer.transport_offset;
+  if (is(outer, IpProtocol::udp)) {
+    constexpr std::uint8_t kVersionAndControl = 0xe0;
+    const auto gue = load<GueHeader>(bytes, at + sizeof(UdpHeader));
+    if (!gue || (gue->version_length & kVersionAndControl) != 0) return std::nullopt;
+    at += sizeof(UdpHeader) + sizeof(GueHeader) + std::size_t{4} * gue->version_length;
+  } else if (is(outer, IpProtocol::gre)) {
+    const auto gre = load<GreHeader>(bytes, at);
+    const unsigned flags = gre ? gre->flags_version.host() : 0xffffU;
+    if ((flags & ~unsigned{GreHeader::kChecksumPresent}) != 0) return std::nullopt;
+    at += sizeof(GreHeader) + (flags != 0 ? sizeof(GreChecksum) : 0);
+  }
+  return parse_quoted(bytes, at);
 }
 
 }  // namespace
@@ -28,11 +59,11 @@ bool is_fragmentation_needed(const PacketView& view) {
 Verdict Director::State::handle_icmp_error(const Passage& passage) {
   if (!passage.view.quoted) return accept(AcceptReason::not_ours);
   const QuotedPacket& quoted = *passage.view.quoted;
-  if (quoted.tuple.protocol == static_cast<std::uint8_t>(IpProtocol::ipip)) {
-    const auto verdict = tunnel_error(passage);
-    return verdict ? *verdict : accept(AcceptReason::no_connection);
+  if (const auto verdict = tunnel_error(passage)) return *verdict;
+  if (!quoted.has_ports) {
+    const bool tunnel = is_of(quoted, {Encapsulation::ipip}) || is_of(quoted, {Encapsulation::gre});
+    return accept(tunnel ? AcceptReason::no_connection : AcceptReason::not_ours);
   }
-  if (!quoted.has_ports) return accept(AcceptReason::not_ours);
   // A client or a router near it quotes our V -> C; a real server or a router near it C -> D.
   const Tuple tuple = reversed(quoted.tuple);
   if (const auto id = connections.find_request(tuple, passage.now)) {
@@ -70,7 +101,8 @@ Verdict Director::State::icmp_to_client(const Passage& passage, ConnectionId id)
 
 // An error that a router sent us about a packet of our tunnel. What the client has to know is told
 // in a new error about its own packet; the original has done its work. Nothing: not about our
-// tunnels.
+// tunnels, or to be learned from only. As in the kernel that is all where either packet is IPv6;
+// the client hears of the path's MTU with its next packet.
 std::optional<Verdict> Director::State::tunnel_error(const Passage& passage) {
   const PacketView& view = passage.view;
   const QuotedPacket& outer = *view.quoted;
@@ -79,30 +111,33 @@ std::optional<Verdict> Director::State::tunnel_error(const Passage& passage) {
     return std::nullopt;
   }
   const auto bytes = passage.packet.bytes().first(view.total_length);
-  const auto inner = parse_quoted(bytes, outer.transport_offset);
-  const auto id = inner && inner->has_ports ? connections.find_request(inner->tuple, passage.now)
-                                            : std::nullopt;
+  const auto inner = inside(bytes, outer);
+  const bool v4 = !view.v6 && inner && !inner->v6;
+  const auto id =
+      v4 && inner->has_ports ? connections.find_request(inner->tuple, passage.now) : std::nullopt;
   const auto is_tunnel_of_ours = [&] {
-    const Connection& connection = connections[*id];
-    return connection.method() == Connection::kTunnel &&
-           destinations[connection.destination].config.endpoint.address == outer.tuple.destination;
+    const Destination& config = destinations[connections[*id].destination].config;
+    const Tunnel* const tunnel = std::get_if<Tunnel>(&config.method);
+    return connections[*id].method() == Connection::kTunnel &&
+           is_of(outer, tunnel != nullptr ? *tunnel : Tunnel{}) &&
+           config.endpoint.address == outer.tuple.destination;
   };
   if (!id || !is_tunnel_of_ours()) {
     // Only 8 bytes may be quoted (RFC 792): no telling whose packet it was, but the path is known.
-    if (is_fragmentation_needed(view) && icmp_checksum_ok(bytes, view)) {
-      learn_path_mtu(outer.tuple.destination, view.icmp_mtu, passage.now);
+    if (view.is_too_big() && icmp_checksum_ok(bytes, view)) {
+      learn_path_mtu(outer, view.icmp_mtu, passage.now);
     }
     return std::nullopt;
   }
   if (!icmp_checksum_ok(bytes, view)) return drop(DropReason::bad_icmp_checksum);
 
   IcmpError error{.type = view.icmp_type, .code = view.icmp_code, .mtu = 0};
-  if (is_fragmentation_needed(view)) {
-    learn_path_mtu(outer.tuple.destination, view.icmp_mtu, passage.now);
+  if (view.is_too_big()) {
+    learn_path_mtu(outer, view.icmp_mtu, passage.now);
     if (!inner->dont_fragment) return drop(DropReason::icmp_consumed);
     const std::uint32_t learned = destinations.extra(connections[*id].destination).path_mtu;
     const std::uint32_t mtu = learned == 0 ? view.icmp_mtu : learned;  // reference 1.10
-    error.mtu = static_cast<std::uint16_t>(mtu > 88 ? mtu - 20 : mtu);
+    error.mtu = mtu > 88 ? mtu - 20 : mtu;
   }
   originate_about(passage, error, inner->tuple.destination, inner->tuple.source,
                   bytes.subspan(inner->offset));
@@ -110,13 +145,13 @@ std::optional<Verdict> Director::State::tunnel_error(const Passage& passage) {
   return drop(DropReason::icmp_consumed);
 }
 
-void Director::State::learn_path_mtu(const IpAddress& destination, std::uint16_t mtu,
-                                     TimePoint now) {
-  mtu = std::max(mtu, kSmallestPathMtu);
+void Director::State::learn_path_mtu(const QuotedPacket& outer, std::uint32_t mtu, TimePoint now) {
+  mtu = std::max(mtu, outer.v6 ? kSmallestPathMtuV6 : kSmallestPathMtu);
   const auto states = destinations.states();
   for (std::uint32_t i = 0; i < states.size(); ++i) {
-    if (!std::holds_alternative<Tunnel>(states[i].config.method)) continue;
-    if (states[i].config.endpoint.address != destination) continue;
+    const Tunnel* const tunnel = std::get_if<Tunnel>(&states[i].config.method);
+    if (tunnel == nullptr || !is_of(outer, *tunnel)) continue;
+    if (states[i].config.endpoint.address != outer.tuple.destination) continue;
     DestinationExtra& extra = destinations.extra(DestinationId{i});
     const bool current = extra.path_mtu != 0 && extra.path_mtu_until > now;
     extra.path_mtu = current ? std::min<std::uint32_t>(extra.path_mtu, mtu) : mtu;

@@ -21,6 +21,7 @@ void Director::State::add_service(const VirtualService& config) {
   service->key = config.key;
   service->kind = config.scheduler;
   service->flags = config.scheduler_flags;
+  service->oversize = config.oversize;
   service->scheduler = make_scheduler(config.scheduler, scheduler_settings(service->flags));
   for (const Destination& destination : config.destinations) {
     const auto revived = destinations.revive(destination, config.key, service.get());
@@ -50,6 +51,7 @@ void Director::State::change_service(const ServiceChange& change) {
   if (found == services.end()) return;
   Service& service = *found->second;
   service.name = change.next.name;
+  service.oversize = change.next.oversize;
   const std::vector<DestinationId> old_order = service.order;
   std::vector<DestinationId> order;
   for (const Destination& next : change.next.destinations) {

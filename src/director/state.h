@@ -25,6 +25,7 @@ struct Service {
   ServiceKey key;
   SchedulerKind kind = SchedulerKind::wlc;
   SchedulerFlags flags;
+  Oversize oversize = Oversize::icmp;
   Scheduler scheduler;
   std::vector<DestinationId> order;  // in file order
   Statistics statistics;
@@ -87,6 +88,8 @@ struct Director::State {
   Verdict to_client(const Passage& passage, const Connection& connection, const Context& context);
   Verdict send(const Passage& passage, const ResolvedRoute& route, std::size_t mtu,
                const Context& context);
+  bool cuts_oversize(const Context& context) const;
+  Port gue_port(const Connection& connection) const;
   std::size_t path_mtu(DestinationId id, const ResolvedRoute& route, TimePoint now);
   std::optional<Verdict> refuse_oversize(const Passage& passage, std::size_t mtu,
                                          const IpAddress& from, const Context& context);
@@ -101,7 +104,7 @@ struct Director::State {
   Verdict icmp_to_server(const Passage& passage, ConnectionId id);
   Verdict icmp_to_client(const Passage& passage, ConnectionId id);
   std::optional<Verdict> tunnel_error(const Passage& passage);
-  void learn_path_mtu(const IpAddress& destination, std::uint16_t mtu, TimePoint now);
+  void learn_path_mtu(const QuotedPacket& outer, std::uint32_t mtu, TimePoint now);
 
   // reload.cc
   void apply(const Changes& changes);
@@ -127,6 +130,7 @@ struct Director::State {
   TimePoint last_now{};
   std::uint16_t next_id;         // of IP headers that we make
   std::uint64_t scheduler_seed;  // of the next scheduler made
+  HashSeed tunnel_seed;          // of the source ports of GUE
 };
 
 }  // namespace lvsd

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The way out: route, TTL, size, then what the method changes (reference section 6.1).
 #include <algorithm>
+#include <array>
 
 #include "lvsd/forward/encapsulate.h"
 #include "lvsd/forward/rewrite.h"
@@ -11,13 +12,18 @@ namespace lvsd {
 namespace {
 
 constexpr std::size_t kSmallestMtu = 68, kLargestPacket = 65535;  // RFC 791
+constexpr std::size_t kSmallestMtuV6 = 1280;                      // RFC 8200 section 5
 
 const IcmpError kTimeExceeded{.type = icmp::kTimeExceeded, .code = icmp::kTtlExceeded};
 const IcmpError kHostUnreachable{.type = icmp::kDestinationUnreachable,
                                  .code = icmp::kHostUnreachable};
 
-ForwardingMethod method_of(const Connection& connection) {
-  if (connection.method() == Connection::kTunnel) return Tunnel{};
+// The method is the connection's own, a tunnel's outer headers are its destination's.
+ForwardingMethod method_of(const Connection& connection, const ForwardingMethod& configured) {
+  if (connection.method() == Connection::kTunnel) {
+    const Tunnel* const tunnel = std::get_if<Tunnel>(&configured);
+    return tunnel != nullptr ? *tunnel : Tunnel{};
+  }
   if (connection.method() == Connection::kDirectRouting) return DirectRouting{};
   return Masquerade{};
 }
@@ -27,14 +33,17 @@ ForwardingMethod method_of(const Connection& connection) {
 Verdict Director::State::to_server(const Passage& passage, const Connection& connection,
                                    const Context& context) {
   const DestinationState& destination = destinations[context.destination];
-  const ForwardingMethod method = method_of(connection);
+  const IpAddress& server = destination.config.endpoint.address;
+  const ForwardingMethod method = method_of(connection, destination.config.method);
+  const Tunnel* const tunnel = std::get_if<Tunnel>(&method);
   const IpAddress virtual_address = passage.view.tuple.destination;
-  const ResolvedRoute route = egress.route(destination.config.endpoint.address);
+  const ResolvedRoute route = egress.route(server);
   if (route.is_local()) {
     return std::holds_alternative<Masquerade>(method) ? drop(DropReason::local_masquerade)
                                                       : accept(AcceptReason::local_node);
   }
-  if (!route.usable()) {
+  const bool server_v6 = !server.is_v4();
+  if (!route.usable() || (tunnel == nullptr && server_v6 != passage.view.v6)) {
     originate(passage, kHostUnreachable, virtual_address);
     return drop(DropReason::no_route);
   }
@@ -42,44 +51,51 @@ Verdict Director::State::to_server(const Passage& passage, const Connection& con
     originate(passage, kTimeExceeded, virtual_address);
     return drop(DropReason::ttl_exceeded);
   }
-  decrement_ttl(passage.packet.bytes());
+  decrement_ttl(passage.packet.bytes(), passage.view);
 
-  const bool tunnel = std::holds_alternative<Tunnel>(method);
   const std::size_t link_mtu =
-      tunnel ? path_mtu(context.destination, route, passage.now) : std::size_t{route.hop.mtu};
-  const std::size_t overhead = tunnel ? kIpipOverhead : 0;
+      tunnel != nullptr ? path_mtu(context.destination, route, passage.now) : route.hop.mtu;
+  const std::size_t overhead = tunnel != nullptr ? tunnel_overhead(*tunnel, server_v6) : 0;
   const std::size_t mtu = link_mtu > overhead ? link_mtu - overhead : 0;
-  if (mtu < kSmallestMtu) return drop(DropReason::mtu_too_small);
+  const bool outer_v6 = tunnel != nullptr && server_v6;
+  if (mtu < (outer_v6 ? kSmallestMtuV6 : kSmallestMtu)) return drop(DropReason::mtu_too_small);
   if (passage.view.total_length + overhead > kLargestPacket) {
     return drop(DropReason::fragmentation_needed);  // no IP header can say that length
   }
-  if (auto refusal = refuse_oversize(passage, mtu, virtual_address, context)) return *refusal;
+  const bool cut_anyway = tunnel != nullptr && !passage.view.v6 && cuts_oversize(context);
+  if (!cut_anyway) {
+    if (auto refusal = refuse_oversize(passage, mtu, virtual_address, context)) return *refusal;
+  }
 
-  return std::visit(
-      Overloaded{
-          [&](DirectRouting) -> Verdict {
-            if (!route.has_mac) return drop(DropReason::no_link_address);
-            return send(passage, route, link_mtu, context);
-          },
-          [&](Tunnel) -> Verdict {
-            const OuterHeader outer{route.hop.source.v4(), destination.config.endpoint.address.v4(),
-                                    next_id++};
-            if (!encapsulate_ipip(passage.packet, passage.view, outer)) {
-              return drop(DropReason::no_headroom);
-            }
-            return send(passage, route, link_mtu, context);
-          },
-          [&](Masquerade) -> Verdict {
-            const Endpoint to{destination.config.endpoint.address, connection.destination_port};
-            if (context.icmp) {
-              rewrite_icmp_request(passage.packet.bytes(), passage.view, to);
-            } else {
-              rewrite_destination(passage.packet.bytes(), passage.view, to);
-            }
-            return send(passage, route, link_mtu, context);
-          },
-      },
-      method);
+  return std::visit(Overloaded{
+                        [&](DirectRouting) -> Verdict {
+                          if (!route.has_mac) return drop(DropReason::no_link_address);
+                          return send(passage, route, link_mtu, context);
+                        },
+                        [&](const Tunnel& through) -> Verdict {
+                          OuterHeader outer{route.hop.source, server};
+                          if (outer.source.is_unspecified()) return drop(DropReason::no_route);
+                          outer.dont_fragment =
+                              passage.view.dont_fragment && !passage.view.v6 && !cut_anyway;
+                          outer.id = next_id++;
+                          if (through.encapsulation == Encapsulation::gue)
+                            outer.source_port = gue_port(connection);
+                          if (!encapsulate(passage.packet, passage.view, through, outer)) {
+                            return drop(DropReason::no_headroom);
+                          }
+                          return send(passage, route, link_mtu, context);
+                        },
+                        [&](Masquerade) -> Verdict {
+                          const Endpoint to{server, connection.destination_port};
+                          if (context.icmp) {
+                            rewrite_icmp_request(passage.packet.bytes(), passage.view, to);
+                          } else {
+                            rewrite_destination(passage.packet.bytes(), passage.view, to);
+                          }
+                          return send(passage, route, link_mtu, context);
+                        },
+                    },
+                    method);
 }
 
 // NAT replies are what the kernel's forwarding carries: TTL and size are judged on the packet as
@@ -106,7 +122,7 @@ Verdict Director::State::to_client(const Passage& passage, const Connection& con
     return drop(DropReason::ttl_exceeded);
   }
   if (auto refusal = refuse_oversize(passage, route.hop.mtu, own, context)) return *refusal;
-  decrement_ttl(passage.packet.bytes());
+  decrement_ttl(passage.packet.bytes(), passage.view);
   rewrite();
   return send(passage, route, route.hop.mtu, context);
 }
@@ -114,15 +130,32 @@ Verdict Director::State::to_client(const Passage& passage, const Connection& con
 std::optional<Verdict> Director::State::refuse_oversize(const Passage& passage, std::size_t mtu,
                                                         const IpAddress& from,
                                                         const Context& context) {
-  if (!passage.view.dont_fragment || context.icmp || passage.view.total_length <= mtu) {
-    return std::nullopt;
-  }
+  if (!passage.view.dont_fragment || passage.view.total_length <= mtu) return std::nullopt;
+  // An error is never answered; in IPv4 it is cut, DF or not, in IPv6 nobody cuts but the sender.
+  if (context.icmp && !passage.view.v6) return std::nullopt;
   originate(passage,
             {.type = icmp::kDestinationUnreachable,
              .code = icmp::kFragmentationNeeded,
-             .mtu = static_cast<std::uint16_t>(std::min<std::size_t>(mtu, 0xffff))},
+             .mtu = static_cast<std::uint32_t>(mtu)},
             from);
   return drop(DropReason::fragmentation_needed);
+}
+
+// pmtu_disc=0 of the kernel, for the tunnels of a service.
+bool Director::State::cuts_oversize(const Context& context) const {
+  const Service* const service = destinations.service_of(context.destination);
+  return service != nullptr && service->oversize == Oversize::fragment;
+}
+
+Port Director::State::gue_port(const Connection& connection) const {
+  const Tuple flow{connection.client, connection.virtual_address, connection.client_port,
+                   connection.virtual_port, connection.protocol};
+  std::array<std::byte, 36> bytes{};
+  store(bytes, flow.source);
+  store(bytes, flow.destination, 16);
+  store(bytes, flow.source_port.wire(), 32);
+  store(bytes, flow.destination_port.wire(), 34);
+  return gue_source_port(siphash13(tunnel_seed, bytes));
 }
 
 Verdict Director::State::send(const Passage& passage, const ResolvedRoute& route, std::size_t mtu,
@@ -164,7 +197,8 @@ void Director::State::originate_about(const Passage& passage, const IcmpError& e
   if (!icmp_budget.take(passage.now)) return;
   const ResolvedRoute route = egress.route(to);
   if (!route.usable() || route.is_local()) return;
-  const auto message = make_icmp_error(passage.out, error, from.v4(), to.v4(), quoted, next_id++);
+  if (from.is_v4() != to.is_v4()) return;  // no address of ours in that family
+  const auto message = make_icmp_error(passage.out, error, from, to, quoted, next_id++);
   const auto outcome =
       egress.send(message, route, route.hop.mtu, Egress::Patience::own, passage.now, passage.out);
   if (outcome == Egress::Outcome::emitted || outcome == Egress::Outcome::held) {

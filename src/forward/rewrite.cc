@@ -8,26 +8,45 @@
 namespace lvsd {
 namespace {
 
-// Offsets inside headers (RFC 791, RFC 9293, RFC 768).
-constexpr std::size_t kTtlWord = 8, kIpChecksum = 10, kIpSource = 12, kIpDestination = 16;
+// Offsets inside headers (RFC 791, RFC 8200, RFC 9293, RFC 768).
+constexpr std::size_t kTtlWord = 8, kIpChecksum = 10, kHopLimit = 7;
 constexpr std::size_t kSourcePort = 0, kDestinationPort = 2;
 constexpr std::size_t kTcpChecksum = 16, kUdpChecksum = 6, kIcmpChecksum = 2;
+
+enum class Side : std::uint8_t { source, destination };
+
+constexpr std::size_t address_place(Side side, bool v6) {
+  if (side == Side::source) return v6 ? 8 : 12;
+  return v6 ? 24 : 16;
+}
+constexpr std::size_t port_place(Side side) {
+  return side == Side::source ? kSourcePort : kDestinationPort;
+}
 
 template <WireHeader T>
 T read(std::span<const std::byte> packet, std::size_t offset) {
   return load<T>(packet, offset).value_or(T{});
 }
 
+IpAddress address_of(std::span<const std::byte> packet, Side side, bool v6) {
+  const std::size_t at = address_place(side, v6);
+  return v6 ? read<IpAddress>(packet, at) : IpAddress(read<Ipv4Address>(packet, at));
+}
+
 void update_checksum(std::span<std::byte> packet, std::size_t offset, const ChecksumDelta& delta) {
   store(packet, delta.apply(read<Be16>(packet, offset)), offset);
 }
 
+void add_pseudo(ChecksumSum& sum, std::span<const std::byte> packet, const PacketView& view) {
+  sum.add_pseudo(address_of(packet, Side::source, view.v6),
+                 address_of(packet, Side::destination, view.v6), view.tuple.protocol,
+                 view.total_length - view.transport_offset);
+}
+
 void fill_udp_checksum(std::span<std::byte> packet, const PacketView& view) {
-  const std::size_t length = view.total_length - view.transport_offset;
   ChecksumSum sum;
-  sum.add_pseudo(read<Ipv4Address>(packet, kIpSource), read<Ipv4Address>(packet, kIpDestination),
-                 view.tuple.protocol, length);
-  sum.add(packet.subspan(view.transport_offset, length));
+  add_pseudo(sum, packet, view);
+  sum.add(packet.subspan(view.transport_offset, view.total_length - view.transport_offset));
   Be16 checksum = sum.finish();
   if (checksum.raw() == 0) checksum = Be16(std::uint16_t{0xffff});
   store(packet, checksum, view.transport_offset + kUdpChecksum);
@@ -49,51 +68,62 @@ void update_transport_checksum(std::span<std::byte> packet, const PacketView& vi
   }
 }
 
-void rewrite_endpoint(std::span<std::byte> packet, const PacketView& view, const Endpoint& to,
-                      std::size_t address_at, std::size_t port_at) {
-  ChecksumDelta address;
-  const Ipv4Address next = to.address.v4();
-  address.replace(read<Ipv4Address>(packet, address_at), next);
-  store(packet, next, address_at);
-  update_checksum(packet, kIpChecksum, address);
-  if (!view.has_ports) return;
-  const std::size_t port_offset = view.transport_offset + port_at;
-  address.replace(read<Be16>(packet, port_offset), to.port.wire());
-  store(packet, to.port.wire(), port_offset);
-  update_transport_checksum(packet, view, address);
+// Writes the address into the IP header at `header`, whose own checksum (in IPv4) is kept right.
+// Returns what that changes in the sums over it.
+ChecksumDelta replace_address(std::span<std::byte> packet, std::size_t header, Side side, bool v6,
+                              const IpAddress& next) {
+  ChecksumDelta delta;
+  const std::size_t at = header + address_place(side, v6);
+  if (v6) {
+    delta.replace_v6(read<IpAddress>(packet, at), next);
+    store(packet, next, at);
+    return delta;
+  }
+  delta.replace(read<Ipv4Address>(packet, at), next.v4());
+  store(packet, next.v4(), at);
+  update_checksum(packet, header + kIpChecksum, delta);
+  return delta;
 }
 
-struct QuotedFields {
-  std::size_t outer_address, quoted_address, quoted_port;
-};
+void rewrite_endpoint(std::span<std::byte> packet, const PacketView& view, const Endpoint& to,
+                      Side side) {
+  ChecksumDelta delta = replace_address(packet, 0, side, view.v6, to.address);
+  if (!view.has_ports) return;
+  const std::size_t port_offset = view.transport_offset + port_place(side);
+  delta.replace(read<Be16>(packet, port_offset), to.port.wire());
+  store(packet, to.port.wire(), port_offset);
+  update_transport_checksum(packet, view, delta);
+}
 
+Be16 icmp_checksum(std::span<const std::byte> packet, const PacketView& view) {
+  ChecksumSum sum;
+  if (view.v6) add_pseudo(sum, packet, view);  // ICMPv6's covers a pseudo header, ICMP's does not
+  sum.add(packet.subspan(view.transport_offset, view.total_length - view.transport_offset));
+  return sum.finish();
+}
+
+// The side of the outer header; the quoted packet went the other way.
 void rewrite_icmp(std::span<std::byte> packet, const PacketView& view, const Endpoint& to,
-                  const QuotedFields& fields) {
+                  Side outer) {
   const QuotedPacket& quoted = *view.quoted;
-  const Ipv4Address next = to.address.v4();
-  ChecksumDelta outer;
-  outer.replace(read<Ipv4Address>(packet, fields.outer_address), next);
-  store(packet, next, fields.outer_address);
-  update_checksum(packet, kIpChecksum, outer);
-
-  ChecksumDelta inner;
-  const std::size_t address_at = quoted.offset + fields.quoted_address;
-  inner.replace(read<Ipv4Address>(packet, address_at), next);
-  store(packet, next, address_at);
-  update_checksum(packet, quoted.offset + kIpChecksum, inner);
+  const Side inner = outer == Side::source ? Side::destination : Side::source;
+  replace_address(packet, 0, outer, view.v6, to.address);
+  replace_address(packet, quoted.offset, inner, view.v6, to.address);
   if (quoted.has_ports) {
-    store(packet, to.port.wire(), quoted.transport_offset + fields.quoted_port);
+    store(packet, to.port.wire(), quoted.transport_offset + port_place(inner));
   }
-
-  const std::size_t icmp_at = view.transport_offset;
-  store(packet, Be16{}, icmp_at + kIcmpChecksum);
-  const auto message = packet.subspan(icmp_at, view.total_length - icmp_at);
-  store(packet, internet_checksum(message), icmp_at + kIcmpChecksum);
+  const std::size_t at = view.transport_offset + kIcmpChecksum;
+  store(packet, Be16{}, at);
+  store(packet, icmp_checksum(packet, view), at);
 }
 
 }  // namespace
 
-void decrement_ttl(std::span<std::byte> packet) {
+void decrement_ttl(std::span<std::byte> packet, const PacketView& view) {
+  if (view.v6) {
+    store(packet, static_cast<std::uint8_t>(view.ttl - 1), kHopLimit);
+    return;
+  }
   const Be16 before = read<Be16>(packet, kTtlWord);  // TTL and protocol share a word
   const Be16 after(static_cast<std::uint16_t>(before.host() - 0x0100));
   ChecksumDelta delta;
@@ -103,24 +133,23 @@ void decrement_ttl(std::span<std::byte> packet) {
 }
 
 void rewrite_destination(std::span<std::byte> packet, const PacketView& view, const Endpoint& to) {
-  rewrite_endpoint(packet, view, to, kIpDestination, kDestinationPort);
+  rewrite_endpoint(packet, view, to, Side::destination);
 }
 
 void rewrite_source(std::span<std::byte> packet, const PacketView& view, const Endpoint& to) {
-  rewrite_endpoint(packet, view, to, kIpSource, kSourcePort);
+  rewrite_endpoint(packet, view, to, Side::source);
 }
 
 void rewrite_icmp_request(std::span<std::byte> packet, const PacketView& view, const Endpoint& to) {
-  rewrite_icmp(packet, view, to, {kIpDestination, kIpSource, kSourcePort});
+  rewrite_icmp(packet, view, to, Side::destination);
 }
 
 void rewrite_icmp_reply(std::span<std::byte> packet, const PacketView& view, const Endpoint& to) {
-  rewrite_icmp(packet, view, to, {kIpSource, kIpDestination, kDestinationPort});
+  rewrite_icmp(packet, view, to, Side::source);
 }
 
 bool icmp_checksum_ok(std::span<const std::byte> packet, const PacketView& view) {
-  const std::size_t at = view.transport_offset;
-  return internet_checksum(packet.subspan(at, view.total_length - at)).raw() == 0;
+  return icmp_checksum(packet, view).raw() == 0;
 }
 
 }  // namespace lvsd

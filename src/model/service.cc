@@ -63,6 +63,18 @@ std::string to_string(const ServiceKey& key) {
 
 std::string_view to_string(const ForwardingMethod& method) { return kMethods[method.index()].file; }
 
+std::string_view to_string(Encapsulation encapsulation) {
+  switch (encapsulation) {
+    case Encapsulation::ipip:
+      return "ipip";
+    case Encapsulation::gue:
+      return "gue";
+    case Encapsulation::gre:
+      return "gre";
+  }
+  return "?";
+}
+
 std::string_view ipvsadm_name(const ForwardingMethod& method) {
   return kMethods[method.index()].ipvsadm;
 }

@@ -25,8 +25,10 @@ constexpr std::array<Text, kDropReasons> kDrop{{
     {"bad-ip-version", "the IP version is not one that lvsd forwards"},
     {"bad-ip-length", "the IP header's lengths contradict each other"},
     {"bad-ip-checksum", "the IP header checksum is wrong"},
-    {"truncated-transport", "the TCP, UDP or ICMP header is cut short"},
+    {"truncated-transport",
+     "the TCP, UDP or ICMP header is cut short, or an IPv6 extension header is"},
     {"bad-tcp-length", "the TCP header length is below 20 or beyond the packet"},
+    {"bad-ip-address", "an IPv6 address in it stands for an IPv4 one"},
     {"bad-icmp-checksum", "an ICMP error for a known connection has a wrong checksum"},
     {"later-fragment", "a later fragment of a datagram whose first one was not forwarded"},
     {"no-destination", "the service has no destination that takes new connections"},
@@ -35,8 +37,10 @@ constexpr std::array<Text, kDropReasons> kDrop{{
     {"neighbor-unresolved", "the next hop did not answer ARP in time"},
     {"neighbor-queue-full", "too many packets already wait for that next hop to answer ARP"},
     {"ttl-exceeded", "the TTL was used up"},
-    {"fragmentation-needed", "DF is set and the packet is larger than the path takes"},
-    {"mtu-too-small", "the path takes less than IPv4's minimum of 68 bytes"},
+    {"fragmentation-needed",
+     "DF is set, or it is IPv6, and the packet is larger than the path takes"},
+    {"mtu-too-small",
+     "the path takes less than the smallest MTU: 68 bytes, with IPv6 outside 1280"},
     {"no-headroom", "no room for an outer header was left in front of the packet"},
     {"local-masquerade", "nat to an address of the director itself is not supported"},
     {"icmp-consumed",
@@ -63,6 +67,6 @@ std::string_view explain(DropReason reason) {
 }
 
 static_assert(drop_reason(Malformed::truncated_ip) == DropReason::truncated_ip);
-static_assert(drop_reason(Malformed::bad_tcp_length) == DropReason::bad_tcp_length);
+static_assert(drop_reason(Malformed::bad_ip_address) == DropReason::bad_ip_address);
 
 }  // namespace lvsd

@@ -181,6 +181,10 @@ bool IpAddress::is_loopback() const {
   return bytes_ == one;
 }
 
+bool IpAddress::is_link_local() const {
+  return !is_v4() && bytes_[0] == 0xfe && (bytes_[1] & 0xc0U) == 0x80U;
+}
+
 bool IpAddress::is_multicast() const {
   if (is_v4()) return (bytes_[12] & 0xf0U) == 0xe0U || *this == IpAddress(255, 255, 255, 255);
   return bytes_[0] == 0xff;

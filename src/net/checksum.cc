@@ -39,12 +39,20 @@ void ChecksumSum::add(std::span<const std::byte> bytes) {
   sum_ += word;
 }
 
-void ChecksumSum::add_pseudo(const Ipv4Address& source, const Ipv4Address& destination,
+void ChecksumSum::add(const IpAddress& address) {
+  if (address.is_v4()) {
+    add(address.v4());
+  } else {
+    add(std::as_bytes(std::span(&address, 1)));
+  }
+}
+
+void ChecksumSum::add_pseudo(const IpAddress& source, const IpAddress& destination,
                              std::uint8_t protocol, std::size_t length) {
   add(source);
   add(destination);
   add(Be16(protocol));
-  add(Be16(static_cast<std::uint16_t>(length)));
+  sum_ += Be32(static_cast<std::uint32_t>(length)).raw();  // in IPv4 its upper half is zero
 }
 
 Be16 ChecksumSum::finish() const { return complement(fold(sum_)); }
@@ -55,6 +63,14 @@ void ChecksumDelta::replace(Be16 old_word, Be16 new_word) {
 
 void ChecksumDelta::replace(const Ipv4Address& old_address, const Ipv4Address& new_address) {
   sum_ += std::uint64_t{~old_address.wire().raw()} + new_address.wire().raw();
+}
+
+void ChecksumDelta::replace_v6(const IpAddress& old_address, const IpAddress& new_address) {
+  const auto before = std::bit_cast<std::array<std::uint32_t, 4>>(old_address.bytes());
+  const auto after = std::bit_cast<std::array<std::uint32_t, 4>>(new_address.bytes());
+  for (std::size_t i = 0; i < before.size(); ++i) {
+    sum_ += std::uint64_t{~before[i]} + after[i];
+  }
 }
 
 Be16 ChecksumDelta::apply(Be16 checksum) const {

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "lvsd/net/checksum.h"
+#include "lvsd/net/extension_headers.h"
 
 namespace lvsd {
 namespace {
@@ -70,7 +71,7 @@ std::optional<Malformed> read_tcp(Bytes packet, PacketView& view) noexcept {
   set_ports(view.tuple, tcp->source, tcp->destination);
   view.has_ports = true;
   view.tcp_flags = tcp->flags;
-  view.payload_offset = static_cast<std::uint16_t>(view.transport_offset + header_length);
+  view.payload_offset = static_cast<std::uint32_t>(view.transport_offset + header_length);
   return std::nullopt;
 }
 
@@ -80,7 +81,7 @@ std::optional<Malformed> read_udp(Bytes packet, PacketView& view) noexcept {
   if (!udp) return Malformed::truncated_transport;
   set_ports(view.tuple, udp->source, udp->destination);
   view.has_ports = true;
-  view.payload_offset = static_cast<std::uint16_t>(view.transport_offset + sizeof(UdpHeader));
+  view.payload_offset = static_cast<std::uint32_t>(view.transport_offset + sizeof(UdpHeader));
   return std::nullopt;
 }
 
@@ -89,11 +90,13 @@ std::optional<Malformed> read_icmp(Bytes packet, PacketView& view) noexcept {
   if (!header) return Malformed::truncated_transport;
   view.icmp_type = header->type;
   view.icmp_code = header->code;
-  if (!icmp::is_error(header->type)) return std::nullopt;
-  if (header->type == icmp::kDestinationUnreachable && header->code == icmp::kFragmentationNeeded) {
+  if (!view.is_icmp_error()) return std::nullopt;
+  if (view.is_too_big()) {
     view.icmp_mtu = header->next_hop_mtu.host();
+    if (view.v6) view.icmp_mtu |= std::uint32_t{header->unused.host()} << 16U;
   }
   view.quoted = parse_quoted(packet, view.transport_offset + sizeof(IcmpHeader));
+  if (view.quoted && view.quoted->v6 != view.v6) view.quoted.reset();
   return std::nullopt;
 }
 
@@ -101,7 +104,7 @@ std::optional<Malformed> read_transport(Bytes packet, PacketView& view) noexcept
   if (view.is_later_fragment()) return std::nullopt;
   if (view.is(IpProtocol::tcp)) return read_tcp(packet, view);
   if (view.is(IpProtocol::udp)) return read_udp(packet, view);
-  if (view.is(IpProtocol::icmp)) return read_icmp(packet, view);
+  if (view.is_icmp()) return read_icmp(packet, view);
   return std::nullopt;
 }
 
@@ -110,20 +113,60 @@ struct PortPair {
   Be16 source, destination;
 };
 
-}  // namespace
+// The family of an address is told by its value, so one family must not come in the other's packet.
+bool is_disguised(const Ipv6Header& header) {
+  return header.source.is_v4() || header.destination.is_v4();
+}
 
-Result<PacketView, Malformed> parse_packet(Bytes bytes) noexcept {
-  const Result<Ipv4Header, Malformed> header = check_ip(bytes);
-  if (!header) return Unexpected{header.error()};
-  PacketView view = view_of(*header);
-  const std::optional<Malformed> malformed = read_transport(bytes.first(view.total_length), view);
-  if (malformed) return Unexpected{*malformed};
+Result<PacketView, Malformed> view_of_v6(Bytes bytes) noexcept {
+  const std::optional<Ipv6Header> header = load<Ipv6Header>(bytes);
+  if (!header) return Unexpected{Malformed::truncated_ip};
+  const std::size_t total = sizeof(Ipv6Header) + header->payload_length.host();
+  if (total > bytes.size()) return Unexpected{Malformed::truncated_ip};
+  if (is_disguised(*header)) return Unexpected{Malformed::bad_ip_address};
+  const std::optional<HeaderChain> chain = walk_extensions(bytes.first(total), 0);
+  if (!chain) return Unexpected{Malformed::truncated_transport};
+  PacketView view;
+  view.tuple.source = header->source;
+  view.tuple.destination = header->destination;
+  view.tuple.protocol = chain->protocol;
+  view.total_length = static_cast<std::uint32_t>(total);
+  view.transport_offset = static_cast<std::uint16_t>(chain->end);  // of 16 headers at most
+  view.payload_offset = view.total_length;
+  view.ttl = header->hop_limit;
+  view.tos = header->traffic_class();
+  view.dont_fragment = view.v6 = true;
+  if (chain->has_fragment()) {
+    view.fragment_offset = static_cast<std::uint16_t>(chain->fragment.fragment_offset());
+    view.ip_id = chain->fragment.id.host();
+    view.more_fragments = chain->fragment.more_fragments();
+  }
   return view;
+}
+
+bool is_v6(Bytes bytes, std::size_t offset = 0) {
+  return offset < bytes.size() && std::to_integer<unsigned>(bytes[offset]) >> 4U == 6;
+}
+
+std::optional<QuotedPacket> quoted_headers_v6(Bytes bytes, std::size_t offset) noexcept {
+  const std::optional<Ipv6Header> header = load<Ipv6Header>(bytes, offset);
+  const std::optional<HeaderChain> chain = walk_extensions(bytes, offset);
+  if (!header || !chain || is_disguised(*header)) return std::nullopt;
+  if (chain->end > std::numeric_limits<std::uint16_t>::max()) return std::nullopt;
+  QuotedPacket quoted;
+  quoted.tuple.source = header->source;
+  quoted.tuple.destination = header->destination;
+  quoted.tuple.protocol = chain->protocol;
+  quoted.offset = static_cast<std::uint16_t>(offset);
+  quoted.transport_offset = static_cast<std::uint16_t>(chain->end);
+  quoted.fragment_offset = static_cast<std::uint16_t>(chain->fragment.fragment_offset());
+  quoted.dont_fragment = quoted.v6 = true;
+  return quoted;
 }
 
 // The quoted checksum and total length are not judged: routers quote the header as they had changed
 // it, and the quotation is shorter than the packet was.
-std::optional<QuotedPacket> parse_quoted(Bytes bytes, std::size_t offset) noexcept {
+std::optional<QuotedPacket> quoted_headers_v4(Bytes bytes, std::size_t offset) noexcept {
   const std::optional<Ipv4Header> header = load<Ipv4Header>(bytes, offset);
   if (!header || header->version() != 4) return std::nullopt;
   const std::size_t header_length = header->header_length();
@@ -139,12 +182,37 @@ std::optional<QuotedPacket> parse_quoted(Bytes bytes, std::size_t offset) noexce
   quoted.transport_offset = static_cast<std::uint16_t>(transport);
   quoted.fragment_offset = static_cast<std::uint16_t>(header->fragment_offset());
   quoted.dont_fragment = header->dont_fragment();
-  if (quoted.fragment_offset != 0 || !carries_ports(header->protocol)) return quoted;
+  return quoted;
+}
 
-  const std::optional<PortPair> ports = load<PortPair>(bytes, transport);
+}  // namespace
+
+Result<PacketView, Malformed> parse_packet(Bytes bytes) noexcept {
+  PacketView view;
+  if (is_v6(bytes)) {
+    const Result<PacketView, Malformed> v6 = view_of_v6(bytes);
+    if (!v6) return v6;
+    view = *v6;
+  } else {
+    const Result<Ipv4Header, Malformed> header = check_ip(bytes);
+    if (!header) return Unexpected{header.error()};
+    view = view_of(*header);
+  }
+  const std::optional<Malformed> malformed = read_transport(bytes.first(view.total_length), view);
+  if (malformed) return Unexpected{*malformed};
+  return view;
+}
+
+std::optional<QuotedPacket> parse_quoted(Bytes bytes, std::size_t offset) noexcept {
+  std::optional<QuotedPacket> quoted =
+      is_v6(bytes, offset) ? quoted_headers_v6(bytes, offset) : quoted_headers_v4(bytes, offset);
+  if (!quoted || quoted->fragment_offset != 0 || !carries_ports(quoted->tuple.protocol)) {
+    return quoted;
+  }
+  const std::optional<PortPair> ports = load<PortPair>(bytes, quoted->transport_offset);
   if (!ports) return std::nullopt;
-  set_ports(quoted.tuple, ports->source, ports->destination);
-  quoted.has_ports = true;
+  set_ports(quoted->tuple, ports->source, ports->destination);
+  quoted->has_ports = true;
   return quoted;
 }
 

@@ -28,9 +28,11 @@ DOCUMENT = os.path.join(HERE, "..", "..", "doc", "oracle.md")
 VERDICTS = ("identical", "same-packets", "by-design", "not-yet")
 BEST = {"identical": 2, "same-packets": 1}  # others: 0
 
-# The ip.id of packets that the director makes itself, and what its local stack answered: a reset,
-# an echo reply, an error to a packet that was left to it.
-IGNORE = ["--ignore", "made.ip.id", "--ignore", "stack"]
+# What the kernel chooses by chance in packets that the director makes itself: the ip.id, the flow
+# label, the UDP port that a tunnel packet comes from; and what its local stack answered: a reset, an
+# echo reply, an error to a packet that was left to it.
+IGNORE = ["--ignore", "made.ip.id", "--ignore", "made.ip.flow_label", "--ignore", "made.udp.src",
+          "--ignore", "stack"]
 
 # IPVS's settings that lvsd has always, with the value it has: setting them so changes nothing.
 KERNEL_DEFAULTS = {
@@ -50,6 +52,7 @@ class Scenario:
             self.network = file.read()
         self.missing, self.words, self.files = [], [], 0
         self.loaded = False
+        self.oversize = "icmp"
         self.first_config = self.first_network = ""
         for line in self.text("events.txt").splitlines():
             time, _, command = line.partition(" ")
@@ -76,7 +79,8 @@ class Scenario:
         for remark in answer["left_out"]:
             if "its service, of line" not in remark["what"]:
                 self.miss(remark["what"])
-        return self.write(answer["text"])
+        return self.write(re.sub(r"(?m)^    destinations:", "    oversize: %s\\g<0>" % (
+            self.oversize + "\n"), answer["text"]))
 
     def miss(self, what):
         what = what.replace(" is not in this version of lvsd", "")
@@ -99,7 +103,10 @@ class Scenario:
             self.words += ["--reload", "%s=%s" % (time, self.convert())]
         elif word[0] == "sysctl":
             name, _, value = word[1].rpartition(".")[2].partition("=")
-            if KERNEL_DEFAULTS.get(name) != value:
+            if name == "pmtu_disc" and value in ("0", "1"):
+                self.oversize = "icmp" if value == "1" else "fragment"
+                self.words += ["--reload", "%s=%s" % (time, self.convert())]
+            elif KERNEL_DEFAULTS.get(name) != value:
                 self.miss("%s=%s" % (name, value))
         elif word[0] == "ip" and self.change_network(word[1:]):
             if self.loaded:

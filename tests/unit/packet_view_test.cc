@@ -87,7 +87,7 @@ TEST(PacketViewTest, RefusalsInTheirOrder) {
   EXPECT_EQ(refused(View(good).first(40)), Malformed::truncated_ip);
 
   Bytes packet = good;
-  set(packet, 0, 0x65);
+  set(packet, 0, 0x75);
   EXPECT_EQ(refused(packet), Malformed::bad_ip_version);
   set(packet, 0, 0x05);
   EXPECT_EQ(refused(packet), Malformed::bad_ip_version);

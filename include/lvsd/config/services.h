@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -25,6 +26,12 @@ struct DestinationAddress {
 std::optional<DestinationAddress> read_destination_address(const Item& item);
 
 std::optional<ForwardingMethod> read_method(const Item& item);
+
+// The key `tunnel` of a service or destination, where it has one, into its method.
+void read_tunnel(const Mapping& map, std::optional<ForwardingMethod>& method);
+std::string tunnel_text(const Tunnel& tunnel);  // {type: gue, port: 6080}
+
+std::optional<Oversize> read_oversize(const Item& item);
 
 // "mh", or {name: mh, fallback: true, port: true}
 struct SchedulerChoice {

@@ -3,7 +3,7 @@
 // per egress interface (the source MAC). Between interfaces the order is free, since a live capture
 // of several interfaces interleaves them as it likes.
 //
-// The expectation may be replay's own output or a capture taken live at the director: only IPv4
+// The expectation may be replay's own output or a capture taken live at the director: only IP
 // frames that one of the director's MACs sent to one machine are expected; ARP, multicast and all
 // that others sent are passed over. A raw IP expectation is compared without Ethernet headers.
 //
@@ -30,10 +30,11 @@ namespace lvsd::ctl {
 
 struct Ignore {
   std::set<std::string, std::less<>> fields;  // full names: "ip.id", "inner.ip.tos"
-  bool stack = false;    // what the local stack sent or passed on, of packets left to it
-  bool made_id = false;  // ip.id of packets the director makes: tunnel headers, its ICMP errors
+  bool stack = false;  // what the local stack sent or passed on, of packets left to it
+  // Of packets the director makes (tunnel headers, its ICMP errors): "ip.id", "ip.flow_label".
+  std::set<std::string, std::less<>> made;
 
-  // A field's name, "mac" (eth.src and eth.dst), "made.ip.id", or "stack".
+  // A field's name, "mac" (eth.src and eth.dst), "made." and a field's name, or "stack".
   Status add(const std::string& word);
   bool covers_mac() const { return fields.count("eth.src") != 0; }
 };

@@ -6,8 +6,9 @@
 // Deliberately not the parser of the data path (net/packet_view.h): what shows that path's mistakes
 // must not share them.
 //
-// Names: eth.*, ip.*, tcp.*, udp.*, icmp.*, data, padding; a packet inside a tunnel has the prefix
-// "inner.", one quoted by an ICMP error "quoted.".
+// Names: eth.*, ip.*, tcp.*, udp.*, icmp.*, gre.*, gue.*, data, padding. IPv6 has IPv4's names
+// where the meaning is the same (ip.tos is its traffic class, ip.ttl its hop limit); a packet
+// inside a tunnel has the prefix "inner.", one quoted by an ICMP error "quoted.".
 #pragma once
 
 #include <cstddef>

@@ -28,7 +28,7 @@ struct RuleDestination {
   Endpoint endpoint;
   char method = 'g';  // -g, -i, -m
   std::uint32_t weight = 1, upper_threshold = 0, lower_threshold = 0;
-  std::string tunnel = "ipip";
+  Tunnel tunnel = {};
 };
 
 struct RuleService {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // From a captured frame to the IP packet that the director would have been handed, or the reason
-// why it would not have been: NFQUEUE hands over IPv4 packets that arrived for this host, cut to
+// why it would not have been: NFQUEUE hands over IP packets that arrived for this host, cut to
 // their total length.
 #pragma once
 
@@ -20,12 +20,11 @@ enum class Skip : std::uint8_t {
   group_address,
   arp,
   vlan,
-  ipv6,
   other_ethertype,
   short_frame,
   cut_in_headers,
 };
-inline constexpr std::size_t kSkips = 9;
+inline constexpr std::size_t kSkips = 8;
 std::string_view to_string(Skip skip);  // "sent-by-director"
 std::string_view explain(Skip skip);    // one sentence
 

@@ -11,9 +11,11 @@
 
 namespace lvsd {
 
-// IPv4 TTL - 1, with its header checksum. The caller has seen that it is above 1.
-void decrement_ttl(std::span<std::byte> packet);
+// IPv4 TTL - 1 with its header checksum, or IPv6 hop limit - 1. The caller has seen that it is
+// above 1.
+void decrement_ttl(std::span<std::byte> packet, const PacketView& view);
 
+// The address that comes in is of the packet's family.
 // Request: destination V:vport -> D:dport. Reply: source D:dport -> V:vport. A UDP checksum of 0 is
 // replaced by a real one, as the kernel does, but in a first fragment, whose rest is not here.
 void rewrite_destination(std::span<std::byte> packet, const PacketView& view, const Endpoint& to);

@@ -56,9 +56,18 @@ class Weight {
 struct DirectRouting {
   friend bool operator==(DirectRouting, DirectRouting) = default;
 };
-struct Tunnel {  // IPIP (RFC 2003); later encapsulations become members here
-  friend bool operator==(Tunnel, Tunnel) = default;
+// IP in IP of any two families (RFC 2003, RFC 2473, RFC 4213), in UDP with GUE, or in GRE (RFC
+// 2784).
+enum class Encapsulation : std::uint8_t { ipip, gue, gre };
+// `remote`: GUE's remote checksum offload.
+enum class TunnelChecksum : std::uint8_t { none, present, remote };
+struct Tunnel {
+  Encapsulation encapsulation = Encapsulation::ipip;
+  Port port = {};  // GUE's, on the real server
+  TunnelChecksum checksum = TunnelChecksum::none;
+  friend bool operator==(const Tunnel&, const Tunnel&) = default;
 };
+std::string_view to_string(Encapsulation encapsulation);  // "ipip", "gue", "gre"
 struct Masquerade {
   friend bool operator==(Masquerade, Masquerade) = default;
 };
@@ -113,11 +122,16 @@ struct Destination {
   friend bool operator==(const Destination&, const Destination&) = default;
 };
 
+// What becomes of a packet for a tunnel that is too large and must not be cut (reference 6.2): its
+// sender is told, or the outer packet is cut.
+enum class Oversize : std::uint8_t { icmp, fragment };
+
 struct VirtualService {
   std::string name;  // what the operator calls it; unique in a file, not its identity
   ServiceKey key;
   SchedulerKind scheduler = SchedulerKind::wlc;
   SchedulerFlags scheduler_flags = {};
+  Oversize oversize = Oversize::icmp;
   std::vector<Destination> destinations;  // in file order: the order schedulers walk
   friend bool operator==(const VirtualService&, const VirtualService&) = default;
 };

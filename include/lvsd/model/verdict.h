@@ -26,12 +26,13 @@ inline constexpr std::size_t kAcceptReasons = 6;
 
 // The packet is discarded.
 enum class DropReason : std::uint8_t {
-  truncated_ip,  // these six mirror Malformed, in its order
+  truncated_ip,  // these seven mirror Malformed, in its order
   bad_ip_version,
   bad_ip_length,
   bad_ip_checksum,
   truncated_transport,
   bad_tcp_length,
+  bad_ip_address,
   bad_icmp_checksum,  // an ICMP error for a connection, damaged (reference 1.10 step 6)
   later_fragment,     // of a datagram whose first fragment was dropped, or has lost its connection
   no_destination,     // the service has no usable destination (reference 1.7)
@@ -41,7 +42,7 @@ enum class DropReason : std::uint8_t {
   neighbor_queue_full,   // too many packets wait for that neighbour already
   ttl_exceeded,          // reference 6.1 step 3
   fragmentation_needed,  // DF set and larger than the path takes (reference 6.2)
-  mtu_too_small,         // the path takes less than IPv4's minimum of 68 bytes (reference 6.2)
+  mtu_too_small,         // the path takes less than its family's minimum, 68 or 1280 bytes (6.2)
   no_headroom,           // the edge left no room for a tunnel header
   local_masquerade,      // NAT to an address of the director itself: not before IPv6 and hairpin
   icmp_consumed,         // an ICMP error for the tunnel itself, answered or learned from (1.10)
@@ -50,7 +51,7 @@ enum class DropReason : std::uint8_t {
   fragment_timeout,      // waited for its first fragment, which did not come
   fragment_queue_full,   // too many fragments wait for their first one already
 };
-inline constexpr std::size_t kDropReasons = 23;
+inline constexpr std::size_t kDropReasons = 24;
 
 std::string_view to_string(AcceptReason reason);  // "no-service": stable, documented in lvsd(8)
 std::string_view to_string(DropReason reason);

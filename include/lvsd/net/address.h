@@ -88,7 +88,8 @@ class IpAddress {
   constexpr unsigned width() const { return is_v4() ? 32 : 128; }  // bits in a full prefix
   bool is_unspecified() const;
   bool is_loopback() const;
-  bool is_multicast() const;  // IPv4 limited broadcast counts: nothing is forwarded to either
+  bool is_link_local() const;  // of IPv6: fe80::/10
+  bool is_multicast() const;   // IPv4 limited broadcast counts: nothing is forwarded to either
   friend constexpr auto operator<=>(const IpAddress&, const IpAddress&) = default;
 
  private:

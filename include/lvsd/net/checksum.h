@@ -18,8 +18,10 @@ class ChecksumSum {
   void add(std::span<const std::byte> bytes);
   void add(Be16 word) { sum_ += word.raw(); }
   void add(const Ipv4Address& address) { sum_ += address.wire().raw(); }
-  // The pseudo header of TCP and UDP over IPv4 (RFC 9293 section 3.1); length in host order.
-  void add_pseudo(const Ipv4Address& source, const Ipv4Address& destination, std::uint8_t protocol,
+  void add(const IpAddress& address);  // 4 bytes or 16, by its family
+  // The pseudo header of TCP and UDP (RFC 9293 section 3.1) and of all that IPv6 carries (RFC 8200
+  // section 8.1), by the addresses' family; length in host order.
+  void add_pseudo(const IpAddress& source, const IpAddress& destination, std::uint8_t protocol,
                   std::size_t length);
   // The complement of the folded sum, ready for a header field. A checksum over data that already
   // contains a right checksum gives zero.
@@ -35,6 +37,7 @@ class ChecksumDelta {
  public:
   void replace(Be16 old_word, Be16 new_word);
   void replace(const Ipv4Address& old_address, const Ipv4Address& new_address);
+  void replace_v6(const IpAddress& old_address, const IpAddress& new_address);
   [[nodiscard]] Be16 apply(Be16 checksum) const;
 
  private:

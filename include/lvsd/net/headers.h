@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Wire layouts: Ethernet (IEEE 802.3), IPv4 (RFC 791), TCP (RFC 9293), UDP (RFC 768), ICMP (RFC
-// 792, RFC 1191 for the next-hop MTU). Field values are as on the wire; flags and small fields have
-// accessors, since bit-fields have no portable layout.
+// Wire layouts: Ethernet (IEEE 802.3), IPv4 (RFC 791), IPv6 (RFC 8200), TCP (RFC 9293), UDP (RFC
+// 768), ICMP (RFC 792, RFC 1191 for the next-hop MTU), ICMPv6 (RFC 4443). Field values are as on
+// the wire; flags and small fields have accessors, since bit-fields have no portable layout.
 #pragma once
 
 #include "lvsd/net/address.h"
@@ -9,7 +9,15 @@
 
 namespace lvsd {
 
-enum class IpProtocol : std::uint8_t { icmp = 1, ipip = 4, tcp = 6, udp = 17, gre = 47 };
+enum class IpProtocol : std::uint8_t {
+  icmp = 1,
+  ipip = 4,
+  tcp = 6,
+  udp = 17,
+  ipv6 = 41,  // IPv6 inside a tunnel
+  gre = 47,
+  icmpv6 = 58
+};
 
 namespace ethertype {
 inline constexpr std::uint16_t kIpv4 = 0x0800, kArp = 0x0806, kVlan = 0x8100, kIpv6 = 0x86dd;
@@ -44,6 +52,32 @@ struct Ipv4Header {
 };
 static_assert(sizeof(Ipv4Header) == 20 && alignof(Ipv4Header) == 1);
 
+struct Ipv6Header {
+  Be32 version_class_flow = Be32(kVersion);  // 4, 8 and 20 bits
+  Be16 payload_length;
+  std::uint8_t next_header = 0;
+  std::uint8_t hop_limit = 0;
+  IpAddress source, destination;
+
+  static constexpr std::uint32_t kVersion = 6U << 28U, kFlowMask = 0xfffff;
+  unsigned version() const { return version_class_flow.host() >> 28U; }
+  std::uint8_t traffic_class() const {
+    return static_cast<std::uint8_t>(version_class_flow.host() >> 20U);
+  }
+  std::uint32_t flow_label() const { return version_class_flow.host() & kFlowMask; }
+};
+static_assert(sizeof(Ipv6Header) == 40 && alignof(Ipv6Header) == 1);
+
+struct Ipv6FragmentHeader {
+  std::uint8_t next_header = 0, reserved = 0;
+  Be16 offset_more;  // the offset in units of 8 bytes, two reserved bits, "more fragments"
+  Be32 id;
+
+  std::size_t fragment_offset() const { return offset_more.host() & 0xfff8U; }  // in bytes
+  bool more_fragments() const { return (offset_more.host() & 1U) != 0; }
+};
+static_assert(sizeof(Ipv6FragmentHeader) == 8 && alignof(Ipv6FragmentHeader) == 1);
+
 struct TcpHeader {
   Be16 source, destination;
   Be32 sequence, acknowledgment;
@@ -60,6 +94,24 @@ struct UdpHeader {
   Be16 source, destination, length, checksum;
 };
 static_assert(sizeof(UdpHeader) == 8 && alignof(UdpHeader) == 1);
+
+// Draft-ietf-intarea-gue section 3.1.
+struct GueHeader {
+  std::uint8_t version_length = 0;  // two bits version, one for control messages, five for length
+  std::uint8_t protocol = 0;
+  Be16 flags;
+};
+static_assert(sizeof(GueHeader) == 4 && alignof(GueHeader) == 1);
+
+struct GreHeader {  // RFC 2784
+  Be16 flags_version;
+  Be16 protocol;
+  static constexpr std::uint16_t kChecksumPresent = 0x8000;
+};
+static_assert(sizeof(GreHeader) == 4 && alignof(GreHeader) == 1);
+struct GreChecksum {  // behind it, where it is present
+  Be16 checksum, reserved;
+};
 
 struct IcmpHeader {
   std::uint8_t type = 0, code = 0;
@@ -81,5 +133,13 @@ constexpr bool is_error(std::uint8_t type) {
   return type == kDestinationUnreachable || type == kSourceQuench || type == kTimeExceeded;
 }
 }  // namespace icmp
+
+namespace icmpv6 {
+inline constexpr std::uint8_t kDestinationUnreachable = 1, kPacketTooBig = 2, kTimeExceeded = 3;
+inline constexpr std::uint8_t kParameterProblem = 4;
+inline constexpr std::uint8_t kEchoRequest = 128, kEchoReply = 129, kRedirect = 137;
+inline constexpr std::uint8_t kAddressUnreachable = 3, kPortUnreachable = 4;  // codes of type 1
+constexpr bool is_error(std::uint8_t type) { return type < 128; }  // RFC 4443 section 2.1
+}  // namespace icmpv6
 
 }  // namespace lvsd
