@@ -59,6 +59,14 @@ def test_a_real_server_on_the_director(lab, lvsd, stage, method):
     assert curl_many(lab, VIP[method], 6) == {"director": 3, "rs1": 3}
 
 
+def test_a_nat_server_on_the_director(lab, lvsd, stage):
+    """Its answers are caught as they leave, and get the virtual address and port back."""
+    own = ADDRESS["director"] + ":8080"
+    lvsd(configuration(service("web", f"{VIP['nat']}:80/tcp", "nat", own, RIPS[0]), director=stage))
+    assert curl_many(lab, VIP["nat"], 6) == {"director": 3, "rs1": 3}
+    assert {ask(lab, f"http://{VIP['nat']}/") for _ in range(2)} == {"director", "rs1"}
+
+
 @pytest.mark.parametrize("method", ("dr", "tun", "nat"))
 def test_a_client_on_the_director_of_a_vip_that_is_elsewhere(lab, lvsd, stage, method):
     """Not an address of the director's: its own requests are taken as they leave, with an ordinary
