@@ -28,8 +28,7 @@ EndpointText split(std::string_view text) {
     if (!rest.starts_with(':')) return {text.substr(1, end - 1), {}, true};
     return {text.substr(1, end - 1), rest.substr(1), true};
   }
-  const std::optional<IpAddress> whole = IpAddress::parse(text);
-  if (whole && !whole->is_v4()) return {text, {}, true};
+  if (std::count(text.begin(), text.end(), ':') > 1) return {text, {}, true};
   const std::size_t colon = text.rfind(':');
   if (colon == std::string_view::npos) return {text, {}, false};
   return {text.substr(0, colon), text.substr(colon + 1), false};
@@ -49,7 +48,7 @@ std::optional<IpAddress> unicast(const Item& item, const EndpointText& text,
       return refuse(shown + " is not an IPv6 address",
                     "write it as in [2001:db8::10], an IPv4 address as in 192.0.2.10");
     }
-    return refuse(shown + " is not an IP address",
+    return refuse(shown + " is not an IPv4 address",
                   "write four numbers, as in 192.0.2.10, or IPv6 in brackets, as in [2001:db8::10] "
                   "(names are not looked up)");
   }

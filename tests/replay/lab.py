@@ -29,8 +29,19 @@ ROUTER = "02:00:00:00:01:02"
 MACS = {RS1: "02:00:00:00:02:11", RS2: "02:00:00:00:02:12", RS3: "02:00:00:00:02:13"}
 
 
+# The same machines in IPv6.
+VIP6, CLIENT6, ROUTER6 = "fd00:3::100", "fd00:c::1", "fd00:c::fe"
+RS61, RS62, RS63 = "fd00:2::11", "fd00:2::12", "fd00:2::13"
+BE_IP6 = "fd00:2::1"
+MACS.update({RS61: MACS[RS1], RS62: MACS[RS2], RS63: MACS[RS3]})
+
+
 def client(n):
     return "10.1.0.%d" % n
+
+
+def ethertype(packet):
+    return 0x86DD if bytes(packet)[0] >> 4 == 6 else 0x0800
 
 
 class Case:
@@ -45,11 +56,11 @@ class Case:
 
     # What arrives, 10 ms after the packet before it. Packets may be scapy's or plain bytes.
     def from_client(self, packet, **more):
-        self.frame(Ether(src=ROUTER, dst=CL, type=0x0800) / Raw(bytes(packet)), **more)
+        self.frame(Ether(src=ROUTER, dst=CL, type=ethertype(packet)) / Raw(bytes(packet)), **more)
         return packet
 
     def from_server(self, packet, server=RS1, **more):
-        self.frame(Ether(src=MACS[server], dst=BE, type=0x0800) / Raw(bytes(packet)), **more)
+        self.frame(Ether(src=MACS[server], dst=BE, type=ethertype(packet)) / Raw(bytes(packet)), **more)
         return packet
 
     def frame(self, frame, snap=None):
@@ -59,10 +70,10 @@ class Case:
 
     # What must leave.
     def to_server(self, packet, server):
-        self.leaves(Ether(src=BE, dst=MACS[server], type=0x0800) / Raw(bytes(packet)))
+        self.leaves(Ether(src=BE, dst=MACS[server], type=ethertype(packet)) / Raw(bytes(packet)))
 
     def to_client(self, packet):
-        self.leaves(Ether(src=CL, dst=ROUTER, type=0x0800) / Raw(bytes(packet)))
+        self.leaves(Ether(src=CL, dst=ROUTER, type=ethertype(packet)) / Raw(bytes(packet)))
 
     def leaves(self, frame, snap=None):
         data = bytes(frame)

@@ -10,7 +10,6 @@ from lab import *  # noqa: E402, F403
 case = Case()
 syn = tcp(CLIENT, 4000, 80)
 case.frame(Ether(src=ROUTER, dst="ff:ff:ff:ff:ff:ff") / ARP(psrc="10.0.1.2", pdst=CL_IP))
-case.frame(Ether(src=ROUTER, dst=CL, type=0x86DD) / Raw(b"\x60" + bytes(39)))
 case.frame(Ether(src=ROUTER, dst=CL) / Dot1Q(vlan=7, type=0x0800) / Raw(bytes(syn)))
 case.frame(Ether(src=ROUTER, dst="02:00:00:00:01:77", type=0x0800) / Raw(bytes(syn)))
 case.frame(Ether(src=ROUTER, dst="01:00:5e:00:00:01", type=0x0800) / Raw(bytes(syn)))
