@@ -21,12 +21,29 @@ inline std::uint64_t seed() {
   return kSeed;
 }
 
-inline Destination random_destination(std::mt19937_64& random, Port service_port) {
+inline Tunnel random_tunnel(std::mt19937_64& random) {
+  Tunnel out;
+  out.encapsulation = static_cast<Encapsulation>(random() % 3);
+  if (out.encapsulation == Encapsulation::gue) out.port = Port(std::uint16_t{6080});
+  const auto sums = std::uint64_t{1} +
+                    static_cast<unsigned>(out.encapsulation != Encapsulation::ipip) +
+                    static_cast<unsigned>(out.encapsulation == Encapsulation::gue);
+  out.checksum = static_cast<TunnelChecksum>(random() % sums);
+  return out;
+}
+
+inline IpAddress random_address(std::mt19937_64& random, bool v6, std::uint8_t hosts) {
+  const auto host = static_cast<std::uint8_t>(1 + random() % hosts);
+  if (!v6) return {10, 0, 0, host};
+  return IpAddress(IpAddress::Bytes{0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, host});
+}
+
+inline Destination random_destination(std::mt19937_64& random, bool v6, Port service_port) {
   Destination out;
-  const auto host = static_cast<std::uint8_t>(1 + random() % 12);
-  out.endpoint = {IpAddress(10, 0, 0, host), service_port};
   const auto method = random() % 3;
-  if (method == 1) out.method = Tunnel{};
+  if (method == 1) out.method = random_tunnel(random);
+  const bool other = method == 1 && random() % 2 == 0;
+  out.endpoint = {random_address(random, v6 != other, 12), service_port};
   if (method == 2) out.method = Masquerade{};
   if (method == 2 && random() % 2 == 0) {
     out.endpoint.port = Port(static_cast<std::uint16_t>(8000 + random() % 3));
@@ -45,12 +62,15 @@ inline VirtualService random_service(std::mt19937_64& random) {
   out.key.protocol = random() % 2 == 0 ? ServiceProtocol::tcp : ServiceProtocol::udp;
   out.key.listen = {IpAddress(192, 0, 2, static_cast<std::uint8_t>(10 + random() % 3)),
                     Port(static_cast<std::uint16_t>(80 + random() % 3))};
+  const bool v6 = random() % 3 == 0;
+  if (v6) out.key.listen.address = *IpAddress::parse("2001:db8:1::10");
+  if (random() % 4 == 0) out.oversize = Oversize::fragment;
   out.name = random() % 3 == 0 ? to_string(out.key) : "service-" + std::to_string(random());
   out.scheduler = static_cast<SchedulerKind>(random() % kSchedulerKinds);
   if (takes_flags(out.scheduler)) out.scheduler_flags = {random() % 2 == 0, random() % 2 == 0};
   std::set<Endpoint> seen;
   for (auto count = random() % 6; count > 0; --count) {
-    const Destination destination = random_destination(random, out.key.listen.port);
+    const Destination destination = random_destination(random, v6, out.key.listen.port);
     if (seen.insert(destination.endpoint).second) out.destinations.push_back(destination);
   }
   return out;

@@ -110,6 +110,27 @@ TEST(Show, FillsInEveryDefault) {
             "      - {address: 10.0.0.1, weight: 1}\n");
 }
 
+TEST(Load, TunnelsOfServicesAndDestinations) {
+  const Config config = parsed(
+      "services:\n"
+      "  - listen: 192.0.2.10:80/tcp\n"
+      "    method: tun\n"
+      "    tunnel: {type: gue, port: 6080, checksum: true}\n"
+      "    oversize: fragment\n"
+      "    destinations:\n"
+      "      - {address: 10.0.0.1}\n"
+      "      - {address: \"2001:db8::1\", tunnel: {type: gre}}\n"
+      "      - {address: 10.0.0.3, method: tun}\n"
+      "      - {address: 10.0.0.4, method: dr}\n");
+  const VirtualService& service = config.services.at(0);
+  const Tunnel gue{Encapsulation::gue, Port(std::uint16_t{6080}), TunnelChecksum::present};
+  EXPECT_EQ(service.oversize, Oversize::fragment);
+  EXPECT_EQ(service.destinations.at(0).method, ForwardingMethod(gue));
+  EXPECT_EQ(service.destinations.at(1).method, ForwardingMethod(Tunnel{Encapsulation::gre}));
+  EXPECT_EQ(service.destinations.at(2).method, ForwardingMethod(gue));
+  EXPECT_EQ(service.destinations.at(3).method, ForwardingMethod(DirectRouting{}));
+}
+
 TEST(Load, SchedulersAndTheirFlags) {
   const Config config = parsed(
       "services:\n"

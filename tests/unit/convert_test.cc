@@ -104,12 +104,31 @@ TEST(Convert, LeavesOutWholeLinesAndSaysWhich) {
             (Lines{"1: one-packet scheduling (-o) is not in this version of lvsd",
                    "2: its service, of line 1, is left out"}));
   EXPECT_EQ(left_out("-A -t 192.0.2.10:80\n"
-                     "-a -t 192.0.2.10:80 -r 10.0.0.1 -i --tun-type gre --tun-csum\n"
+                     "-a -t 192.0.2.10:80 -r 10.0.0.1 -i --tun-type gre --tun-remcsum\n"
                      "-a -t 192.0.2.10:80 -r 127.0.0.1\n"
                      "-a -t 192.0.2.10:80 -r 10.0.0.2\n"
                      "--start-daemon master --mcast-interface eth0\n")
                 .size(),
             3U);
+}
+
+TEST(Convert, TunnelsThresholdsAndIpv6GoBothWays) {
+  const std::string rules =
+      "-A -t [2001:db8::10]:80 -s mh -b mh-fallback,mh-port\n"
+      "-a -t [2001:db8::10]:80 -r [2001:db8::1]:8080 -m -w 1 -x 100 -y 50\n"
+      "-a -t [2001:db8::10]:80 -r 10.0.0.11:80 -i -w 2 --tun-type gue --tun-port 6080 "
+      "--tun-remcsum\n"
+      "-a -t [2001:db8::10]:80 -r 10.0.0.12:80 -i -w 3 --tun-type gre --tun-csum\n"
+      "-a -t [2001:db8::10]:80 -r [2001:db8::3]:80 -i -w 4 --tun-type ipip\n";
+  const Config config = carried(rules);
+  const VirtualService& service = config.services.at(0);
+  EXPECT_EQ(service.destinations.at(3).thresholds, (Thresholds{100, 50}));
+  EXPECT_EQ(service.destinations.at(2).method,
+            ForwardingMethod(
+                Tunnel{Encapsulation::gue, Port(std::uint16_t{6080}), TunnelChecksum::remote}));
+  EXPECT_EQ(service.destinations.at(1).method,
+            ForwardingMethod(Tunnel{Encapsulation::gre, Port(), TunnelChecksum::present}));
+  EXPECT_EQ(lvsd_to_ipvsadm(config).text, rules);
 }
 
 // What is refused by ipvsadm is a remark at its line, and the rest goes on.
@@ -123,6 +142,8 @@ TEST(Convert, RefusesWhatIpvsadmWould) {
       {"-A -t 192.0.2.1:80 -w 1", "1: -w does not go with this command"},
       {"-A -t 192.0.2.1:80 --schedule rr", "1: ipvsadm has no option --schedule"},
       {"-A -t 192.0.2.1:80 -s", "1: -s needs a value"},
+      {"-a -t 192.0.2.1:80 -r 10.0.0.1 -i --tun-type gue", "1: --tun-type gue needs a --tun-port"},
+      {"-a -t 192.0.2.1:80 -r 10.0.0.1 -i --tun-csum", "1: the tunnel ipip has no checksum"},
       {"-A -t 192.0.2.1:80 rr", "1: what is 'rr'?"},
       {"-A -t 192.0.2.1:65536", "1: port: '65536' is not a number of 0..65535"},
       {"-A -t 192.0.2.1", "1: a service for any port must be persistent (-p)"},

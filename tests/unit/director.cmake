@@ -1,5 +1,6 @@
 lvsd_unit_test(director_test
   connection_table_test.cc
+  director_ipv6_test.cc
   director_lifecycle_test.cc
   director_methods_test.cc
   tcp_state_test.cc
