@@ -11,6 +11,7 @@ import struct
 import subprocess
 
 TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x400454CA, 0x0001, 0x1000
+UDP_NO_CHECK6_RX = 102  # linux/udp.h
 IPIP, IPV6, GRE, GUE_PORT = 4, 41, 47, 6080
 ETHER_TYPES = {0x0800: 4, 0x86DD: 6}
 
@@ -54,6 +55,7 @@ def sources():
         gue = socket.socket(family, socket.SOCK_DGRAM)
         if family == socket.AF_INET6:
             gue.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            gue.setsockopt(socket.IPPROTO_UDP, UDP_NO_CHECK6_RX, 1)
         gue.bind(("" if family == socket.AF_INET else "::", GUE_PORT))
         yield gue, inner_of_gue
 
