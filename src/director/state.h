@@ -151,6 +151,8 @@ struct Director::State {
     bool icmp = false;  // errors are exempt from the MTU check (reference 6.2)
   };
   Verdict to_server(const Passage& passage, const Connection& connection, const Context& context);
+  Verdict to_local_server(const Passage& passage, const Connection& connection,
+                          const IpAddress& server, const Context& context);
   Verdict to_client(const Passage& passage, const Connection& connection, const Context& context);
   Verdict send(const Passage& passage, const ResolvedRoute& route, std::size_t mtu,
                const Context& context);

@@ -42,7 +42,7 @@ constexpr std::array<Text, kDropReasons> kDrop{{
     {"mtu-too-small",
      "the path takes less than the smallest MTU: 68 bytes, with IPv6 outside 1280"},
     {"no-headroom", "no room for an outer header was left in front of the packet"},
-    {"local-masquerade", "nat to an address of the director itself is not supported"},
+    {"local-masquerade", "nat to a loopback address, which the kernel takes from nobody but itself"},
     {"icmp-consumed",
      "an ICMP error about a tunnel packet, learned from and passed on to the client"},
     {"link-down", "the interface towards the next hop is down"},
