@@ -9,9 +9,9 @@
 namespace lvsd {
 namespace {
 
-constexpr std::array<std::string_view, 12> kServiceKeys{
-    "name",     "listen",    "fwmark",      "family",     "method",   "tunnel",
-    "oversize", "scheduler", "persistence", "one_packet", "timeouts", "destinations"};
+constexpr std::array<std::string_view, 13> kServiceKeys{
+    "name",      "listen",      "fwmark",     "family",   "method", "tunnel",      "oversize",
+    "scheduler", "persistence", "one_packet", "timeouts", "helper", "destinations"};
 constexpr std::array<std::string_view, 5> kDestinationKeys{"address", "weight", "method", "tunnel",
                                                            "thresholds"};
 
@@ -85,6 +85,24 @@ std::optional<Weight> read_weight(const Item& item) {
       read_number(item, {0, 65535}, "a weight is 0 (no new connections) to 65535");
   if (!weight) return std::nullopt;
   return Weight(static_cast<std::uint16_t>(*weight));
+}
+
+// FTP's control connection cannot pass NAT without it, so a service on its port has it unless the
+// file says otherwise. `key`: as for the destinations.
+std::optional<Helper> read_helper(const std::optional<Item>& item,
+                                  const std::optional<ServiceKey>& key) {
+  constexpr Port kFtpPort{std::uint16_t{21}};
+  constexpr std::array<Choice<Helper>, 2> kChoices{{{"ftp", Helper::ftp}, {"none", Helper::none}}};
+  if (!key) return std::nullopt;
+  const bool tcp = key->protocol == ServiceProtocol::tcp;
+  if (!item) return tcp && key->listen.port == kFtpPort ? Helper::ftp : Helper::none;
+  const std::optional<Helper> helper = read_choice<Helper>(*item, kChoices);
+  if (helper == Helper::ftp && !tcp) {
+    item->refuse("FTP is spoken over TCP, and the service is " + to_string(*key),
+                 "leave the key out");
+    return std::nullopt;
+  }
+  return helper;
 }
 
 // Zero is what ipvsadm shows where there is none.
@@ -262,6 +280,7 @@ class ServicesReader {
     if (const std::optional<Item> field = map.require("destinations", kDestinationsRemedy)) {
       out.destinations = DestinationsReader(key, method, out.persistence.has_value()).read(*field);
     }
+    assign(out.helper, read_helper(map.find("helper"), key));
     if (key) out.name = to_string(*key);
     const std::optional<Item> name = map.find("name");
     if (name) assign(out.name, read_name(*name));

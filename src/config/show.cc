@@ -100,6 +100,9 @@ void show_service(std::string& out, const VirtualService& service) {
   }
   if (service.oversize == Oversize::fragment) out += "    oversize: fragment\n";
   out += "    scheduler: " + show_scheduler(service) + "\n";
+  if (service.key.protocol == ServiceProtocol::tcp) {
+    out += "    helper: " + std::string(to_string(service.helper)) + "\n";
+  }
   out += show_settings(service);
   out += service.destinations.empty() ? "    destinations: []\n" : "    destinations:\n";
   for (const Destination& destination : service.destinations) {

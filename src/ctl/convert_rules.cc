@@ -60,12 +60,22 @@ std::string listen_line(const RuleService& service) {
   return "listen: " + scalar(where + "/" + service.protocol);
 }
 
+// What ip_vs_ftp does in a kernel that has it loaded; rules do not say whether it is. It is the
+// default, and written all the same, for those whose kernel did without.
+bool has_ftp_helper(const RuleService& service) {
+  constexpr Port kFtpPort{std::uint16_t{21}};
+  return service.protocol == "tcp" && service.listen.port == kFtpPort &&
+         std::any_of(service.destinations.begin(), service.destinations.end(),
+                     [](const RuleDestination& each) { return each.method == 'm'; });
+}
+
 // A service's lines before its destinations. Its method is that of the first of them, so that the
 // others need to say only what differs.
 std::string head(const RuleService& service, char method) {
   std::string out = "  - " + listen_line(service) + "\n";
   out += "    method: " + std::string(method_word(method)) + "\n";
   out += "    scheduler: " + scheduler_value(service) + "\n";
+  if (has_ftp_helper(service)) out += "    helper: ftp\n";
   if (service.persistence) {
     out += "    persistence: {timeout: " + seconds(*service.persistence);
     out += ", netmask: " + std::to_string(service.netmask);

@@ -110,6 +110,7 @@ std::vector<IpAddress> announced(const Config& captured, const Config& next, con
   const ServiceMap places = index(next);
   std::vector<IpAddress> addresses;
   for (const VirtualService& service : captured.services) {
+    if (service.key.listen.address.is_unspecified()) continue;  // a firewall mark has no address
     if (!places.contains(service.key) && among(live.open, service).empty()) continue;
     addresses.push_back(service.key.listen.address);
   }

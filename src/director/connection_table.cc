@@ -45,11 +45,16 @@ std::uint32_t ConnectionTable::bucket_of(std::uint8_t protocol, const IpAddress&
 }
 
 std::optional<ConnectionId> ConnectionTable::find_request(const Tuple& tuple, TimePoint now) const {
-  return find_by_client(tuple.protocol, tuple.source, tuple.source_port, now,
-                        [&](const Connection& entry) {
-                          return entry.virtual_port == tuple.destination_port &&
-                                 entry.virtual_address == tuple.destination && !entry.is_template();
-                        });
+  const auto find = [&](Port client_port) {
+    return find_by_client(tuple.protocol, tuple.source, client_port, now,
+                          [&](const Connection& entry) {
+                            return entry.virtual_port == tuple.destination_port &&
+                                   entry.virtual_address == tuple.destination &&
+                                   entry.has(Connection::kNoClientPort) == (client_port == Port());
+                          });
+  };
+  const auto found = find(tuple.source_port);
+  return found || without_port_ == 0 ? found : find(Port());
 }
 
 std::optional<ConnectionId> ConnectionTable::find_template(const Connection& like,
@@ -76,10 +81,9 @@ std::optional<ConnectionId> ConnectionTable::insert(const Connection& value, Tim
   Connection& entry = at(index);
   entry = value;
   entry.timer = {};
-  std::uint32_t& head = buckets_[bucket_of(entry.protocol, entry.client, entry.client_port)];
-  entry.next = head;
-  head = index + 1;
+  link(index);
   ++size_;
+  if (entry.has(Connection::kNoClientPort)) ++without_port_;
   wheel_.schedule(index, entry.expires, *this);
   return ConnectionId{index};
 }
@@ -87,14 +91,37 @@ std::optional<ConnectionId> ConnectionTable::insert(const Connection& value, Tim
 void ConnectionTable::erase(ConnectionId id) {
   const auto index = static_cast<std::uint32_t>(id);
   Connection& entry = at(index);
-  std::uint32_t* link = &buckets_[bucket_of(entry.protocol, entry.client, entry.client_port)];
-  while (*link != index + 1) link = &at(*link - 1).next;
-  *link = entry.next;
+  unlink(index);
+  if (entry.has(Connection::kNoClientPort)) --without_port_;
   wheel_.cancel(index, *this);
   entry = Connection{};
   entry.next = free_;
   free_ = index + 1;
   --size_;
+}
+
+void ConnectionTable::set_client_port(ConnectionId id, Port port) {
+  const auto index = static_cast<std::uint32_t>(id);
+  Connection& entry = at(index);
+  unlink(index);
+  entry.client_port = port;
+  entry.flags &= ~Connection::kNoClientPort;
+  --without_port_;
+  link(index);
+}
+
+void ConnectionTable::link(std::uint32_t index) {
+  Connection& entry = at(index);
+  std::uint32_t& head = buckets_[bucket_of(entry.protocol, entry.client, entry.client_port)];
+  entry.next = head;
+  head = index + 1;
+}
+
+void ConnectionTable::unlink(std::uint32_t index) {
+  const Connection& entry = at(index);
+  std::uint32_t* link = &buckets_[bucket_of(entry.protocol, entry.client, entry.client_port)];
+  while (*link != index + 1) link = &at(*link - 1).next;
+  *link = entry.next;
 }
 
 void ConnectionTable::touch(ConnectionId id, TimePoint expires) {

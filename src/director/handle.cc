@@ -61,6 +61,12 @@ Verdict Director::State::known_request(const Passage& passage, ConnectionId id, 
   count_in(connection, passage.view.total_length);
   advance_state(id, passage.view, Direction::request, passage.now);
   if (connection.destination == kNoDestination) return to_original(passage, connection);
+  if (connection.has(Connection::kNoClientPort)) {
+    connections.set_client_port(id, passage.view.tuple.source_port);
+  }
+  if (connection.has(Connection::kFtp)) {
+    if (const auto refusal = ftp_request(passage, id)) return *refusal;
+  }
   return to_server(passage, connection, {connection.destination, Direction::request, fresh, false});
 }
 
@@ -71,6 +77,11 @@ Verdict Director::State::known_reply(const Passage& passage, ConnectionId id) {
     advance_state(id, passage.view, Direction::reply, passage.now);
     return accept(AcceptReason::reply);
   }
+  return connection.has(Connection::kFtp) ? ftp_reply(passage, id) : nat_reply(passage, id);
+}
+
+Verdict Director::State::nat_reply(const Passage& passage, ConnectionId id) {
+  const Connection& connection = connections[id];
   const Verdict verdict =
       to_client(passage, connection, {connection.destination, Direction::reply, false, false});
   // The kernel forwards replies: what its forwarding refuses (TTL, size) IPVS never sees.

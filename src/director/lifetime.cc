@@ -52,6 +52,7 @@ void Director::State::on_due(ConnectionId id, Connection& connection, TimePoint 
     return;
   }
   if (connection.has(Connection::kHasEngineData)) engine_templates.erase(id);
+  if (connection.has(Connection::kFtp)) ftp_controls.erase(id);
   unbind(connection);
 }
 
@@ -70,6 +71,7 @@ void Director::State::forget(ConnectionId id) {
   const Connection& connection = connections[id];
   LVSD_ASSERT(connection.controls == 0);
   if (connection.has(Connection::kHasEngineData)) engine_templates.erase(id);
+  if (connection.has(Connection::kFtp)) ftp_controls.erase(id);
   unbind(connection);
   connections.erase(id);
   if (!removed.empty()) forget_removed_services();

@@ -50,6 +50,7 @@ void Director::State::configure(Service& service, const VirtualService& config) 
   service.persistence = config.persistence;
   service.one_packet = config.one_packet;
   service.oversize = config.oversize;
+  service.helper = config.helper;
   service.own_timeouts = config.timeouts;
   service.timeouts = config.timeouts.over(timeouts);
 }

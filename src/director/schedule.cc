@@ -119,6 +119,7 @@ Verdict Director::State::schedule(const Passage& passage, Service& service,
     return one_packet(passage, connection);
   }
   connection.expires = passage.now + kFirstTimeout;
+  bind_helper(connection, service);
   const auto id = insert(connection, controller, passage.now);
   if (!id) return drop(DropReason::connection_table_full);
   return known_request(passage, *id, true);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // What a Director holds, and the steps of its decisions. Private to src/director; split over files
 // by step: handle.cc (which connection), schedule.cc and persist.cc (a new one), lifetime.cc (its
-// timer and its end), fragmented.cc, transmit.cc and bypass.cc (which way out), icmp.cc,
-// defence.cc, sctp.cc, reload.cc, snapshot.cc.
+// timer and its end), fragmented.cc, transmit.cc and bypass.cc (which way out), icmp.cc, sctp.cc,
+// ftp.cc, defence.cc, reload.cc, snapshot.cc.
 #pragma once
 
 #include <memory>
@@ -15,6 +15,7 @@
 #include "egress.h"
 #include "engine_templates.h"
 #include "fragments.h"
+#include "ftp.h"
 #include "lvsd/director/connection_table.h"
 #include "lvsd/director/director.h"
 #include "lvsd/director/tcp_state.h"
@@ -29,6 +30,7 @@ struct Service {
   SchedulerKind kind = SchedulerKind::wlc;
   SchedulerFlags flags;
   Oversize oversize = Oversize::icmp;
+  Helper helper = Helper::none;
   Scheduler scheduler;
   std::optional<Persistence> persistence;
   bool one_packet = false;
@@ -68,6 +70,7 @@ struct Director::State {
   Verdict request_of(const Passage& passage, ConnectionId id);
   Verdict known_request(const Passage& passage, ConnectionId id, bool fresh);
   Verdict known_reply(const Passage& passage, ConnectionId id);
+  Verdict nat_reply(const Passage& passage, ConnectionId id);
   std::optional<ConnectionId> find_reply(const Tuple& tuple, TimePoint now) const;
   bool starts_anew(const Connection& connection) const;
   void assure_controller(const Connection& connection);
@@ -122,6 +125,17 @@ struct Director::State {
   // sctp.cc
   void advance_sctp(ConnectionId id, const PacketView& view, TableDirection table, TimePoint now);
 
+  // ftp.cc
+  void bind_helper(Connection& connection, const Service& service) const;
+  std::optional<Verdict> ftp_request(const Passage& passage, ConnectionId id);
+  Verdict ftp_reply(const Passage& passage, ConnectionId id);
+  std::optional<FtpAnswer> read_answer(std::string_view text, const FtpControl& control,
+                                       const Connection& connection, std::uint32_t sequence) const;
+  Verdict rewrite_answer(const Passage& passage, ConnectionId id, FtpControl& control,
+                         const FtpAnswer& answer);
+  std::optional<ConnectionId> expect_data(ConnectionId control, const DataEndpoints& ends,
+                                          TimePoint now);
+
   // fragmented.cc
   Verdict first_fragment(const Passage& passage, const Verdict& verdict);
   Verdict later_fragment(const Passage& passage);
@@ -137,6 +151,8 @@ struct Director::State {
     bool icmp = false;  // errors are exempt from the MTU check (reference 6.2)
   };
   Verdict to_server(const Passage& passage, const Connection& connection, const Context& context);
+  Verdict to_local_server(const Passage& passage, const Connection& connection,
+                          const IpAddress& server, const Context& context);
   Verdict to_client(const Passage& passage, const Connection& connection, const Context& context);
   Verdict send(const Passage& passage, const ResolvedRoute& route, std::size_t mtu,
                const Context& context);
@@ -180,6 +196,7 @@ struct Director::State {
   std::unordered_map<IpAddress, std::uint32_t, IpAddressHash> virtual_addresses;  // use counts
   Egress egress;
   FragmentTable fragments;
+  FtpControls ftp_controls;
   std::uint32_t ftp_services = 0, any_port_services = 0, sip_services = 0;
   Timeouts timeouts;
   IpvsOptions ipvs;

@@ -43,8 +43,7 @@ Verdict Director::State::to_server(const Passage& passage, const Connection& con
   }
   const ResolvedRoute route = egress.route(server);
   if (route.is_local()) {
-    return std::holds_alternative<Masquerade>(method) ? drop(DropReason::local_masquerade)
-                                                      : accept(AcceptReason::local_node);
+    return to_local_server(passage, connection, server, context);
   }
   const bool server_v6 = !server.is_v4();
   if (!route.usable() || (tunnel == nullptr && server_v6 != passage.view.v6)) {
@@ -100,6 +99,23 @@ Verdict Director::State::to_server(const Passage& passage, const Connection& con
                         },
                     },
                     method);
+}
+
+// A real server that is a process on this host (reference 1.14): NAT changes the packet, the other
+// methods leave it as it is, and neither counts the TTL down.
+Verdict Director::State::to_local_server(const Passage& passage, const Connection& connection,
+                                         const IpAddress& server, const Context& context) {
+  if (!connection.is_masquerade()) return accept(AcceptReason::local_node);
+  if (server.is_v4() == passage.view.v6) return drop(DropReason::no_route);
+  // From the network, the kernel takes nothing that is addressed to loopback.
+  if (server.is_loopback()) return drop(DropReason::local_masquerade);
+  const Endpoint to{server, connection.destination_port};
+  if (context.icmp) {
+    rewrite_icmp_request(passage.packet.bytes(), passage.view, to);
+  } else {
+    rewrite_destination(passage.packet.bytes(), passage.view, to);
+  }
+  return accept(AcceptReason::local_node, true);
 }
 
 // NAT replies are what the kernel's forwarding carries: TTL and size are judged on the packet as

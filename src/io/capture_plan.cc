@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <algorithm>
+#include <array>
 
 #include "lvsd/io/capture_rules.h"
 
 namespace lvsd {
 namespace {
+
+constexpr std::uint8_t kTcp = 6, kUdp = 17, kSctp = 132;
+constexpr Port kFtp{std::uint16_t{21}};
+constexpr Port kIke{std::uint16_t{500}};
 
 template <class T>
 void sort_unique(std::vector<T>& values) {
@@ -12,17 +17,79 @@ void sort_unique(std::vector<T>& values) {
   values.erase(std::unique(values.begin(), values.end()), values.end());
 }
 
-bool is_direct(const ForwardingMethod& method) {
-  return std::holds_alternative<DirectRouting>(method);
+void sort_unique(CaptureSide& side) {
+  sort_unique(side.ports);
+  for (auto* list : {&side.tcp, &side.udp, &side.sctp, &side.ipsec, &side.addresses}) {
+    sort_unique(*list);
+  }
 }
 
-void add_destination(CapturePlan& plan, const ServiceKey& service, const Destination& destination) {
-  plan.every_icmp_error = plan.every_icmp_error || !is_direct(destination.method);
-  if (!std::holds_alternative<Masquerade>(destination.method)) return;
+FamilyPlan& family_of(CapturePlan& plan, const IpAddress& address) {
+  return address.is_v4() ? plan.v4 : plan.v6;
+}
+
+std::uint8_t number_of(ServiceProtocol protocol) { return static_cast<std::uint8_t>(protocol); }
+
+// Nonzero for a firewall-mark service.
+template <class Key>
+std::uint32_t mark_of(const Key& key) {
+  if constexpr (requires { key.mark; }) {
+    return static_cast<std::uint32_t>(key.mark);
+  } else {
+    return 0;
+  }
+}
+
+// One port of an address, or all that the protocol has.
+void add(CaptureSide& side, const ServiceKey& key) {
+  const IpAddress& address = key.listen.address;
+  const std::uint8_t protocol = number_of(key.protocol);
+  if (key.listen.port != Port()) {
+    side.ports.push_back(key);
+  } else {
+    (protocol == kTcp ? side.tcp : protocol == kUdp ? side.udp : side.sctp).push_back(address);
+  }
+  // AH and ESP belong to the connection that negotiated them (reference 3.4).
+  const bool any = key.listen.port == Port();
+  if (protocol == kUdp && (any || key.listen.port == kIke)) side.ipsec.push_back(address);
+}
+
+// What a mark selects may be of any protocol.
+std::vector<ServiceProtocol> protocols_of(const ServiceKey& key) {
+  if (mark_of(key) == 0) return {key.protocol};
+  return {ServiceProtocol{kTcp}, ServiceProtocol{kUdp}, ServiceProtocol{kSctp}};
+}
+
+void add_nat(CapturePlan& plan, const VirtualService& service, const Destination& destination) {
+  FamilyPlan& family = family_of(plan, destination.endpoint.address);
   Endpoint source = destination.endpoint;
-  if (source.port == Port()) source.port = service.listen.port;  // none of its own: the service's
-  plan.nat_sources.push_back({service.protocol, source});
-  plan.nat_addresses.push_back(source.address);
+  if (source.port == Port()) source.port = service.key.listen.port;  // none of its own
+  for (const ServiceProtocol protocol : protocols_of(service.key)) {
+    ServiceKey key;
+    key.protocol = protocol;
+    key.listen = source;
+    add(family.replies, key);
+  }
+  family.replies.addresses.push_back(source.address);
+  // Data connections leave from ports of the real server's choice.
+  const bool ftp = number_of(service.key.protocol) == kTcp && service.key.listen.port == kFtp;
+  if (ftp) family.replies.tcp.push_back(source.address);
+}
+
+void add_service(CapturePlan& plan, const VirtualService& service) {
+  const ServiceKey& key = service.key;
+  FamilyPlan& family = family_of(plan, key.listen.address);
+  if (const std::uint32_t mark = mark_of(key); mark != 0) {
+    family.marks.push_back(mark);
+    family.sctp = family.every_icmp_error = true;
+    return;
+  }
+  add(family.requests, key);
+  family.requests.addresses.push_back(key.listen.address);
+  family.sctp = family.sctp || number_of(key.protocol) == kSctp;
+  if (number_of(key.protocol) == kTcp && key.listen.port == kFtp) {
+    family.ftp.push_back(key.listen.address);
+  }
 }
 
 }  // namespace
@@ -34,16 +101,22 @@ CapturePlan make_capture_plan(const Config& config) {
   plan.workers = config.startup.workers;
   plan.bypass = config.startup.queue_bypass;
   for (const VirtualService& service : config.services) {
-    plan.services.push_back(service.key);
-    plan.virtual_addresses.push_back(service.key.listen.address);
+    add_service(plan, service);
     for (const Destination& destination : service.destinations) {
-      add_destination(plan, service.key, destination);
+      const bool nat = std::holds_alternative<Masquerade>(destination.method);
+      const bool tunnel = std::holds_alternative<Tunnel>(destination.method);
+      if (nat || tunnel) family_of(plan, destination.endpoint.address).every_icmp_error = true;
+      if (nat) add_nat(plan, service, destination);
     }
   }
-  sort_unique(plan.services);
-  sort_unique(plan.virtual_addresses);
-  sort_unique(plan.nat_sources);
-  sort_unique(plan.nat_addresses);
+  for (FamilyPlan* family : {&plan.v4, &plan.v6}) {
+    sort_unique(family->requests);
+    sort_unique(family->replies);
+    sort_unique(family->ftp);
+    sort_unique(family->marks);
+    const bool requests = !family->marks.empty() || !family->requests.addresses.empty();
+    family->own_requests = requests && (!config.announce.enabled || !family->marks.empty());
+  }
   return plan;
 }
 

@@ -12,7 +12,7 @@ struct CaptureRules::State {
   CaptureBackend wanted;
   std::unique_ptr<CaptureTool> tool;
   std::string unusable;  // why there is no tool
-  TableWatch watch{{"lvsd", "raw", "security", "filter"}};
+  TableWatch watch{{"lvsd", "raw", "mangle", "security", "filter"}};
   std::optional<CapturePlan> plan;  // as installed
   bool withstood = false;           // see the header
   bool suspect = false;             // a change was heard of and not yet looked into

@@ -26,6 +26,8 @@ constexpr std::uint32_t kPersist = 1U << 2U;  // NFT_TABLE_F_PERSIST, Linux 6.9
 // Builds netlink messages one behind the other.
 class Messages {
  public:
+  explicit Messages(IpFamily family)
+      : family_(family == IpFamily::v4 ? NFPROTO_IPV4 : NFPROTO_IPV6) {}
   nlmsghdr* begin(std::uint16_t type, unsigned flags, std::uint8_t family, std::uint16_t resource) {
     buffer_.resize(used_ + kLargestMessage);
     nlmsghdr* header = mnl_nlmsg_put_header(buffer_.data() + used_);
@@ -40,7 +42,7 @@ class Messages {
   }
   nlmsghdr* begin_table_message(int type, unsigned flags) {
     const int number = (NFNL_SUBSYS_NFTABLES << 8) | type;
-    return begin(static_cast<std::uint16_t>(number), flags, NFPROTO_IPV4, 0);
+    return begin(static_cast<std::uint16_t>(number), flags, family_, 0);
   }
   void end(const nlmsghdr* header) {
     used_ += MNL_ALIGN(header->nlmsg_len);
@@ -56,6 +58,7 @@ class Messages {
  private:
   static constexpr std::size_t kLargestMessage = 8192;  // a rule takes about 400 bytes
 
+  std::uint8_t family_;
   std::vector<char> buffer_;
   std::size_t used_ = 0;
   std::uint32_t sequence_ = 0;
@@ -173,16 +176,20 @@ void add_rule(Messages& batch, const std::string& chain, const CompiledRule& rul
   batch.end(message);
 }
 
+std::string name_of(IpFamily family) {
+  return (family == IpFamily::v4 ? "ip " : "ip6 ") + kTableName;
+}
+
 Unexpected<Error> failure(const std::string& what, int error) {
   return fail(what + ": " + std::strerror(error));
 }
 
 }  // namespace
 
-RawTableVisit::RawTableVisit() : was_there_(true) {
+RawTableVisit::RawTableVisit(IpFamily family) : family_(family), was_there_(true) {
   const TableSocket socket = open_socket();
   if (!socket) return;
-  Messages ask;
+  Messages ask(family_);
   nlmsghdr* message = ask.begin_table_message(NFT_MSG_GETTABLE, NLM_F_ACK);
   put_text(message, NFTA_TABLE_NAME, kRaw);
   ask.end(message);
@@ -194,11 +201,11 @@ RawTableVisit::RawTableVisit() : was_there_(true) {
 RawTableVisit::~RawTableVisit() {
   const TableSocket socket = was_there_ ? nullptr : open_socket();
   if (!socket) return;
-  Messages alone;
+  Messages alone(family_);
   begin_batch(alone);
   delete_table(alone, kRaw, NLM_F_NONREC);
   if (commit(socket.get(), std::move(alone)) == 0) return;
-  Messages batch;
+  Messages batch(family_);
   begin_batch(batch);
   for (const char* chain : {"PREROUTING", "OUTPUT"}) {
     nlmsghdr* message = batch.begin_table_message(NFT_MSG_DELCHAIN, NLM_F_NONREC);
@@ -216,9 +223,9 @@ bool OwnedTable::open() {
 }
 
 bool OwnedTable::supported() {
-  OwnedTable table;
+  OwnedTable table(IpFamily::v4);
   if (!table.open()) return false;
-  Messages batch;
+  Messages batch(IpFamily::v4);
   begin_batch(batch);
   add_table(batch, kOtherTable);
   delete_table(batch, kOtherTable);
@@ -227,7 +234,7 @@ bool OwnedTable::supported() {
 
 Result<std::vector<CompiledRule>, Error> OwnedTable::read_chain(const std::string& chain) {
   if (!open()) return failure("nf_tables", errno);
-  Messages dump;
+  Messages dump(family_);
   nlmsghdr* message = dump.begin_table_message(NFT_MSG_GETRULE, NLM_F_DUMP);
   put_text(message, NFTA_RULE_TABLE, kRaw);
   put_text(message, NFTA_RULE_CHAIN, chain);
@@ -245,7 +252,7 @@ Result<std::vector<CompiledRule>, Error> OwnedTable::read_chain(const std::strin
 // packet sees less than one whole table.
 Status OwnedTable::replace(const std::vector<OwnedChain>& chains) {
   if (!open()) return failure("nf_tables", errno);
-  Messages batch;
+  Messages batch(family_);
   begin_batch(batch);
   add_table(batch, kTableName);
   delete_table(batch, kTableName);
@@ -255,13 +262,13 @@ Status OwnedTable::replace(const std::vector<OwnedChain>& chains) {
     for (const CompiledRule& rule : chain.rules) add_rule(batch, chain.name, rule);
   }
   const int error = commit(socket_.get(), std::move(batch));
-  if (error != 0) return failure("nf_tables: table ip " + kTableName, error);
+  if (error != 0) return failure("nf_tables: table " + name_of(family_), error);
   return Done{};
 }
 
 Status OwnedTable::remove() {
   if (!open()) return Done{};
-  Messages batch;
+  Messages batch(family_);
   begin_batch(batch);
   add_table(batch, kTableName);
   delete_table(batch, kTableName);
@@ -269,7 +276,7 @@ Status OwnedTable::remove() {
   socket_.reset();
   // A kernel that knows no such flags has no such table either.
   if (error == 0 || error == EOPNOTSUPP || error == EINVAL) return Done{};
-  return failure("nf_tables: removing table ip " + kTableName, error);
+  return failure("nf_tables: removing table " + name_of(family_), error);
 }
 
 }  // namespace lvsd

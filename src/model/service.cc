@@ -121,6 +121,8 @@ std::string to_string(SchedulerKind kind, SchedulerFlags flags) {
   return name + " (" + list + ")";
 }
 
+std::string_view to_string(Helper helper) { return helper == Helper::ftp ? "ftp" : "none"; }
+
 std::string_view to_string(CaptureBackend backend) {
   switch (backend) {
     case CaptureBackend::automatic:

@@ -42,7 +42,7 @@ constexpr std::array<Text, kDropReasons> kDrop{{
     {"mtu-too-small",
      "the path takes less than the smallest MTU: 68 bytes, with IPv6 outside 1280"},
     {"no-headroom", "no room for an outer header was left in front of the packet"},
-    {"local-masquerade", "nat to an address of the director itself is not supported"},
+    {"local-masquerade", "nat to a loopback address, which the kernel takes from nobody but itself"},
     {"icmp-consumed",
      "an ICMP error about a tunnel packet, learned from and passed on to the client"},
     {"link-down", "the interface towards the next hop is down"},
@@ -54,6 +54,7 @@ constexpr std::array<Text, kDropReasons> kDrop{{
     {"no-call-id", "a service with the SIP engine got a packet without a Call-ID"},
     {"stray-reply", "a NAT server's packet of no known connection, answered by an ICMP error"},
     {"sctp-fragment", "nat changes the port of an SCTP packet that comes in fragments"},
+    {"bad-tcp-checksum", "a damaged segment of a connection that the FTP helper reads"},
 }};
 
 }  // namespace

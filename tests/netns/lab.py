@@ -12,6 +12,9 @@ answer goes by the router, past the director, and what NAT servers answer goes b
 real server can serve all three methods at once: a rule sends what carries its own address as source
 (that is NAT) to the director, all else to the router. rs4 is not on the director's network.
 
+IPv6 is the same: fd00:N::/64 for 10.0.N.0/24, hosts with the same last digits, and fd01::/64 for
+10.1.0.0/16.
+
 Nothing happens outside the namespaces. Their names carry the process id, so that runs do not meet,
 and what a killed run left behind is removed by the next one.
 """
@@ -31,6 +34,9 @@ SERVERS = ("rs1", "rs2", "rs3")
 ADDRESS = {"client": "10.0.1.2", "director": "10.0.2.1", "rs1": "10.0.2.11", "rs2": "10.0.2.12",
            "rs3": "10.0.2.13", "rs4": "10.0.4.11"}
 VIP = {"dr": "10.0.3.100", "tun": "10.0.3.101", "nat": "10.0.3.102"}
+ADDRESS6 = {"client": "fd00:1::2", "director": "fd00:2::1", "rs1": "fd00:2::11",
+            "rs2": "fd00:2::12", "rs3": "fd00:2::13", "rs4": "fd00:4::11"}
+VIP6 = {"dr": "fd00:3::100", "tun": "fd00:3::101", "nat": "fd00:3::102"}
 MAC = {("client", "eth0"): "02:00:00:00:01:02", ("director", "cl"): "02:00:00:00:01:01",
        ("director", "be"): "02:00:00:00:02:01", ("router", "cl"): "02:00:00:00:01:fe",
        ("router", "be"): "02:00:00:00:02:fe", ("router", "far"): "02:00:00:00:04:fe",
@@ -233,9 +239,11 @@ class Lab:
             for key, value in SYSCTLS.items():
                 for scope in ("all", "default"):
                     self.sysctl(space, key.format(scope), value)
-            self.sysctl(space, "net/ipv6/conf/default/addr_gen_mode", 1)  # no link-local noise
+            self.sysctl(space, "net/ipv6/conf/default/addr_gen_mode", 1)  # chosen by us
             self.sysctl(space, "net/ipv4/icmp_ratelimit", 0)
+            self.sysctl(space, "net/ipv6/icmp/ratelimit", 0)
             self.sysctl(space, "net/ipv4/ip_forward", 1 if space == "router" else 0)
+            self.sysctl(space, "net/ipv6/conf/all/forwarding", 1 if space == "router" else 0)
         self._build_fabric()
         self._build_hosts()
 
@@ -273,6 +281,32 @@ class Lab:
         self.ip("rs4", "link set lo up", "link set eth0 up", "addr add 10.0.4.11/24 dev eth0",
                 "route add default via 10.0.4.254")
         self._keep_vip_silent("rs4")
+        self._build_ipv6()
+
+    def _build_ipv6(self):
+        # Who solicits a neighbour for others does so from a link-local address.
+        for (space, device), mac in MAC.items():
+            self.ip(space, f"addr add fe80::{mac[-5:]}/64 dev {device} nodad")
+        self.ip("client", "addr add fd00:1::2/64 dev eth0 nodad",
+                "route add local fd01::/64 dev lo", "route add fd00:3::/64 via fd00:1::1",
+                "route add default via fd00:1::fe")
+        self.ip("router", "addr add fd00:1::fe/64 dev cl nodad",
+                "addr add fd00:2::fe/64 dev be nodad", "addr add fd00:4::fe/64 dev far nodad",
+                "route add fd01::/64 via fd00:1::2", "route add fd00:3::/64 via fd00:2::1")
+        self.ip("director", "addr add fd00:1::1/64 dev cl nodad",
+                "addr add fd00:2::1/64 dev be nodad", "route add fd01::/64 via fd00:1::2",
+                "route add fd00:4::/64 via fd00:2::fe")
+        for server in SERVERS:
+            address = ADDRESS6[server]
+            self.ip(server, f"addr add {address}/64 dev eth0 nodad",
+                    "route add default via fd00:2::fe",
+                    "route add fd00:2::/64 dev eth0 table 100",
+                    "route add default via fd00:2::1 table 100")
+            self.run(server, ["ip", "-6", "rule", "add", "from", address, "lookup", "100"])
+        self.ip("rs4", "addr add fd00:4::11/64 dev eth0 nodad", "route add default via fd00:4::fe")
+        # No host answers for an IPv6 address that is not on the interface that was asked.
+        for server in (*SERVERS, "rs4"):
+            self.ip(server, f"addr add {VIP6['dr']}/128 dev lo nodad")
 
     def _keep_vip_silent(self, server):
         """A real server neither answers ARP for a virtual address nor speaks in its name."""

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// IPv4 packets of any kind, sent through a raw socket: what the capture rules are to tell apart.
+// IP packets of any kind, sent through a raw socket: what the capture rules are to tell apart.
 #pragma once
 
 #include <cstdint>
@@ -12,9 +12,10 @@ namespace lvsd::test {
 
 struct RawPacket {
   std::uint8_t protocol = 0;
-  Ipv4Address source, destination;
+  IpAddress source, destination;      // both of one version
   std::vector<std::uint8_t> payload;  // from the layer-4 header on
-  std::uint16_t fragment = 0;         // flags and offset as in the header, host order
+  // Flags and offset as in the IPv4 header, host order; of IPv6, a fragment header says the same.
+  std::uint16_t fragment = 0;
 };
 
 std::vector<std::uint8_t> udp_payload(std::uint16_t source_port, std::uint16_t destination_port);
@@ -27,7 +28,7 @@ class RawSender {
   void send(const RawPacket& packet) const;  // throws where the kernel refuses it
 
  private:
-  FileDescriptor fd_;
+  FileDescriptor v4_, v6_;
 };
 
 }  // namespace lvsd::test

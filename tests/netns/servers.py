@@ -30,6 +30,8 @@ http {{
   server {{
     listen 80;
     listen 8080;
+    listen [::]:80;
+    listen [::]:8080;
     add_header X-Server {name};
     add_header X-Client $remote_addr:$remote_port;
     add_header X-Local $server_addr:$server_port;
@@ -122,6 +124,23 @@ def start_tunnel_end(lab, server, vips=(VIP["tun"],), directors=(ADDRESS["direct
             raise LabError(f"lvsd-decap ended with {child.returncode}: {read(log)}")
         return "ready" in read(log)
     wait_for(ready, "lvsd-decap")
+    return child
+
+
+def start_any_tunnel_end(lab, server, vips, device="tun6"):
+    """Takes every kind of tunnel, of both versions of IP."""
+    log = lab.path(f"{server}-{device}.log")
+    open(log, "w", encoding="ascii").close()
+    args = [PYTHON, os.path.join(HERE, "tunnel_end.py"), "--device", device]
+    for vip in vips:
+        args += ["--vip", vip]
+    child = lab.start(server, args, log=log)
+
+    def ready():
+        if child.poll() is not None:
+            raise LabError(f"tunnel_end.py ended with {child.returncode}: {read(log)}")
+        return "ready" in read(log)
+    wait_for(ready, "tunnel_end.py")
     return child
 
 

@@ -37,7 +37,8 @@ class UdpClient:
     """A connected socket of the client: takes answers from that address and port alone."""
 
     def __init__(self, lab, address, port=5353, source=None, checksum=True):
-        self.socket = lab.socket("client", socket.AF_INET, socket.SOCK_DGRAM)
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        self.socket = lab.socket("client", family, socket.SOCK_DGRAM)
         self.socket.setsockopt(socket.SOL_SOCKET, SO_NO_CHECK, 0 if checksum else 1)
         if source:
             self.socket.bind((source, 0))

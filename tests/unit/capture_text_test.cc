@@ -48,42 +48,48 @@ std::size_t count(const std::string& text, std::string_view word) {
   return found;
 }
 
+std::size_t rule_count(const CapturePlan& plan) {
+  std::size_t rules = 0;
+  for (const auto& chain : iptables_chains(plan, IpFamily::v4, {})) rules += chain.rules.size();
+  return rules;
+}
+
 TEST(CapturePlan, ListsEachThingOnceAndSorted) {
   Config config = mixed_config();
   std::swap(config.services[0], config.services[1]);
   const CapturePlan plan = make_capture_plan(config);
   EXPECT_EQ(plan, make_capture_plan(mixed_config()));
   EXPECT_EQ(plan.queue, 7);
-  EXPECT_EQ(plan.services, (std::vector<ServiceKey>{kWeb, kDns}));
-  EXPECT_EQ(plan.virtual_addresses, std::vector<IpAddress>{kWeb.listen.address});
-  EXPECT_EQ(plan.nat_sources,
+  EXPECT_EQ(plan.v4.requests.ports, (std::vector<ServiceKey>{kWeb, kDns}));
+  EXPECT_EQ(plan.v4.requests.addresses, std::vector<IpAddress>{kWeb.listen.address});
+  EXPECT_EQ(plan.v4.replies.ports,
             (std::vector<ServiceKey>{{ServiceProtocol::tcp, endpoint("10.0.0.11", 8080)},
                                      {ServiceProtocol::udp, endpoint("10.0.0.11", 53)}}));
-  EXPECT_EQ(plan.nat_addresses, std::vector<IpAddress>{*IpAddress::parse("10.0.0.11")});
+  EXPECT_EQ(plan.v4.replies.addresses, std::vector<IpAddress>{*IpAddress::parse("10.0.0.11")});
 }
 
 TEST(CapturePlan, TakesEveryIcmpErrorOnlyForNatAndTunnels) {
-  EXPECT_FALSE(make_capture_plan(direct_config()).every_icmp_error);
-  EXPECT_TRUE(make_capture_plan(mixed_config()).every_icmp_error);
+  EXPECT_FALSE(make_capture_plan(direct_config()).v4.every_icmp_error);
+  EXPECT_TRUE(make_capture_plan(mixed_config()).v4.every_icmp_error);
   Config tunnel = direct_config();
   tunnel.services[0].destinations[0].method = Tunnel{};
-  EXPECT_TRUE(make_capture_plan(tunnel).every_icmp_error);
-  EXPECT_TRUE(make_capture_plan(tunnel).nat_sources.empty());
+  EXPECT_TRUE(make_capture_plan(tunnel).v4.every_icmp_error);
+  EXPECT_TRUE(make_capture_plan(tunnel).v4.replies.ports.empty());
 }
 
 TEST(CapturePlan, DestinationWithoutPortUsesTheServices) {
   Config config = direct_config();
   config.services[0].destinations = {{endpoint("10.0.0.12", 0), Masquerade{}, Weight(1)}};
-  EXPECT_EQ(make_capture_plan(config).nat_sources.at(0).listen, endpoint("10.0.0.12", 80));
+  EXPECT_EQ(make_capture_plan(config).v4.replies.ports.at(0).listen, endpoint("10.0.0.12", 80));
 }
 
-TEST(IptablesText, EarlyStageHasAllInRaw) {
-  const auto chains = iptables_chains(make_capture_plan(mixed_config()), {});
-  ASSERT_EQ(chains.size(), 1U);
-  EXPECT_EQ(chains[0].table, "raw");
-  EXPECT_EQ(chains[0].jump(), "PREROUTING -j LVSD");
+TEST(IptablesText, EarlyStageHasRequestsAndRepliesInRaw) {
+  const auto chains = iptables_chains(make_capture_plan(mixed_config()), IpFamily::v4, {});
+  ASSERT_EQ(chains.size(), 3U);
+  EXPECT_EQ(chains[1].table, "raw");
+  EXPECT_EQ(chains[1].jump(), "PREROUTING -j LVSD");
   const std::string queue = " -j NFQUEUE --queue-num 7";
-  EXPECT_EQ(chains[0].rules, (std::vector<std::string>{
+  EXPECT_EQ(chains[1].rules, (std::vector<std::string>{
                                  "-m pkttype ! --pkt-type unicast -j RETURN",
                                  "-p tcp -f -m set --match-set lvsd-addresses4 dst" + queue,
                                  "-p udp -f -m set --match-set lvsd-addresses4 dst" + queue,
@@ -96,10 +102,16 @@ TEST(IptablesText, EarlyStageHasAllInRaw) {
                                  "-p udp -f -m set --match-set lvsd-nat-addresses4 src" + queue,
                                  "-m set --match-set lvsd-nat-sources4 src,src" + queue,
                              }));
+  // Replies to the director's own sockets, and those of its own processes.
+  const std::vector<std::string> replies{"-m set --match-set lvsd-nat-sources4 src,src" + queue};
+  EXPECT_EQ(chains[0].table + ' ' + chains[0].jump(), "security INPUT -j LVSD");
+  EXPECT_EQ(chains[0].rules, replies);
+  EXPECT_EQ(chains[2].table + ' ' + chains[2].jump(), "mangle OUTPUT -j LVSD-OUT");
+  EXPECT_EQ(chains[2].rules, replies);
 }
 
 TEST(IptablesText, WithoutNatNoRuleLooksAtSources) {
-  const auto chains = iptables_chains(make_capture_plan(direct_config()), {});
+  const auto chains = iptables_chains(make_capture_plan(direct_config()), IpFamily::v4, {});
   ASSERT_EQ(chains.size(), 1U);
   EXPECT_EQ(chains[0].rules.size(), 7U);
   for (const std::string& rule : chains[0].rules) {
@@ -112,11 +124,11 @@ TEST(IptablesText, WithoutNatNoRuleLooksAtSources) {
 TEST(IptablesText, LateStageIsAtInputAndRepliesStayInRaw) {
   Config config = mixed_config();
   config.startup.stage = CaptureStage::late;
-  const auto chains = iptables_chains(make_capture_plan(config), {});
-  ASSERT_EQ(chains.size(), 2U);
+  const auto chains = iptables_chains(make_capture_plan(config), IpFamily::v4, {});
+  ASSERT_EQ(chains.size(), 3U);
   EXPECT_EQ(chains[0].table, "security");
   EXPECT_EQ(chains[0].hook, "INPUT");
-  EXPECT_EQ(chains[0].rules.size(), 5U);  // groups, three ICMP types, services
+  EXPECT_EQ(chains[0].rules.size(), 6U);  // groups, three ICMP types, services, NAT replies
   EXPECT_EQ(chains[1].table, "raw");
   EXPECT_EQ(chains[1].rules.at(0), "-m pkttype ! --pkt-type unicast -j RETURN");
   EXPECT_EQ(chains[1].rules.at(1), "-m addrtype --dst-type LOCAL -j RETURN");
@@ -124,9 +136,9 @@ TEST(IptablesText, LateStageIsAtInputAndRepliesStayInRaw) {
 
   IptablesFeatures features;
   features.security_table = false;
-  EXPECT_EQ(iptables_chains(make_capture_plan(config), features)[0].table, "filter");
+  EXPECT_EQ(iptables_chains(make_capture_plan(config), IpFamily::v4, features)[0].table, "filter");
   config.services = direct_config().services;
-  EXPECT_EQ(iptables_chains(make_capture_plan(config), {}).size(), 1U);
+  EXPECT_EQ(iptables_chains(make_capture_plan(config), IpFamily::v4, {}).size(), 1U);
 }
 
 TEST(IptablesText, WithoutSetsThereIsOneRulePerMember) {
@@ -141,21 +153,21 @@ TEST(IptablesText, WithoutSetsThereIsOneRulePerMember) {
   EXPECT_EQ(count(text, "addrtype"), 0U);
   EXPECT_EQ(count(text, "pkttype"), 0U);
   EXPECT_EQ(count(text, "-A LVSD -d 192.0.2.10/32 -p tcp -m tcp --dport 80 -j NFQUEUE"), 1U);
-  EXPECT_EQ(count(text, "-A LVSD -s 10.0.0.11/32 -p udp -m udp --sport 53 -j NFQUEUE"), 1U);
+  EXPECT_EQ(count(text, " -s 10.0.0.11/32 -p udp -m udp --sport 53 -j NFQUEUE"), 3U);
   EXPECT_EQ(count(text, "-A LVSD -d 192.0.2.10/32 -p udp -f -j NFQUEUE"), 1U);
   EXPECT_EQ(count(text, "-j NFQUEUE --queue-num 7 --queue-bypass\n"), count(text, "NFQUEUE"));
 }
 
 TEST(IptablesText, RulesDoNotGrowWithServices) {
   Config config = mixed_config();
-  const std::size_t few = iptables_chains(make_capture_plan(config), {})[0].rules.size();
+  const std::size_t few = rule_count(make_capture_plan(config));
   for (std::uint16_t port = 1000; port < 3000; ++port) {
     const ServiceKey key{ServiceProtocol::tcp, endpoint("192.0.2.77", port)};
     config.services.push_back(
         service(key, {{endpoint("10.9.9.9", port), Masquerade{}, Weight(1)}}));
   }
   const CapturePlan plan = make_capture_plan(config);
-  EXPECT_EQ(iptables_chains(plan, {})[0].rules.size(), few);
+  EXPECT_EQ(rule_count(plan), few);
   EXPECT_EQ(ipset_sets(plan)[0].members.size(), 2002U);
 }
 
@@ -169,13 +181,13 @@ TEST(IpsetText, CreatesWithRoomAndFills) {
   EXPECT_EQ(ipset_create(sets[3], sets[3].name),
             "create lvsd-nat-addresses4 hash:ip family inet maxelem 65536\n"
             "add lvsd-nat-addresses4 10.0.0.11\n");
-  TextSet large{"x", false, std::vector<std::string>(70000, "10.0.0.1")};
+  TextSet large{"x", IpFamily::v4, SetKind::address, std::vector<std::string>(70000, "10.0.0.1")};
   EXPECT_NE(ipset_create(large, "x").find("maxelem 70000\n"), std::string::npos);
 }
 
 TEST(CaptureText, DifferenceNamesWhatComesAndGoes) {
-  const TextSet from{"x", false, {"9.0.0.1", "10.0.0.1", "10.0.0.2"}};
-  const TextSet to{"x", false, {"10.0.0.2", "10.0.0.3"}};
+  const TextSet from{"x", IpFamily::v4, SetKind::address, {"9.0.0.1", "10.0.0.1", "10.0.0.2"}};
+  const TextSet to{"x", IpFamily::v4, SetKind::address, {"10.0.0.2", "10.0.0.3"}};
   const SetDifference changes = difference(from, to);
   EXPECT_EQ(changes.added, std::vector<std::string>{"10.0.0.3"});
   EXPECT_EQ(changes.removed, (std::vector<std::string>{"10.0.0.1", "9.0.0.1"}));
@@ -188,11 +200,13 @@ TEST(NftText, EarlyStageIsOneTable) {
   EXPECT_EQ(text.rfind("table inet lvsd {\n", 0), 0U);
   EXPECT_EQ(count(text, "elements = { 192.0.2.10 . tcp . 80, 192.0.2.10 . udp . 53, }"), 1U);
   EXPECT_EQ(count(text, "hook prerouting priority raw"), 1U);
-  EXPECT_EQ(count(text, "hook input"), 0U);
+  EXPECT_EQ(count(text, "hook input priority 99"), 1U);  // replies to our own sockets
+  EXPECT_EQ(count(text, "hook output priority -149"), 1U);
+  EXPECT_EQ(count(text, "@nat-sources4"), 3U);
   EXPECT_EQ(count(text, "\t\ticmp type { 3, 4, 11 } counter queue num 7\n"), 1U);
   EXPECT_EQ(count(text, "ip daddr . meta l4proto . th dport @services4 counter queue num 7\n"), 1U);
   EXPECT_LT(text.find("meta pkttype != host return"), text.find("counter queue"));
-  EXPECT_LT(text.find("fib daddr type local return"), text.find("th sport @nat-sources4"));
+  EXPECT_LT(text.find("fib daddr type local return"), text.rfind("th sport @nat-sources4"));
   EXPECT_EQ(count(text, "bypass"), 0U);
 }
 
@@ -216,15 +230,124 @@ TEST(NftText, EmptySetsHaveNoElements) {
   EXPECT_EQ(count(text, "\tset "), 4U);
 }
 
-TEST(CaptureText, LeavesOtherFamiliesOut) {
+Config ipv6_config() {
   Config config = direct_config();
   const ServiceKey key{ServiceProtocol::tcp, endpoint("2001:db8::1", 80)};
   config.services.push_back(service(key, {{endpoint("2001:db8::2", 80), Masquerade{}, Weight(1)}}));
+  return config;
+}
+
+TEST(CaptureText, EachVersionOfIpHasItsOwnSetsAndRules) {
+  const CapturePlan plan = make_capture_plan(ipv6_config());
+  EXPECT_EQ(plan.v4, make_capture_plan(direct_config()).v4);
+  EXPECT_FALSE(plan.v4.has_nat());
+  EXPECT_TRUE(plan.v6.has_nat());
+  EXPECT_TRUE(iptables_chains(make_capture_plan(direct_config()), IpFamily::v6, {}).empty());
+  const auto chains = iptables_chains(plan, IpFamily::v6, {});
+  ASSERT_EQ(chains.size(), 3U);
+  const std::string queue = " -j NFQUEUE --queue-num 0";
+  EXPECT_EQ(chains[1].rules,
+            (std::vector<std::string>{
+                "-m pkttype ! --pkt-type unicast -j RETURN",
+                "-p tcp -m frag -m set --match-set lvsd-addresses6 dst" + queue,
+                "-p udp -m frag -m set --match-set lvsd-addresses6 dst" + queue,
+                "-p ipv6-icmp -m icmp6 --icmpv6-type 1" + queue,
+                "-p ipv6-icmp -m icmp6 --icmpv6-type 2" + queue,
+                "-p ipv6-icmp -m icmp6 --icmpv6-type 3" + queue,
+                "-p ipv6-icmp -m icmp6 --icmpv6-type 4" + queue,
+                "-m set --match-set lvsd-services6 dst,dst" + queue,
+                "-m addrtype --dst-type LOCAL -j RETURN",
+                "-p tcp -m frag -m set --match-set lvsd-nat-addresses6 src" + queue,
+                "-p udp -m frag -m set --match-set lvsd-nat-addresses6 src" + queue,
+                "-m set --match-set lvsd-nat-sources6 src,src" + queue,
+            }));
+  const std::string text = iptables_text(plan, {});
+  EXPECT_EQ(count(text, "create lvsd-services6 hash:ip,port family inet6 maxelem 65536\n"), 1U);
+  EXPECT_EQ(count(text, "add lvsd-services6 2001:db8::1,tcp:80\n"), 1U);
+  EXPECT_LT(text.find("# ip6tables-restore"), text.find("lvsd-nat-sources6 src"));
+  const std::string nft = nft_text(plan, "accept");
+  EXPECT_EQ(count(nft, "icmpv6 type { 1, 2, 3, 4 } counter accept"), 1U);
+  EXPECT_EQ(count(nft, "ip6 saddr . meta l4proto . th sport @nat-sources6"), 3U);
+  EXPECT_EQ(count(nft, "elements = { 2001:db8::1 . tcp . 80, }"), 1U);
+}
+
+TEST(CaptureText, AnyPortServicesAreCapturedByProtocol) {
+  Config config = direct_config();
+  config.services = {service({ServiceProtocol::tcp, endpoint("192.0.2.10", 0)},
+                             {{endpoint("10.0.0.11", 0), Masquerade{}, Weight(1)}}),
+                     service({ServiceProtocol::udp, endpoint("192.0.2.10", 500)},
+                             {{endpoint("10.0.0.12", 500), DirectRouting{}, Weight(1)}})};
   const CapturePlan plan = make_capture_plan(config);
-  EXPECT_EQ(plan.services.size(), 2U);
-  EXPECT_EQ(nft_text(plan, "accept").find("2001"), std::string::npos);
-  EXPECT_EQ(iptables_text(plan, {}).find("2001"), std::string::npos);
-  EXPECT_EQ(iptables_text(plan, {}).find("nat-sources4 src"), std::string::npos);
+  EXPECT_EQ(plan.v4.requests.tcp, std::vector<IpAddress>{*IpAddress::parse("192.0.2.10")});
+  EXPECT_EQ(plan.v4.replies.tcp, std::vector<IpAddress>{*IpAddress::parse("10.0.0.11")});
+  EXPECT_EQ(plan.v4.requests.ports.size(), 1U);
+  const std::string text = iptables_text(plan, {});
+  EXPECT_EQ(count(text, "-A LVSD -p tcp -m set --match-set lvsd-tcp4 dst -j NFQUEUE"), 1U);
+  EXPECT_EQ(count(text, "-p tcp -m set --match-set lvsd-nat-tcp4 src -j NFQUEUE"), 3U);
+  EXPECT_EQ(count(text, "-A LVSD -p esp -m set --match-set lvsd-ipsec4 dst -j NFQUEUE"), 1U);
+  EXPECT_EQ(count(text, "-A LVSD -p ah -m set --match-set lvsd-ipsec4 dst -j NFQUEUE"), 1U);
+  EXPECT_EQ(count(text, "lvsd-udp4"), 0U);
+  const std::string nft = nft_text(plan, "accept");
+  EXPECT_EQ(count(nft, "\t\tmeta l4proto tcp ip daddr @tcp4 counter accept\n"), 1U);
+  EXPECT_EQ(count(nft, "\t\tmeta l4proto { esp, ah } ip daddr @ipsec4 counter accept\n"), 1U);
+}
+
+// Reference 1.5, rule 3; and what a NAT server sends on its data connections.
+TEST(CaptureText, FtpBringsItsDataPorts) {
+  Config config = direct_config();
+  config.services = {service({ServiceProtocol::tcp, endpoint("192.0.2.10", 21)},
+                             {{endpoint("10.0.0.11", 2121), Masquerade{}, Weight(1)}})};
+  const CapturePlan plan = make_capture_plan(config);
+  EXPECT_EQ(plan.v4.replies.tcp, std::vector<IpAddress>{*IpAddress::parse("10.0.0.11")});
+  const std::string text = iptables_text(plan, {});
+  EXPECT_EQ(count(text, "-p tcp -m tcp --dport 20 -m set --match-set lvsd-ftp4 dst"), 1U);
+  EXPECT_EQ(count(text, "-p tcp -m tcp --dport 1024:65535 -m set --match-set lvsd-ftp4 dst"), 1U);
+  EXPECT_EQ(count(nft_text(plan, "accept"),
+                  "\t\tip daddr @ftp4 tcp dport { 20, 1024-65535 } counter accept\n"),
+            1U);
+}
+
+// Marks are set by the host's rules in mangle, so capture comes behind them, for all requests: an
+// address service must not take a packet that has a mark.
+TEST(CaptureText, MarksAreLookedAtBehindMangle) {
+  CapturePlan plan = make_capture_plan(direct_config());
+  plan.v4.marks = {7, 9};
+  plan.v4.every_icmp_error = true;
+  const auto chains = iptables_chains(plan, IpFamily::v4, {});
+  ASSERT_EQ(chains.size(), 1U);
+  EXPECT_EQ(chains[0].table, "mangle");
+  EXPECT_FALSE(chains[0].first());
+  const std::string text = iptables_text(plan, {});
+  for (const char* protocol : {"tcp", "udp", "sctp", "esp", "ah"}) {
+    EXPECT_EQ(count(text, "-p " + std::string(protocol) + " -m mark --mark 9 -j NFQUEUE"), 1U);
+  }
+  EXPECT_EQ(count(text, "-A PREROUTING -j LVSD\n"), 1U);
+  const std::string nft = nft_text(plan, "accept");
+  EXPECT_EQ(count(nft, "elements = { 7, 9, }"), 1U);
+  EXPECT_EQ(count(nft, "hook prerouting priority -149"), 1U);
+  EXPECT_EQ(count(nft, "meta mark @marks4 counter accept"), 1U);
+  plan.stage = CaptureStage::late;
+  EXPECT_EQ(iptables_chains(plan, IpFamily::v4, {}).at(0).jump(), "INPUT -j LVSD");
+}
+
+// Without `announce` a virtual address may be elsewhere, and a request of ours does not come back.
+TEST(CaptureText, OwnRequestsToForeignAddresses) {
+  Config config = direct_config();
+  EXPECT_FALSE(make_capture_plan(config).v4.own_requests);
+  config.announce.enabled = false;
+  const CapturePlan plan = make_capture_plan(config);
+  EXPECT_TRUE(plan.v4.own_requests);
+  EXPECT_FALSE(plan.v6.own_requests);
+  const auto chains = iptables_chains(plan, IpFamily::v4, {});
+  ASSERT_EQ(chains.size(), 2U);
+  EXPECT_EQ(chains[1].table + ' ' + chains[1].jump(), "mangle OUTPUT -j LVSD-OUT");
+  EXPECT_EQ(chains[1].rules,
+            (std::vector<std::string>{
+                "-m addrtype --dst-type LOCAL -j RETURN",
+                "-m set --match-set lvsd-services4 dst,dst -j NFQUEUE --queue-num 0"}));
+  const std::string nft = nft_text(plan, "accept");
+  EXPECT_LT(nft.find("hook output priority -149"), nft.find("fib daddr type local return"));
+  EXPECT_EQ(count(nft, "th dport @services4"), 2U);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 lvsd_unit_test(director_test
   connection_table_test.cc
   director_ipv6_test.cc
+  director_ftp_test.cc
   director_lifecycle_test.cc
   director_methods_test.cc
   director_sctp_test.cc

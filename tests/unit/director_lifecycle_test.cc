@@ -325,6 +325,19 @@ TEST(LocalNode, IsHandedToTheStackUnchanged) {
   EXPECT_TRUE(same_packet(syn, f.changed));
 }
 
+// Reference 1.14. The same TTL, another destination; what answers is rewritten on its way out.
+TEST(LocalNode, OfNatGetsThePacketAtItsOwnPort) {
+  DirectorFixture f({tcp_service(80, Masquerade{}, {{endpoint("10.0.2.1", 8080), {}, {}}})});
+  const Ipv4Address own({10, 0, 2, 1});
+  EXPECT_EQ(describe(f.handle(segment(1, kSyn))), "accept local-node changed");
+  EXPECT_TRUE(same_packet(tcp_packet({.source = kClient, .destination = own},
+                                     {.source = 1, .destination = 8080, .flags = kSyn}),
+                          f.changed));
+  const Bytes answer = tcp_packet({.source = own, .destination = kClient},
+                                  {.source = 8080, .destination = 1, .flags = 0x12});
+  EXPECT_EQ(describe(f.handle(answer)), "forwarded");
+}
+
 TEST(Replies, OfDirectRoutingThatComeThroughTheDirectorPass) {
   DirectorFixture f({web({to("10.0.2.11")})});
   f.handle(segment(1, kSyn));

@@ -53,9 +53,11 @@ struct Connection {
   static constexpr std::uint32_t kMethodMask = 0x0007;
   static constexpr std::uint32_t kMasquerade = 0, kTunnel = 2, kDirectRouting = 3, kBypass = 4;
   static constexpr std::uint32_t kNoOutput = 0x0080, kInactive = 0x0100;
+  static constexpr std::uint32_t kNoClientPort = 0x0800;  // FTP's passive data: not known yet
   static constexpr std::uint32_t kTemplate = 0x1000, kOnePacket = 0x2000;
-  // Our own, above the kernel's: the template is found by its engine's data (persistence.h).
-  static constexpr std::uint32_t kHasEngineData = 1U << 24U;
+  // Our own, above the kernel's: the template is found by its engine's data (persistence.h); the
+  // FTP helper reads the connection.
+  static constexpr std::uint32_t kHasEngineData = 1U << 24U, kFtp = 1U << 25U;
   static constexpr std::uint8_t kAssured = 1;  // state of a template
   bool has(std::uint32_t flag) const { return (flags & flag) != 0; }
   std::uint32_t method() const { return flags & kMethodMask; }
@@ -69,7 +71,8 @@ class ConnectionTable {
  public:
   ConnectionTable(std::uint32_t limit, const HashSeed& seed);
 
-  // Client to server: C:cport -> V:vport. Expired entries are not found, nor are templates.
+  // Client to server: C:cport -> V:vport. Expired entries are not found, nor are templates. Where
+  // none has that client port, one that is still without serves (reference section 2.2).
   std::optional<ConnectionId> find_request(const Tuple& tuple, TimePoint now) const;
   // The template with these keys; engines' templates have a look-up of their own.
   std::optional<ConnectionId> find_template(const Connection& like, TimePoint now) const;
@@ -93,6 +96,8 @@ class ConnectionTable {
   // A new entry with the keys of `value`; nothing where the table is full.
   std::optional<ConnectionId> insert(const Connection& value, TimePoint now);
   void erase(ConnectionId id);
+  // For an entry without a client port (kNoClientPort), which then has one.
+  void set_client_port(ConnectionId id, Port port);
   // The entry's expiry moved: earlier ones need the wheel's attention, later ones do not.
   void touch(ConnectionId id, TimePoint expires);
 
@@ -155,6 +160,8 @@ class ConnectionTable {
   const Connection& at(std::uint32_t index) const {
     return chunks_[index >> kChunkBits][index & (kChunk - 1)];
   }
+  void link(std::uint32_t index);    // into its bucket
+  void unlink(std::uint32_t index);  // out of it
   std::uint32_t bucket_of(std::uint8_t protocol, const IpAddress& client, Port port) const;
 
   HashSeed seed_;
@@ -165,7 +172,8 @@ class ConnectionTable {
   std::uint32_t used_ = 0;  // entries ever handed out
   std::uint32_t free_ = 0;  // index + 1
   std::uint32_t size_ = 0;
-  std::uint32_t slice_ = 0;  // the bucket that visit_slice() saw last
+  std::uint32_t slice_ = 0;         // the bucket that visit_slice() saw last
+  std::uint32_t without_port_ = 0;  // entries with kNoClientPort
   TimerWheel wheel_;
 };
 

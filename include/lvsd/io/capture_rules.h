@@ -9,7 +9,11 @@
 // in one transaction there, and the kernel announces what others do to them. Else iptables with
 // ipset, else iptables with one rule per service.
 //
-// Names are fixed (chain LVSD, sets lvsd-*4, table inet lvsd): one lvsd per network namespace.
+// IPv4 and IPv6 have sets and rules of their own; where there is no IPv6 service there is nothing
+// of IPv6, so that a host without ip6tables needs none.
+//
+// Names are fixed (chains LVSD and LVSD-OUT, sets lvsd-*4 and lvsd-*6, tables inet, ip and ip6
+// lvsd): one lvsd per network namespace.
 #pragma once
 
 #include <cstdint>
@@ -23,23 +27,45 @@
 
 namespace lvsd {
 
+// Requests, by their destination; or what NAT destinations send, by its source.
+struct CaptureSide {
+  std::vector<ServiceKey> ports;  // address, protocol and port
+  // Whole protocols of an address: a service of any port; AH and ESP follow the UDP port 500.
+  std::vector<IpAddress> tcp, udp, sctp, ipsec;
+  std::vector<IpAddress> addresses;  // all of them: later fragments, and ICMP errors to a VIP
+  friend bool operator==(const CaptureSide&, const CaptureSide&) = default;
+};
+
+// What is captured of one version of IP; sorted, without duplicates.
+struct FamilyPlan {
+  CaptureSide requests, replies;
+  std::vector<IpAddress> ftp;        // VIPs whose port 20 and unprivileged ports may be FTP data
+  std::vector<std::uint32_t> marks;  // of firewall-mark services
+  bool sctp = false;                 // some service speaks it, so its later fragments count, too
+  // Not only those addressed to a VIP. A router before a NAT destination sends its errors to the
+  // client, one inside a tunnel's path to an address of ours, and what a firewall mark selects may
+  // have any address: no cheap match tells them from others (the connection is named in the quoted
+  // packet). Errors are rare, and what is not about one of our connections the director accepts.
+  // Set where a nat or tun destination, or a firewall-mark service exists.
+  bool every_icmp_error = false;
+  // What processes on this host send to services is captured as it leaves: where their addresses
+  // need not be ours, so that it does not come back over lo.
+  bool own_requests = false;
+
+  bool has_nat() const { return !replies.addresses.empty(); }
+  bool empty() const { return *this == FamilyPlan{}; }
+  friend bool operator==(const FamilyPlan&, const FamilyPlan&) = default;
+};
+
 struct CapturePlan {
   CaptureStage stage = CaptureStage::early;
   std::uint16_t queue = 0;  // first queue; one per worker from there on
   unsigned workers = 1;
   bool bypass = false;
-  std::vector<ServiceKey> services;          // requests: destination address, protocol, port
-  std::vector<IpAddress> virtual_addresses;  // their ICMP errors and later fragments
-  std::vector<ServiceKey> nat_sources;       // replies of NAT destinations, by source
-  std::vector<IpAddress> nat_addresses;      // later fragments of those
-  // Not only those addressed to a VIP. A router before a NAT destination sends its errors to the
-  // client, one inside a tunnel's path to an address of ours: no cheap match tells them from others
-  // (the connection is named in the quoted packet). Errors are rare, and what is not about one of
-  // our connections the director accepts. Set where a nat or tun destination exists.
-  bool every_icmp_error = false;
+  FamilyPlan v4, v6;
   friend bool operator==(const CapturePlan&, const CapturePlan&) = default;
 };
-CapturePlan make_capture_plan(const Config& config);  // sorted, without duplicates
+CapturePlan make_capture_plan(const Config& config);
 
 class CaptureTool;  // capture_tool.h
 

@@ -3,19 +3,28 @@
 // rules` need neither root nor a kernel. Nothing but numbers, printed addresses and our own names
 // gets into the text, so nothing needs quoting.
 //
-// Both stages and tools carry the same rules, in this order:
+// Both stages, tools and versions of IP carry the same rules, in this order:
 //   frames to a link-layer group leave the chain, as in the kernel (reference 1.2);
-//   later fragments (TCP, UDP) to a VIP; ICMP errors; requests by protocol, address and port;
+//   later fragments to a VIP; ICMP errors; requests by protocol, address and port, by protocol and
+//   address, and by firewall mark; what may be FTP data to a VIP;
 //   then, where NAT destinations exist: packets to the host itself leave the chain (replies to the
 //   director's own sockets work only at INPUT); later fragments from NAT destinations; replies by
-//   protocol, source address and port.
-// Echo requests match none of them, even when fragmented.
+//   protocol, source address and port, and by protocol and source address.
+// Echo requests and neighbour discovery match none of them, even when fragmented.
 //
-// Stage early has all in raw PREROUTING. Stage late has the first part at INPUT after the host's
-// firewall, and the part from ICMP errors on in raw PREROUTING too, for what is not addressed to
-// us. Later fragments do not occur at INPUT: the kernel has reassembled by then.
+// Stage early has all in raw PREROUTING; in mangle PREROUTING, as its last, where a firewall-mark
+// service exists, because marks are set by the host's rules in mangle. Stage late has the first
+// part at INPUT after the host's firewall, and the part from ICMP errors on in raw PREROUTING too,
+// for what is not addressed to us. Later fragments do not occur at INPUT: the kernel has
+// reassembled by then.
 //
-// IPv4 only so far: names end in 4, and an IPv6 address in the plan is left out.
+// Where NAT destinations exist, both stages also have: at INPUT, their replies to sockets of the
+// director; and in mangle OUTPUT (behind conntrack, as the kernel's IPVS), what a NAT destination
+// on the director itself sends. There, too, requests of the director's own processes to addresses
+// that may not be its own; those to its own come by PREROUTING, over lo.
+//
+// Of what is with sets, the sets of services, their addresses and those of NAT destinations are
+// always there, so that the rules stay when the first member comes; the rest where they are needed.
 #pragma once
 
 #include <string>
@@ -26,10 +35,18 @@
 
 namespace lvsd {
 
+enum class IpFamily : std::uint8_t { v4, v6 };
+constexpr const FamilyPlan& family_plan(const CapturePlan& plan, IpFamily family) {
+  return family == IpFamily::v4 ? plan.v4 : plan.v6;
+}
+
+enum class SetKind : std::uint8_t { address, address_and_port, mark };
+
 // An ipset or nft set and its members, in the tool's own notation.
 struct TextSet {
   std::string name;
-  bool ports = false;  // members are address, protocol and port; else addresses alone
+  IpFamily family = IpFamily::v4;
+  SetKind kind = SetKind::address;
   std::vector<std::string> members;
   friend bool operator==(const TextSet&, const TextSet&) = default;
 };
@@ -51,26 +68,31 @@ struct IptablesFeatures {
 };
 
 inline constexpr std::string_view kChainName = "LVSD";
+inline constexpr std::string_view kOutputChainName = "LVSD-OUT";
 inline constexpr std::string_view kNftTable = "inet lvsd";
+inline constexpr std::string_view kSetPrefix = "lvsd-";
 inline constexpr std::string_view kSpareSuffix = "-new";  // of a set that is about to be swapped in
 
-// One chain LVSD with its rules (what follows `-A LVSD`), jumped to from a built-in chain: as its
+// A chain of ours with its rules (what follows `-A NAME`), jumped to from a built-in chain: as its
 // first rule in raw, as its last elsewhere.
 struct IptablesChain {
-  std::string table;  // raw, security, filter
-  std::string hook;   // PREROUTING, INPUT
+  std::string table;  // raw, mangle, security, filter
+  std::string hook;   // PREROUTING, INPUT, OUTPUT
   std::vector<std::string> rules;
+  std::string name() const;  // LVSD; LVSD-OUT at OUTPUT
   std::string jump() const;  // "PREROUTING -j LVSD"
+  bool first() const { return table == "raw"; }
   friend bool operator==(const IptablesChain&, const IptablesChain&) = default;
 };
 
 std::vector<TextSet> ipset_sets(const CapturePlan& plan);
-// The INPUT chain of stage late comes first: installed in order, a change of stage leaves no gap.
-std::vector<IptablesChain> iptables_chains(const CapturePlan& plan,
+// The INPUT chain comes first: installed in order, a change of stage leaves no gap. None for IPv6
+// where the plan has nothing of it.
+std::vector<IptablesChain> iptables_chains(const CapturePlan& plan, IpFamily family,
                                            const IptablesFeatures& features);
 // Input of `ipset restore` that makes `set` and fills it; under `name`, which may be the spare's.
 std::string ipset_create(const TextSet& set, std::string_view name);
-// What an operator would feed to ipset restore and iptables-restore --noflush.
+// What an operator would feed to ipset restore and (ip6)tables-restore --noflush.
 std::string iptables_text(const CapturePlan& plan, const IptablesFeatures& features);
 
 std::vector<TextSet> nft_sets(const CapturePlan& plan);

@@ -4,12 +4,11 @@
 #pragma once
 
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "lvsd/io/capture_text.h"
-#include "lvsd/io/owned_table.h"
+#include "lvsd/io/iptables_chains.h"
 #include "lvsd/net/result.h"
 
 namespace lvsd {
@@ -49,20 +48,10 @@ class IptablesTool final : public CaptureTool {
   std::string_view name() const override { return "iptables"; }
 
  private:
-  Status load_sets(const std::vector<TextSet>& wanted, bool anew);
-  Status load_chains(const std::vector<IptablesChain>& chains, bool clean_others);
-  Status load_owned(const std::vector<IptablesChain>& chains);
-  Result<std::vector<CompiledRule>, Error> compile(const IptablesChain& chain);
-  Status note_listings(const std::vector<IptablesChain>& chains);
-  Result<bool, Error> sets_intact() const;
-  bool chains_intact() const;
-
   IptablesFeatures features_;
   bool legacy_;
-  std::vector<TextSet> sets_;                         // as last loaded
-  std::optional<std::vector<IptablesChain>> chains_;  // as last loaded
-  std::vector<std::string> listings_;                 // of each chain, as iptables-save then had it
-  OwnedTable table_;                                  // holds the chains where features_ say so
+  IpsetSets sets_;
+  IptablesChains v4_, v6_;
 };
 
 class NftTool final : public CaptureTool {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Capture rules in an nf_tables table of our own that no other program can change: table ip lvsd,
-// flags owner and persist (Linux 6.9).
+// Capture rules in an nf_tables table of our own that no other program can change: table ip lvsd
+// or ip6 lvsd, flags owner and persist (Linux 6.9).
 //
 // `nft flush ruleset` passes such a table by. In any other place the rules would be gone until we
 // had heard of it and brought them back, which takes a kernel's RCU grace period at least (10 ms
@@ -19,6 +19,7 @@
 #include <string>
 #include <vector>
 
+#include "lvsd/io/capture_text.h"
 #include "lvsd/net/result.h"
 
 namespace lvsd {
@@ -36,31 +37,33 @@ struct CompiledRule {
 };
 
 struct OwnedChain {
-  std::string name;  // prerouting, input
+  std::string name;  // prerouting, input, output
   std::uint32_t hook = 0;
   std::int32_t priority = 0;
   std::vector<CompiledRule> rules;
 };
 
 // iptables makes its tables when it needs them and leaves them behind. While this lives, it may;
-// then table ip raw goes again, if it was not there before and holds no rule of anybody's.
+// then table raw goes again, if it was not there before and holds no rule of anybody's.
 class RawTableVisit {
  public:
-  RawTableVisit();
+  explicit RawTableVisit(IpFamily family);
   ~RawTableVisit();
   RawTableVisit(const RawTableVisit&) = delete;
   RawTableVisit& operator=(const RawTableVisit&) = delete;
 
  private:
+  IpFamily family_;
   bool was_there_;
 };
 
 class OwnedTable {
  public:
+  explicit OwnedTable(IpFamily family) : family_(family) {}
   // Whether the kernel has such tables; leaves none behind, and one that is there alone.
   static bool supported();
 
-  // The rules of a chain of table ip raw.
+  // The rules of a chain of table raw.
   Result<std::vector<CompiledRule>, Error> read_chain(const std::string& chain);
   // The table as a whole, in one transaction; adopts what a predecessor left.
   Status replace(const std::vector<OwnedChain>& chains);
@@ -69,6 +72,7 @@ class OwnedTable {
  private:
   bool open();  // once: the socket is what owns the table
 
+  IpFamily family_;
   TableSocket socket_;
 };
 

@@ -82,8 +82,8 @@ struct Neighbor {
   friend bool operator==(const Neighbor&, const Neighbor&) = default;
 };
 
-// A capture carries no firewall marks: in the network file one may say which packets have which. The
-// last rule that matches counts, as with iptables -j MARK. Whatever is left out matches all.
+// A capture carries no firewall marks: in the network file one may say which packets have which.
+// The last rule that matches counts, as with iptables -j MARK. Whatever is left out matches all.
 struct MarkRule {
   std::uint32_t mark = 0;
   InterfaceIndex interface = kNoInterface;  // by which the packet came

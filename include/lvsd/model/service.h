@@ -168,6 +168,10 @@ struct ServiceTimeouts {
   }
   friend bool operator==(const ServiceTimeouts&, const ServiceTimeouts&) = default;
 };
+// Who reads the payload of a service's connections (reference section 7): FTP names addresses
+// there.
+enum class Helper : std::uint8_t { none, ftp };
+std::string_view to_string(Helper helper);
 
 struct VirtualService {
   std::string name;  // what the operator calls it; unique in a file, not its identity
@@ -175,6 +179,7 @@ struct VirtualService {
   SchedulerKind scheduler = SchedulerKind::wlc;
   SchedulerFlags scheduler_flags = {};
   Oversize oversize = Oversize::icmp;
+  Helper helper = Helper::none;
   std::optional<Persistence> persistence = {};
   bool one_packet = false;  // each UDP datagram is scheduled anew (reference section 1.13)
   ServiceTimeouts timeouts = {};

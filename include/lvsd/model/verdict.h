@@ -44,7 +44,7 @@ enum class DropReason : std::uint8_t {
   fragmentation_needed,  // DF set and larger than the path takes (reference 6.2)
   mtu_too_small,         // the path takes less than its family's minimum, 68 or 1280 bytes (6.2)
   no_headroom,           // the edge left no room for a tunnel header
-  local_masquerade,      // NAT to an address of the director itself: not before IPv6 and hairpin
+  local_masquerade,      // NAT to a loopback address
   icmp_consumed,         // an ICMP error for the tunnel itself, answered or learned from (1.10)
   link_down,             // the interface towards the next hop is down
   no_link_address,       // dr over a link without MAC addresses: nothing to direct the frame to
@@ -55,6 +55,7 @@ enum class DropReason : std::uint8_t {
   no_call_id,            // the SIP engine found no Call-ID to go by (reference 5.5)
   stray_reply,           // of a NAT server, without a connection, and nat_icmp_send is on (1.8)
   sctp_fragment,         // NAT would change the port, and the checksum covers what is not here
+  bad_tcp_checksum,      // of a connection that the FTP helper reads (reference 6.5)
 };
 inline constexpr std::size_t kDropReasons = 29;
 

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <algorithm>
+#include <array>
+
+#include "capture_sets.h"
+#include "lvsd/io/capture_text.h"
+
+namespace lvsd {
+namespace {
+
+std::string ipset_member(const ServiceKey& key) {
+  return to_string(key.listen.address) + ',' + std::string(protocol_name(key.protocol)) + ':' +
+         to_string(key.listen.port);
+}
+
+// Writes one chain's rules, through sets or member by member.
+class IptablesWriter {
+ public:
+  IptablesWriter(const CapturePlan& plan, IpFamily family, bool sets)
+      : plan_(plan), family_plan_(family_plan(plan, family)), family_(family), sets_(sets) {}
+
+  // ip6tables cannot tell a later fragment from the first one, which the director sorts out.
+  void fragments(bool replies) {
+    for (const std::string_view protocol : {"tcp", "udp", "sctp"}) {
+      if (protocol == "sctp" && !family_plan_.sctp) continue;
+      for_addresses(kAddressStem, side(replies).addresses, replies,
+                    "-p " + std::string(protocol) + (v4() ? " -f" : " -m frag"));
+    }
+  }
+
+  // Errors that concern a connection: destination unreachable, source quench, time exceeded
+  // (reference 1.10); every error of ICMPv6.
+  void icmp_errors() {
+    const std::string start =
+        v4() ? "-p icmp -m icmp --icmp-type " : "-p ipv6-icmp -m icmp6 --icmpv6-type ";
+    for (const int type : v4() ? std::vector<int>{3, 4, 11} : std::vector<int>{1, 2, 3, 4}) {
+      const std::string match = start + std::to_string(type);
+      if (family_plan_.every_icmp_error) {
+        queue(match);
+      } else {
+        for_addresses(kAddressStem, family_plan_.requests.addresses, false, match);
+      }
+    }
+  }
+
+  void endpoints(bool replies) {
+    ports(replies);
+    for (const ProtocolGroup& group : kProtocolGroups) {
+      const auto& addresses = side(replies).*group.addresses;
+      if (addresses.empty()) continue;
+      for (const std::string& match : protocol_matches(group.name)) {
+        for_addresses(group.name, addresses, replies, match);
+      }
+    }
+  }
+
+  void marked() {
+    for (const std::uint32_t mark : family_plan_.marks) {
+      for (const std::string_view group : {"tcp", "udp", "sctp", "ipsec"}) {
+        for (const std::string& match : protocol_matches(group)) {
+          queue(match + " -m mark --mark " + std::to_string(mark));
+        }
+      }
+    }
+  }
+
+  void ftp_data() {
+    if (family_plan_.ftp.empty()) return;
+    for (const char* ports : {"20", "1024:65535"}) {
+      for_addresses("ftp", family_plan_.ftp, false, std::string("-p tcp -m tcp --dport ") + ports);
+    }
+  }
+
+  void leave_groups() { rules_.emplace_back("-m pkttype ! --pkt-type unicast -j RETURN"); }
+  void leave_local() { rules_.emplace_back("-m addrtype --dst-type LOCAL -j RETURN"); }
+
+  std::vector<std::string> take() { return std::move(rules_); }
+
+ private:
+  bool v4() const { return family_ == IpFamily::v4; }
+  const CaptureSide& side(bool replies) const {
+    return replies ? family_plan_.replies : family_plan_.requests;
+  }
+
+  // AH is an extension header to ip6tables, which looks past it for the protocol.
+  std::vector<std::string> protocol_matches(std::string_view group) const {
+    if (group != "ipsec") return {"-p " + std::string(group)};
+    return {"-p esp", v4() ? "-p ah" : "-m ah"};
+  }
+
+  std::string set_match(std::string_view stem, bool replies, std::string_view direction) const {
+    return "-m set --match-set " + std::string(kSetPrefix) + set_name(stem, family_, replies) +
+           ' ' + std::string(direction);
+  }
+  std::string address_match(const IpAddress& address, bool source) const {
+    return (source ? "-s " : "-d ") + to_string(address) + (v4() ? "/32" : "/128");
+  }
+
+  void ports(bool replies) {
+    if (sets_) return queue(set_match(kPortStem, replies, replies ? "src,src" : "dst,dst"));
+    for (const ServiceKey& key : side(replies).ports) {
+      const std::string protocol(protocol_name(key.protocol));
+      queue(address_match(key.listen.address, replies) + " -p " + protocol + " -m " + protocol +
+            (replies ? " --sport " : " --dport ") + to_string(key.listen.port));
+    }
+  }
+
+  void for_addresses(std::string_view stem, const std::vector<IpAddress>& addresses, bool replies,
+                     const std::string& match) {
+    if (sets_) return queue(match + ' ' + set_match(stem, replies, replies ? "src" : "dst"));
+    for (const IpAddress& address : addresses) {
+      queue(address_match(address, replies) + ' ' + match);
+    }
+  }
+
+  void queue(const std::string& match) {
+    rules_.push_back(match + " -j NFQUEUE --queue-num " + std::to_string(plan_.queue) +
+                     (plan_.bypass ? " --queue-bypass" : ""));
+  }
+
+  const CapturePlan& plan_;
+  const FamilyPlan& family_plan_;
+  IpFamily family_;
+  bool sets_;
+  std::vector<std::string> rules_;
+};
+
+void write_matches(IptablesWriter& writer) {
+  writer.endpoints(false);
+  writer.marked();
+  writer.ftp_data();
+}
+
+void write_requests(const CapturePlan& plan, const IptablesFeatures& features,
+                    IptablesWriter& writer) {
+  if (features.pkttype) writer.leave_groups();
+  if (plan.stage == CaptureStage::early) writer.fragments(false);
+  writer.icmp_errors();
+  write_matches(writer);
+}
+
+// The part of a PREROUTING chain that NAT needs, in both stages; what is for ourselves leaves
+// first.
+void write_nat(const CapturePlan& plan, const IptablesFeatures& features, IptablesWriter& writer) {
+  if (features.pkttype && plan.stage == CaptureStage::late) writer.leave_groups();
+  if (features.addrtype) writer.leave_local();
+  if (plan.stage == CaptureStage::late) writer.icmp_errors();
+  writer.fragments(true);
+  writer.endpoints(true);
+}
+
+std::string restore_text(const std::vector<IptablesChain>& chains) {
+  std::string text;
+  for (const IptablesChain& chain : chains) {
+    text += '*' + chain.table + "\n:" + chain.name() + " - [0:0]\n" +
+            (chain.first() ? "-I " : "-A ") + chain.jump() + '\n';
+    for (const std::string& rule : chain.rules) text += "-A " + chain.name() + ' ' + rule + '\n';
+    text += "COMMIT\n";
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string IptablesChain::name() const {
+  return std::string(hook == "OUTPUT" ? kOutputChainName : kChainName);
+}
+
+std::string IptablesChain::jump() const { return hook + " -j " + name(); }
+
+std::vector<TextSet> ipset_sets(const CapturePlan& plan) {
+  std::vector<TextSet> sets = family_sets(plan.v4, IpFamily::v4, kSetPrefix, ipset_member);
+  if (plan.v6.empty()) return sets;
+  for (TextSet& set : family_sets(plan.v6, IpFamily::v6, kSetPrefix, ipset_member)) {
+    sets.push_back(std::move(set));
+  }
+  return sets;
+}
+
+std::vector<IptablesChain> iptables_chains(const CapturePlan& plan, IpFamily family,
+                                           const IptablesFeatures& features) {
+  const FamilyPlan& part = family_plan(plan, family);
+  if (family == IpFamily::v6 && part.empty()) return {};
+  const bool early = plan.stage == CaptureStage::early;
+  IptablesWriter input(plan, family, features.sets), forward = input, output = input;
+  write_requests(plan, features, early ? forward : input);
+  std::vector<IptablesChain> chains;
+  if (part.has_nat()) {
+    write_nat(plan, features, forward);
+    input.endpoints(true);
+    output.endpoints(true);
+  }
+  if (part.own_requests) {
+    if (features.addrtype) output.leave_local();
+    write_matches(output);
+  }
+  if (!early || part.has_nat()) {
+    chains.push_back({features.security_table ? "security" : "filter", "INPUT", input.take()});
+  }
+  if (early || part.has_nat()) {
+    chains.push_back(
+        {early && !part.marks.empty() ? "mangle" : "raw", "PREROUTING", forward.take()});
+  }
+  if (part.has_nat() || part.own_requests) chains.push_back({"mangle", "OUTPUT", output.take()});
+  return chains;
+}
+
+std::string ipset_create(const TextSet& set, std::string_view name) {
+  constexpr std::size_t kRoom = 65536;  // ipset's default; a set cannot grow beyond it later
+  const std::string quoted(name);
+  std::string text =
+      "create " + quoted + (set.kind == SetKind::address_and_port ? " hash:ip,port" : " hash:ip") +
+      (set.family == IpFamily::v4 ? " family inet maxelem " : " family inet6 maxelem ") +
+      std::to_string(std::max(kRoom, set.members.size())) + '\n';
+  for (const std::string& member : set.members) text += "add " + quoted + ' ' + member + '\n';
+  return text;
+}
+
+std::string iptables_text(const CapturePlan& plan, const IptablesFeatures& features) {
+  std::string text;
+  if (features.owned_table) {
+    text +=
+        "# The chains lie in the nf_tables tables ip lvsd and ip6 lvsd, which only lvsd can\n"
+        "# change, each at the hook of its table; shown here as iptables would have them.\n";
+  }
+  if (features.sets) {
+    text += "# ipset restore\n";
+    for (const TextSet& set : ipset_sets(plan)) text += ipset_create(set, set.name);
+  }
+  text += "# iptables-restore --noflush\n" +
+          restore_text(iptables_chains(plan, IpFamily::v4, features));
+  if (plan.v6.empty()) return text;
+  return text + "# ip6tables-restore --noflush\n" +
+         restore_text(iptables_chains(plan, IpFamily::v6, features));
+}
+
+}  // namespace lvsd

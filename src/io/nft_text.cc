@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <array>
+
+#include "capture_sets.h"
+#include "lvsd/io/capture_text.h"
+
+namespace lvsd {
+namespace {
+
+// How nft calls what differs between the two versions of IP.
+struct Words {
+  IpFamily family;
+  std::string_view ip, address, errors, ported, later;
+};
+constexpr Words kV4{IpFamily::v4,
+                    "ip",
+                    "ipv4_addr",
+                    "icmp type { 3, 4, 11 }",
+                    "ip protocol { tcp, udp",
+                    "ip frag-off & 0x1fff != 0 "};
+constexpr Words kV6{IpFamily::v6,
+                    "ip6",
+                    "ipv6_addr",
+                    "icmpv6 type { 1, 2, 3, 4 }",
+                    "meta l4proto { tcp, udp",
+                    "frag frag-off != 0 "};
+
+std::string nft_member(const ServiceKey& key) {
+  return to_string(key.listen.address) + " . " + std::string(protocol_name(key.protocol)) + " . " +
+         to_string(key.listen.port);
+}
+
+TextSet mark_set(const FamilyPlan& plan, IpFamily family) {
+  TextSet set{set_name("marks", family, false), family, SetKind::mark, {}};
+  for (const std::uint32_t mark : plan.marks) set.members.push_back(std::to_string(mark));
+  return set;
+}
+
+std::vector<TextSet> sets_of(const FamilyPlan& plan, IpFamily family) {
+  std::vector<TextSet> sets = family_sets(plan, family, "", nft_member);
+  if (!plan.marks.empty()) sets.push_back(mark_set(plan, family));
+  return sets;
+}
+
+// Writes the rules of one version of IP.
+class NftWriter {
+ public:
+  NftWriter(const CapturePlan& plan, const Words& words, const std::string& verdict)
+      : early_(plan.stage == CaptureStage::early),
+        plan_(family_plan(plan, words.family)),
+        words_(words),
+        verdict_(verdict) {}
+
+  bool has_nat() const { return plan_.has_nat(); }
+  bool own_requests() const { return plan_.own_requests; }
+
+  // Fragments come first and then leave: kernels before 5.17 would read the port of a later
+  // fragment from its payload.
+  std::string fragments() const {
+    const std::string later(words_.later);
+    const std::string match =
+        std::string(words_.ported) + (plan_.sctp ? ", sctp } " : " } ") + later;
+    std::string text;
+    if (early_) text += rule(match + lookup(kAddressStem, false));
+    if (plan_.has_nat()) {
+      text += rule(match + lookup(kAddressStem, true) + "fib daddr type != local ");
+    }
+    for (const bool replies : {false, true}) {
+      if (replies || early_) text += whole_protocols(replies, later);
+    }
+    return text + "\t\t" + later + "return\n";
+  }
+
+  std::string icmp_errors() const {
+    return rule((plan_.every_icmp_error ? "" : lookup(kAddressStem, false)) +
+                std::string(words_.errors) + ' ');
+  }
+
+  std::string requests() const {
+    std::string text = endpoints(false);
+    if (!plan_.marks.empty()) {
+      text += rule("meta nfproto ipv" + std::string(v4() ? "4" : "6") +
+                   " meta l4proto { tcp, udp, sctp, esp, ah } meta mark @" +
+                   set_name("marks", words_.family, false) + ' ');
+    }
+    if (!plan_.ftp.empty()) {
+      text += rule(lookup("ftp", false) + "tcp dport { 20, 1024-65535 } ");
+    }
+    return text;
+  }
+
+  std::string endpoints(bool replies) const {
+    const std::string side = replies ? "saddr" : "daddr";
+    return rule(std::string(words_.ip) + ' ' + side + " . meta l4proto . th " +
+                (replies ? "sport" : "dport") + " @" + set_name(kPortStem, words_.family, replies) +
+                ' ') +
+           whole_protocols(replies, "");
+  }
+
+ private:
+  bool v4() const { return words_.family == IpFamily::v4; }
+  std::string rule(const std::string& match) const { return "\t\t" + match + verdict_; }
+
+  std::string lookup(std::string_view stem, bool replies) const {
+    return std::string(words_.ip) + (replies ? " saddr @" : " daddr @") +
+           set_name(stem, words_.family, replies) + ' ';
+  }
+
+  std::string whole_protocols(bool replies, const std::string& which) const {
+    const CaptureSide& side = replies ? plan_.replies : plan_.requests;
+    std::string text;
+    for (const ProtocolGroup& group : kProtocolGroups) {
+      if ((side.*group.addresses).empty()) continue;
+      const bool ipsec = group.name == "ipsec";
+      const std::string protocol = ipsec ? "{ esp, ah }" : std::string(group.name);
+      text += rule(which + "meta l4proto " + protocol + ' ' + lookup(group.name, replies));
+      // Beyond AH, an extension header to nft, there may be any protocol.
+      if (ipsec && !v4()) text += rule(which + "ip6 nexthdr ah " + lookup(group.name, replies));
+    }
+    return text;
+  }
+
+  bool early_;
+  const FamilyPlan& plan_;
+  const Words& words_;
+  const std::string& verdict_;
+};
+
+// A packet that came in a broadcast or multicast frame is not for the director, whatever its
+// address; what the host sent to itself over lo counts as unicast.
+constexpr std::string_view kGroupRule = "\t\tmeta pkttype != host return\n";
+
+std::string chain(std::string_view name, std::string_view hook, std::string_view priority,
+                  const std::string& rules) {
+  return "\tchain " + std::string(name) + " {\n\t\ttype filter hook " + std::string(hook) +
+         " priority " + std::string(priority) + "; policy accept;\n" + rules + "\t}\n";
+}
+
+using Writers = std::vector<NftWriter>;
+
+std::string prerouting(const CapturePlan& plan, const Writers& writers) {
+  const bool early = plan.stage == CaptureStage::early;
+  const bool marks = early && !(plan.v4.marks.empty() && plan.v6.marks.empty());
+  std::string text(kGroupRule), replies;
+  for (const NftWriter& writer : writers) {
+    if (early || writer.has_nat()) text += writer.fragments();
+  }
+  for (const NftWriter& writer : writers) {
+    if (early) text += writer.icmp_errors() + writer.requests();
+    if (!writer.has_nat()) continue;
+    if (!early) replies += writer.icmp_errors();
+    replies += writer.endpoints(true);
+  }
+  if (!replies.empty()) text += "\t\tfib daddr type local return\n" + replies;
+  // Marks are set in mangle (-150).
+  return chain("prerouting", "prerouting", marks ? "-149" : "raw", text);
+}
+
+// Priority 99: after every ordinary filter chain (0), before source NAT (100), where IPVS is.
+std::string input(const CapturePlan& plan, const Writers& writers) {
+  std::string text(kGroupRule);
+  for (const NftWriter& writer : writers) {
+    if (plan.stage == CaptureStage::late) text += writer.icmp_errors() + writer.requests();
+    if (writer.has_nat()) text += writer.endpoints(true);
+  }
+  return chain("input", "input", "99", text);
+}
+
+// What has another address than the host's, of processes on it.
+std::string output(const Writers& writers) {
+  std::string replies, requests;
+  for (const NftWriter& writer : writers) {
+    if (writer.has_nat()) replies += writer.endpoints(true);
+    if (writer.own_requests()) requests += writer.requests();
+  }
+  if (replies.empty() && requests.empty()) return {};
+  const std::string local = requests.empty() ? "" : "\t\tfib daddr type local return\n";
+  return chain("output", "output", "-149", replies + local + requests);
+}
+
+}  // namespace
+
+std::vector<TextSet> nft_sets(const CapturePlan& plan) {
+  std::vector<TextSet> sets = sets_of(plan.v4, IpFamily::v4);
+  if (plan.v6.empty()) return sets;
+  for (TextSet& set : sets_of(plan.v6, IpFamily::v6)) sets.push_back(std::move(set));
+  return sets;
+}
+
+std::string nft_members(const std::vector<std::string>& members) {
+  std::string text = "{ ";
+  for (const std::string& member : members) text += member + ", ";
+  return text + "}";  // nft takes a comma before the brace
+}
+
+std::string nft_queue(const CapturePlan& plan) {
+  return "queue num " + std::to_string(plan.queue) + (plan.bypass ? " bypass" : "");
+}
+
+std::string nft_chains(const CapturePlan& plan, const std::string& verdict) {
+  const std::string end = "counter " + verdict + '\n';
+  Writers writers{NftWriter(plan, kV4, end)};
+  if (!plan.v6.empty()) writers.emplace_back(plan, kV6, end);
+  const bool early = plan.stage == CaptureStage::early;
+  const bool nat = plan.v4.has_nat() || plan.v6.has_nat();
+  std::string text;
+  if (!early || nat) text += input(plan, writers);
+  if (early || nat) text += prerouting(plan, writers);
+  return text + output(writers);
+}
+
+std::string nft_text(const CapturePlan& plan, const std::string& verdict) {
+  std::string text = "table " + std::string(kNftTable) + " {\n";
+  for (const TextSet& set : nft_sets(plan)) {
+    const Words& words = set.family == IpFamily::v4 ? kV4 : kV6;
+    text += "\tset " + set.name + " {\n\t\ttype " +
+            (set.kind == SetKind::mark ? std::string("mark") : std::string(words.address)) +
+            (set.kind == SetKind::address_and_port ? " . inet_proto . inet_service" : "") + "\n";
+    if (!set.members.empty()) text += "\t\telements = " + nft_members(set.members) + '\n';
+    text += "\t}\n";
+  }
+  return text + nft_chains(plan, verdict) + "}\n";
+}
+
+}  // namespace lvsd
