@@ -9,7 +9,7 @@ namespace lvsd {
 namespace {
 
 constexpr std::size_t kSequence = 4, kAcknowledgment = 8, kChecksum = 16;  // RFC 9293 section 3.1
-constexpr std::size_t kIpv6Length = 4, kIpLength = 2, kIpChecksum = 10;
+constexpr std::size_t kIpLength = 2, kIpChecksum = 10, kIpv6Length = 4;
 constexpr std::uint8_t kOptionEnd = 0, kOptionNothing = 1, kOptionSack = 5;
 
 // Serial number arithmetic (RFC 1982): whether a is behind b.
@@ -75,8 +75,8 @@ void shift_sack(std::span<std::byte> packet, const PacketView& view, const Seque
 
 void set_length(std::span<std::byte> packet, const PacketView& view) {
   if (view.v6) {
-    const std::size_t payload = packet.size() - sizeof(Ipv6Header);
-    store(packet, Be16(static_cast<std::uint16_t>(payload)), kIpv6Length);
+    const std::size_t behind = packet.size() - sizeof(Ipv6Header);
+    store(packet, Be16(static_cast<std::uint16_t>(behind)), kIpv6Length);
     return;
   }
   store(packet, Be16(static_cast<std::uint16_t>(packet.size())), kIpLength);

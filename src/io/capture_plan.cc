@@ -50,6 +50,12 @@ std::vector<ServiceProtocol> protocols_of(const ServiceKey& key) {
   return {ServiceProtocol{kTcp}, ServiceProtocol{kUdp}, ServiceProtocol{kSctp}};
 }
 
+// Data connections: announced to the helper, or placed by the persistence of port 21.
+bool has_ftp_data(const VirtualService& service) {
+  return service.helper == Helper::ftp ||
+         (service.key.protocol == ServiceProtocol::tcp && service.key.listen.port == kFtp);
+}
+
 void add_nat(CapturePlan& plan, const VirtualService& service, const Destination& destination) {
   FamilyPlan& family = family_of(plan, destination.endpoint.address);
   Endpoint source = destination.endpoint;
@@ -59,8 +65,7 @@ void add_nat(CapturePlan& plan, const VirtualService& service, const Destination
   }
   family.replies.addresses.push_back(source.address);
   // Data connections leave from ports of the real server's choice.
-  const bool ftp = number_of(service.key.protocol) == kTcp && service.key.listen.port == kFtp;
-  if (ftp) family.replies.tcp.push_back(source.address);
+  if (has_ftp_data(service)) family.replies.tcp.push_back(source.address);
 }
 
 void add_service(CapturePlan& plan, const VirtualService& service) {
@@ -74,7 +79,7 @@ void add_service(CapturePlan& plan, const VirtualService& service) {
   add(family.requests, key);
   family.requests.addresses.push_back(key.listen.address);
   family.sctp = family.sctp || number_of(key.protocol) == kSctp;
-  if (number_of(key.protocol) == kTcp && key.listen.port == kFtp) {
+  if (has_ftp_data(service)) {
     family.ftp.push_back(key.listen.address);
   }
 }

@@ -172,6 +172,21 @@ TEST(Load, PersistenceMarksAndOptions) {
   EXPECT_EQ(parsed(show_config(config)), config);
 }
 
+TEST(Load, TheFtpHelperIsTheDefaultOnItsPort) {
+  const Config config = parsed(
+      "services:\n"
+      "  - {listen: 192.0.2.10:21/tcp, destinations: []}\n"
+      "  - {listen: 192.0.2.11:21/tcp, helper: none, destinations: []}\n"
+      "  - {listen: 192.0.2.10:2121/tcp, destinations: []}\n"
+      "  - {listen: 192.0.2.11:2121/tcp, helper: ftp, destinations: []}\n"
+      "  - {listen: 192.0.2.10:21/udp, destinations: []}\n");
+  ASSERT_EQ(config.services.size(), 5U);
+  for (const std::size_t i : {0U, 1U, 2U, 3U, 4U}) {
+    EXPECT_EQ(config.services[i].helper, i == 0 || i == 3 ? Helper::ftp : Helper::none) << i;
+  }
+  EXPECT_EQ(parsed(show_config(config)), config);
+}
+
 TEST(Load, SchedulersAndTheirFlags) {
   const Config config = parsed(
       "services:\n"
