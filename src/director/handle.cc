@@ -157,9 +157,16 @@ void Director::State::enter_state(ConnectionId id, std::uint8_t state, bool acti
   destinations.set_active(connection.destination, active);
 }
 
+// As in the kernel, nothing is counted of a destination that is gone (reference 8.1), unless its
+// connections go on by our own default.
+bool Director::State::counts(const Connection& connection) const {
+  if (connection.destination == kNoDestination) return false;
+  return !ipvs.expire_nodest_conn || !destinations[connection.destination].retired;
+}
+
 void Director::State::count_in(Connection& connection, std::size_t bytes) {
   ++connection.packets_in;
-  if (connection.destination == kNoDestination) return;
+  if (!counts(connection)) return;
   const auto add = [bytes](Statistics& statistics) {
     ++statistics.packets_in;
     statistics.bytes_in += bytes;
@@ -172,7 +179,7 @@ void Director::State::count_in(Connection& connection, std::size_t bytes) {
 }
 
 void Director::State::count_out(const Connection& connection, std::size_t bytes) {
-  if (connection.destination == kNoDestination) return;
+  if (!counts(connection)) return;
   const auto add = [bytes](Statistics& statistics) {
     ++statistics.packets_out;
     statistics.bytes_out += bytes;

@@ -15,6 +15,8 @@ constexpr Duration kPathMtuLifetime = std::chrono::minutes(10);  // net.ipv4.rou
 // not choke the tunnel.
 constexpr std::uint32_t kSmallestPathMtu = 552, kSmallestPathMtuV6 = 1280;
 
+constexpr Port kFtpData{std::uint16_t{20}};
+
 Tuple reversed(const Tuple& tuple) {
   return {tuple.destination, tuple.source, tuple.destination_port, tuple.source_port,
           tuple.protocol};
@@ -71,7 +73,19 @@ Verdict Director::State::handle_icmp_error(const Passage& passage) {
     return icmp_to_server(passage, *id);
   }
   if (const auto id = find_reply(tuple, passage.now)) return icmp_to_client(passage, *id);
+  if (ipvs.schedule_icmp && quoted.has_ports) return schedule_icmp(passage, tuple);
   return accept(AcceptReason::no_connection);
+}
+
+// The option schedule_icmp: an error about a packet of a connection that another director made,
+// say.
+Verdict Director::State::schedule_icmp(const Passage& passage, const Tuple& tuple) {
+  Service* const service = find_service(tuple, passage.packet.mark());
+  if (service == nullptr || tuple.source_port == kFtpData) {
+    return accept(AcceptReason::no_connection);
+  }
+  const auto id = open(passage, tuple, *service, {});
+  return id ? icmp_to_server(passage, *id) : id.error();
 }
 
 Verdict Director::State::icmp_to_server(const Passage& passage, ConnectionId id) {
@@ -82,6 +96,7 @@ Verdict Director::State::icmp_to_server(const Passage& passage, ConnectionId id)
     return drop(DropReason::bad_icmp_checksum);
   }
   count_in(connection, passage.view.total_length);
+  if (connection.destination == kNoDestination) return to_original(passage, connection);
   return to_server(passage, connection, {connection.destination, Direction::request, false, true});
 }
 
@@ -117,10 +132,10 @@ std::optional<Verdict> Director::State::tunnel_error(const Passage& passage) {
   const auto id =
       v4 && inner->has_ports ? connections.find_request(inner->tuple, passage.now) : std::nullopt;
   const auto is_tunnel_of_ours = [&] {
+    if (connections[*id].method() != Connection::kTunnel) return false;
     const Destination& config = destinations[connections[*id].destination].config;
     const Tunnel* const tunnel = std::get_if<Tunnel>(&config.method);
-    return connections[*id].method() == Connection::kTunnel &&
-           is_of(outer, tunnel != nullptr ? *tunnel : Tunnel{}) &&
+    return is_of(outer, tunnel != nullptr ? *tunnel : Tunnel{}) &&
            config.endpoint.address == outer.tuple.destination;
   };
   if (!id || !is_tunnel_of_ours()) {

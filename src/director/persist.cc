@@ -27,6 +27,7 @@ std::string_view payload_of(const Passage& passage) {
 }  // namespace
 
 Result<Director::State::Placement, Verdict> Director::State::place(const Passage& passage,
+                                                                   const Tuple& tuple,
                                                                    Service& service) {
   std::string_view data;
   if (service.persistence->engine == PersistenceEngine::sip) {
@@ -35,22 +36,22 @@ Result<Director::State::Placement, Verdict> Director::State::place(const Passage
     if (!call_id) return Unexpected<Verdict>{drop(DropReason::no_call_id)};
     data = *call_id;
   }
-  const Connection like = template_like(passage, service);
+  const Connection like = template_like(tuple, service);
   std::optional<ConnectionId> memory = find_valid_template(like, data, passage.now);
   if (memory) {
     Connection& entry = connections[*memory];
     restart(*memory, std::chrono::milliseconds(entry.timeout_ms), passage.now);
     return Placement{entry.destination, memory};
   }
-  const auto choice = choose(service, passage.view.tuple, passage.now);
-  if (!choice) return Unexpected<Verdict>{Accept{AcceptReason::no_service}};  // not counted
+  const auto choice = choose(service, tuple, passage.now);
+  if (!choice) return Unexpected<Verdict>{leave(passage, service)};
   memory = create_template(like, data, service, *choice, passage.now);
+  if (!memory) return Unexpected<Verdict>{drop(DropReason::connection_table_full)};
   return Placement{*choice, memory};
 }
 
 // The keys of reference 5.2, and the port that the template shows as its destination's.
-Connection Director::State::template_like(const Passage& passage, const Service& service) const {
-  const Tuple& tuple = passage.view.tuple;
+Connection Director::State::template_like(const Tuple& tuple, const Service& service) {
   Connection like;
   like.client = masked(tuple.source, service.persistence->netmask);
   like.protocol = tuple.protocol;

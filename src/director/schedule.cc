@@ -43,7 +43,8 @@ Verdict Director::State::no_connection(const Passage& passage,
     if (replaced) forget(*replaced);
     return accept(service == nullptr ? AcceptReason::no_service : AcceptReason::not_schedulable);
   }
-  return schedule(passage, *service, replaced);
+  const auto id = open(passage, view.tuple, *service, replaced);
+  return id ? known_request(passage, *id, true) : id.error();
 }
 
 // Reference 1.5.
@@ -78,51 +79,48 @@ bool Director::State::may_schedule(const PacketView& view) const {
   return ipvs.sloppy_tcp || (view.tcp_flags & TcpHeader::kSyn) != 0;
 }
 
-// Reference 1.6. `replaced` counts as a connection until the new one is placed, as in the kernel.
-Verdict Director::State::schedule(const Passage& passage, Service& service,
-                                  std::optional<ConnectionId> replaced) {
-  const Tuple& tuple = passage.view.tuple;
+// Reference 1.6: a connection for a packet with these addresses, which an ICMP error only quotes.
+// No connection: what becomes of the packet. `replaced` counts as one until the new one is placed,
+// as in the kernel.
+Result<ConnectionId, Verdict> Director::State::open(const Passage& passage, const Tuple& tuple,
+                                                    Service& service,
+                                                    std::optional<ConnectionId> replaced) {
+  const auto refuse = [](Verdict verdict) { return Unexpected<Verdict>{verdict}; };
+  std::optional<Placement> placed;
+  std::optional<Verdict> refusal;
   if (defence.takes_packet()) {
-    if (replaced) forget(*replaced);
-    return drop(DropReason::drop_packet);
-  }
-  std::optional<DestinationId> destination;
-  std::optional<ConnectionId> controller;
-  bool refused = false;
-  if (service.persistence) {
-    const auto placed = place(passage, service);
-    if (!placed && std::holds_alternative<Drop>(placed.error())) {
-      if (replaced) forget(*replaced);
-      return placed.error();
-    }
-    if (placed) {
-      destination = placed->destination;
-      controller = placed->memory;
-      refused = !controller.has_value();
+    refusal = drop(DropReason::drop_packet);
+  } else if (service.persistence) {
+    const auto result = place(passage, tuple, service);
+    if (result) {
+      placed = *result;
+    } else {
+      refusal = result.error();
     }
   } else if (service.key.listen.port != kFtp || tuple.destination_port == kFtp) {
-    destination = choose(service, tuple, passage.now);
+    if (const auto choice = choose(service, tuple, passage.now)) placed = Placement{*choice, {}};
   }
   if (replaced) forget(*replaced);
-  if (!destination) return leave(passage, service);
-  if (refused) return drop(DropReason::connection_table_full);
+  if (refusal) return refuse(*refusal);
+  if (!placed) return refuse(leave(passage, service));
 
-  const Port own = destinations[*destination].config.endpoint.port;
+  const Port own = destinations[placed->destination].config.endpoint.port;
   // A persistent service by mark, or for any port, keeps the packet's port (reference 5.3 step 5).
   const bool keeps =
       own == Port() || (service.persistence && tuple.destination_port != service.key.listen.port);
   Connection connection =
-      make_connection(tuple, *destination, keeps ? tuple.destination_port : own);
-  count_connection(&service, *destination);
+      make_connection(tuple, placed->destination, keeps ? tuple.destination_port : own);
   if (service.one_packet && passage.view.is(IpProtocol::udp)) {
-    if (controller) ++connections[*controller].packets_in;
-    return one_packet(passage, connection);
+    count_connection(&service, placed->destination);
+    if (placed->memory) ++connections[*placed->memory].packets_in;
+    return refuse(one_packet(passage, connection));
   }
   connection.expires = passage.now + kFirstTimeout;
   bind_helper(connection, service);
-  const auto id = insert(connection, controller, passage.now);
-  if (!id) return drop(DropReason::connection_table_full);
-  return known_request(passage, *id, true);
+  const auto id = insert(connection, placed->memory, passage.now);
+  if (!id) return refuse(drop(DropReason::connection_table_full));
+  count_connection(&service, placed->destination);
+  return *id;
 }
 
 std::optional<DestinationId> Director::State::choose(Service& service, const Tuple& tuple,
@@ -146,6 +144,7 @@ Verdict Director::State::leave(const Passage& passage, const Service& service) {
     if (!id) return drop(DropReason::connection_table_full);
     return known_request(passage, *id, true);
   }
+  if (view.is_icmp_error()) return drop(DropReason::no_destination);
   if (service.key.listen.port == kFtp && view.tuple.destination_port != kFtp) {
     return accept(AcceptReason::no_service);  // other ports are not an FTP service's business
   }

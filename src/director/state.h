@@ -76,6 +76,7 @@ struct Director::State {
   void assure_controller(const Connection& connection);
   void advance_state(ConnectionId id, const PacketView& view, Direction direction, TimePoint now);
   void enter_state(ConnectionId id, std::uint8_t state, bool active);
+  bool counts(const Connection& connection) const;
   void count_in(Connection& connection, std::size_t bytes);
   void count_out(const Connection& connection, std::size_t bytes);
 
@@ -83,7 +84,8 @@ struct Director::State {
   Verdict no_connection(const Passage& passage, std::optional<ConnectionId> replaced);
   Service* find_service(const Tuple& tuple, std::uint32_t mark) const;
   bool may_schedule(const PacketView& view) const;
-  Verdict schedule(const Passage& passage, Service& service, std::optional<ConnectionId> replaced);
+  Result<ConnectionId, Verdict> open(const Passage& passage, const Tuple& tuple, Service& service,
+                                     std::optional<ConnectionId> replaced);
   std::optional<DestinationId> choose(Service& service, const Tuple& tuple, TimePoint now);
   Verdict leave(const Passage& passage, const Service& service);
   Verdict one_packet(const Passage& passage, Connection connection);
@@ -94,10 +96,10 @@ struct Director::State {
   // persist.cc
   struct Placement {  // of a persistent client
     DestinationId destination;
-    std::optional<ConnectionId> memory;  // the template; none where the table is full
+    std::optional<ConnectionId> memory;  // the template, if the service is persistent
   };
-  Result<Placement, Verdict> place(const Passage& passage, Service& service);
-  Connection template_like(const Passage& passage, const Service& service) const;
+  Result<Placement, Verdict> place(const Passage& passage, const Tuple& tuple, Service& service);
+  static Connection template_like(const Tuple& tuple, const Service& service);
   std::optional<ConnectionId> find_valid_template(const Connection& like, std::string_view data,
                                                   TimePoint now);
   std::optional<ConnectionId> create_template(Connection like, std::string_view data,
@@ -169,6 +171,7 @@ struct Director::State {
 
   // icmp.cc
   Verdict handle_icmp_error(const Passage& passage);
+  Verdict schedule_icmp(const Passage& passage, const Tuple& tuple);
   Verdict icmp_to_server(const Passage& passage, ConnectionId id);
   Verdict icmp_to_client(const Passage& passage, ConnectionId id);
   std::optional<Verdict> tunnel_error(const Passage& passage);

@@ -123,6 +123,7 @@ TEST(Show, FillsInEveryDefault) {
             "    listen: 192.0.2.10:80/tcp\n"
             "    method: dr\n"
             "    scheduler: wlc\n"
+            "    helper: none\n"
             "    destinations:\n"
             "      - {address: 10.0.0.1, weight: 1}\n");
 }

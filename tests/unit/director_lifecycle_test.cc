@@ -328,7 +328,7 @@ TEST(LocalNode, IsHandedToTheStackUnchanged) {
 // Reference 1.14. The same TTL, another destination; what answers is rewritten on its way out.
 TEST(LocalNode, OfNatGetsThePacketAtItsOwnPort) {
   DirectorFixture f({tcp_service(80, Masquerade{}, {{endpoint("10.0.2.1", 8080), {}, {}}})});
-  const Ipv4Address own({10, 0, 2, 1});
+  constexpr std::string_view own = "10.0.2.1";
   EXPECT_EQ(describe(f.handle(segment(1, kSyn))), "accept local-node changed");
   EXPECT_TRUE(same_packet(tcp_packet({.source = kClient, .destination = own},
                                      {.source = 1, .destination = 8080, .flags = kSyn}),
