@@ -34,7 +34,6 @@ std::string scheduler_value(const RuleService& service) {
 
 // What this version's file has no place for; empty where there is nothing of the kind.
 std::string no_place(const RuleService& service) {
-  constexpr std::string_view kNot = " not in this version of lvsd";
   if (!service.engine.empty() && service.engine != "sip") {
     return "there is no persistence engine " + service.engine;
   }

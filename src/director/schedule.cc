@@ -183,7 +183,7 @@ std::optional<Verdict> Director::State::stray(const Passage& passage) {
   const IpAddress own = to_us ? view.tuple.destination : egress.route(view.tuple.source).hop.source;
   if (!to_us) {  // the kernel is forwarding it by then, and quotes it so
     if (view.ttl <= 1) return std::nullopt;
-    decrement_ttl(passage.packet.bytes());
+    decrement_ttl(passage.packet.bytes(), passage.view);
   }
   originate(passage, {.type = icmp::kDestinationUnreachable, .code = icmp::kPortUnreachable}, own);
   return drop(DropReason::stray_reply);

@@ -30,16 +30,6 @@ FamilyPlan& family_of(CapturePlan& plan, const IpAddress& address) {
 
 std::uint8_t number_of(ServiceProtocol protocol) { return static_cast<std::uint8_t>(protocol); }
 
-// Nonzero for a firewall-mark service.
-template <class Key>
-std::uint32_t mark_of(const Key& key) {
-  if constexpr (requires { key.mark; }) {
-    return static_cast<std::uint32_t>(key.mark);
-  } else {
-    return 0;
-  }
-}
-
 // One port of an address, or all that the protocol has.
 void add(CaptureSide& side, const ServiceKey& key) {
   const IpAddress& address = key.listen.address;
@@ -56,7 +46,7 @@ void add(CaptureSide& side, const ServiceKey& key) {
 
 // What a mark selects may be of any protocol.
 std::vector<ServiceProtocol> protocols_of(const ServiceKey& key) {
-  if (mark_of(key) == 0) return {key.protocol};
+  if (!key.is_by_mark()) return {key.protocol};
   return {ServiceProtocol{kTcp}, ServiceProtocol{kUdp}, ServiceProtocol{kSctp}};
 }
 
@@ -71,10 +61,7 @@ void add_nat(CapturePlan& plan, const VirtualService& service, const Destination
   Endpoint source = destination.endpoint;
   if (source.port == Port()) source.port = service.key.listen.port;  // none of its own
   for (const ServiceProtocol protocol : protocols_of(service.key)) {
-    ServiceKey key;
-    key.protocol = protocol;
-    key.listen = source;
-    add(family.replies, key);
+    add(family.replies, {protocol, source});
   }
   family.replies.addresses.push_back(source.address);
   // Data connections leave from ports of the real server's choice.
@@ -84,8 +71,8 @@ void add_nat(CapturePlan& plan, const VirtualService& service, const Destination
 void add_service(CapturePlan& plan, const VirtualService& service) {
   const ServiceKey& key = service.key;
   FamilyPlan& family = family_of(plan, key.listen.address);
-  if (const std::uint32_t mark = mark_of(key); mark != 0) {
-    family.marks.push_back(mark);
+  if (key.is_by_mark()) {
+    family.marks.push_back(key.mark);
     family.sctp = family.every_icmp_error = true;
     return;
   }

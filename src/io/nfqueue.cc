@@ -181,6 +181,7 @@ void NfQueue::take(std::span<std::byte> slot, std::size_t length) {
       .mark = message->mark,
       .packet = PacketBuffer(slot.first(kPacketHeadroom + message->begin + message->size),
                              kPacketHeadroom + message->begin, message->size)});
+  packets_.back().packet.set_mark(message->mark);
 }
 
 // Room for one more message at the end of those to send.

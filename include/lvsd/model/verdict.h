@@ -57,7 +57,7 @@ enum class DropReason : std::uint8_t {
   sctp_fragment,         // NAT would change the port, and the checksum covers what is not here
   bad_tcp_checksum,      // of a connection that the FTP helper reads (reference 6.5)
 };
-inline constexpr std::size_t kDropReasons = 29;
+inline constexpr std::size_t kDropReasons = 30;
 
 std::string_view to_string(AcceptReason reason);  // "no-service": stable, documented in lvsd(8)
 std::string_view to_string(DropReason reason);
