@@ -83,9 +83,10 @@ DirectorFixture::DirectorFixture(const std::vector<VirtualService>& services, Ne
   apply(start_with(services));
 }
 
-Verdict DirectorFixture::handle(View packet) {
+Verdict DirectorFixture::handle(View packet, std::uint32_t mark) {
   OwnedPacket owned(packet);
   PacketBuffer buffer = owned.buffer();
+  buffer.set_mark(mark);
   const Verdict verdict = director.handle(buffer, now, emissions_);
   changed.assign(buffer.bytes().begin(), buffer.bytes().end());
   collect();

@@ -45,7 +45,8 @@ class DirectorFixture {
                            Network::Parts parts = director_network(),
                            std::uint32_t connection_limit = 1000);
 
-  Verdict handle(View packet);  // at `now`; what it emits replaces `sent`
+  // At `now`; what it emits replaces `sent`.
+  Verdict handle(View packet, std::uint32_t mark = 0);
   void set_network(Network::Parts parts);
   void apply(const Changes& changes);
   void pass(Duration time);  // moves the clock, running expiries on the way

@@ -4,7 +4,9 @@ lvsd_unit_test(director_test
   director_ftp_test.cc
   director_lifecycle_test.cc
   director_methods_test.cc
+  director_persistence_test.cc
   director_sctp_test.cc
+  director_services_test.cc
   sctp_state_test.cc
   tcp_state_test.cc
   timer_wheel_test.cc
