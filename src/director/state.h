@@ -143,7 +143,7 @@ struct Director::State {
   Verdict later_fragment(const Passage& passage);
   Verdict follow(const Passage& passage, const Tuple& first);
   void follow_held(std::span<const std::byte> packet, TimePoint now, Emissions& out);
-  bool is_fragment_of_ours(const PacketView& view) const;
+  bool is_fragment_of_ours(const Passage& passage) const;
 
   // transmit.cc
   struct Context {  // of the verdict

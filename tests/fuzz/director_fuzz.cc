@@ -103,10 +103,12 @@ void icmp_about(DirectorWorld& world, ByteSource& in) {
 }
 
 void fragmented(DirectorWorld& world, ByteSource& in) {
-  const Bytes whole = udp_packet({.source = in.one_of(kClients), .destination = "10.0.3.100"},
-                                 {.source = 1024, .destination = in.one_of(kPorts)},
-                                 pattern(in.next8() + std::size_t{8}));
-  for (const Bytes& part : fragments(whole, 8 + in.next8() % 8 * std::size_t{8})) world.feed(part);
+  const bool marked = in.next8() % 4 == 0;
+  const Bytes whole = udp_packet(
+      {.source = in.one_of(kClients), .destination = marked ? "10.0.2.12" : "10.0.3.100"},
+      {.source = 1024, .destination = in.one_of(kPorts)}, pattern(in.next8() + std::size_t{8}));
+  for (const Bytes& part : fragments(whole, 8 + in.next8() % 8 * std::size_t{8}))
+    world.feed(part, marked ? 7 : 0);
 }
 
 // To a service by mark, for any port, of FTP, SCTP or SIP, or IPv6.
