@@ -38,7 +38,7 @@ std::string cells(const Statistics& s, bool exact) {
 
 auto service_order(const ServiceSnapshot* service) {
   const ServiceKey& key = service->key;
-  return std::make_tuple(!key.listen.address.is_v4(), key.protocol, key.listen);
+  return std::make_tuple(key.mark, !key.listen.address.is_v4(), key.protocol, key.listen);
 }
 
 std::vector<const ServiceSnapshot*> sorted_services(const Listing& listing) {
@@ -67,6 +67,18 @@ std::string title(const ListOptions& options) {
                        "Prot LocalAddress:Port", "Conns", "InPkts", "OutPkts", "InBytes",
                        "OutBytes");
   }
+  if (options.form == ListForm::rates) {
+    return fmt::format("{:<33} {:>8} {:>8} {:>8} {:>8} {:>8}\n  -> RemoteAddress:Port\n",
+                       "Prot LocalAddress:Port", "CPS", "InPPS", "OutPPS", "InBPS", "OutBPS");
+  }
+  if (options.form == ListForm::persistent) {
+    return "Prot LocalAddress:Port            Weight    PersistConn ActiveConn InActConn \n"
+           "  -> RemoteAddress:Port\n";
+  }
+  if (options.form == ListForm::tunnels) {
+    return "Prot LocalAddress:Port Scheduler Flags\n"
+           "  -> RemoteAddress:Port           Forward TunnelInfo    Weight ActiveConn InActConn\n";
+  }
   if (options.form == ListForm::thresholds) {
     return "Prot LocalAddress:Port            Uthreshold Lthreshold ActiveConn InActConn \n"
            "  -> RemoteAddress:Port\n";
@@ -75,28 +87,81 @@ std::string title(const ListOptions& options) {
          "  -> RemoteAddress:Port           Forward Weight ActiveConn InActConn\n";
 }
 
+std::string service_name(const ServiceKey& key) {
+  if (key.is_by_mark()) {
+    return fmt::format("FWM  {}{}", key.mark, key.listen.address.is_v4() ? "" : " IPv6");
+  }
+  return fmt::format("{:<4} {}", upper(to_string(key.protocol)), to_string(key.listen));
+}
+
+// What stands behind the scheduler: " persistent 300 mask 255.255.255.0 pe sip ops".
+std::string service_flags(const ServiceSnapshot& service) {
+  std::string out;
+  if (const auto& persistence = service.persistence) {
+    const bool v4 = service.key.listen.address.is_v4();
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(persistence->timeout);
+    out += fmt::format(" persistent {}", seconds.count());
+    if (v4 && persistence->netmask != 32) {
+      const IpAddress all(0xff, 0xff, 0xff, 0xff);
+      out += " mask " + to_string(masked(all, persistence->netmask));
+    } else if (!v4 && persistence->netmask != 128) {
+      out += fmt::format(" mask {}", persistence->netmask);
+    }
+    if (persistence->engine != PersistenceEngine::none) {
+      out += " pe " + std::string(to_string(persistence->engine));
+    }
+  }
+  return out + (service.one_packet ? " ops" : "");
+}
+
 std::string service_line(const ServiceSnapshot& service, const ListOptions& options) {
-  const std::string name = fmt::format("{:<4} {}", upper(to_string(service.key.protocol)),
-                                       to_string(service.key.listen));
+  const std::string name = service_name(service.key);
   if (options.form == ListForm::statistics) {
     return fmt::format("{:<33}", name) + cells(service.statistics, options.exact);
   }
-  return fmt::format("{} {}\n", name, to_string(service.scheduler, service.scheduler_flags));
+  if (options.form == ListForm::rates) {
+    return fmt::format("{:<33}", name) + cells(service.rates, options.exact);
+  }
+  return fmt::format("{} {}{}\n", name, to_string(service.scheduler, service.scheduler_flags),
+                     service_flags(service));
+}
+
+// ipip, gue:6080:+c, gre:-c, or n/a: -c without checksum, r+c with a remote one.
+std::string tunnel_info(const ForwardingMethod& method) {
+  const Tunnel* const tunnel = std::get_if<Tunnel>(&method);
+  if (tunnel == nullptr) return "n/a";
+  const std::string name(to_string(tunnel->encapsulation));
+  if (tunnel->encapsulation == Encapsulation::ipip) return name;
+  const std::string_view checksum = tunnel->checksum == TunnelChecksum::none      ? ":-c"
+                                    : tunnel->checksum == TunnelChecksum::present ? ":+c"
+                                                                                  : ":r+c";
+  const bool gue = tunnel->encapsulation == Encapsulation::gue;
+  return name + (gue ? ":" + to_string(tunnel->port) : "") + std::string(checksum);
 }
 
 std::string destination_line(const DestinationSnapshot& destination, const ListOptions& options) {
   const std::string name = fmt::format("  -> {:<28}", to_string(destination.config.endpoint));
-  if (options.form == ListForm::statistics) {
-    return name + cells(destination.statistics, options.exact);
+  const Destination& config = destination.config;
+  switch (options.form) {
+    case ListForm::statistics:
+      return name + cells(destination.statistics, options.exact);
+    case ListForm::rates:
+      return name + cells(destination.rates, options.exact);
+    case ListForm::thresholds:
+      return fmt::format("{} {:<10} {:<10} {:<10} {:<10}\n", name, config.thresholds.upper,
+                         config.thresholds.lower, destination.active, destination.inactive);
+    case ListForm::persistent:
+      return fmt::format("{} {:<9} {:<11} {:<10} {:<10}\n", name, config.weight.value(),
+                         destination.persistent, destination.active, destination.inactive);
+    case ListForm::tunnels:
+      return fmt::format("{} {:<7} {:<13} {:<6} {:<10} {:<10}\n", name, ipvsadm_name(config.method),
+                         tunnel_info(config.method), config.weight.value(), destination.active,
+                         destination.inactive);
+    case ListForm::connections:
+      break;
   }
-  if (options.form == ListForm::thresholds) {
-    const Thresholds& thresholds = destination.config.thresholds;
-    return fmt::format("{} {:<10} {:<10} {:<10} {:<10}\n", name, thresholds.upper, thresholds.lower,
-                       destination.active, destination.inactive);
-  }
-  return fmt::format("{} {:<7} {:<6} {:<10} {:<10}\n", name,
-                     ipvsadm_name(destination.config.method), destination.config.weight.value(),
-                     destination.active, destination.inactive);
+  return fmt::format("{} {:<7} {:<6} {:<10} {:<10}\n", name, ipvsadm_name(config.method),
+                     config.weight.value(), destination.active, destination.inactive);
 }
 
 }  // namespace

@@ -22,6 +22,7 @@ void add(Statistics& to, const Statistics& from) {
 
 void add(ServiceSnapshot& to, const ServiceSnapshot& from) {
   add(to.statistics, from.statistics);
+  add(to.rates, from.rates);
   for (const DestinationSnapshot& destination : from.destinations) {
     auto same =
         std::find_if(to.destinations.begin(), to.destinations.end(), [&](const auto& other) {
@@ -34,8 +35,10 @@ void add(ServiceSnapshot& to, const ServiceSnapshot& from) {
     }
     same->active += destination.active;
     same->inactive += destination.inactive;
+    same->persistent += destination.persistent;
     same->overloaded = same->overloaded || destination.overloaded;
     add(same->statistics, destination.statistics);
+    add(same->rates, destination.rates);
   }
 }
 
@@ -47,19 +50,37 @@ json to_json(const Statistics& s) {
           {"bytes_out", s.bytes_out}};
 }
 
+json to_json(const Tunnel& tunnel) {
+  return {{"type", to_string(tunnel.encapsulation)},
+          {"port", tunnel.port.host()},
+          {"checksum", static_cast<unsigned>(tunnel.checksum)}};
+}
+
+json to_json(const Persistence& persistence) {
+  return {{"timeout", std::chrono::duration<double>(persistence.timeout).count()},
+          {"netmask", persistence.netmask},
+          {"engine", to_string(persistence.engine)}};
+}
+
 json to_json(const DestinationSnapshot& destination) {
-  return {{"address", to_string(destination.config.endpoint.address)},
-          {"port", destination.config.endpoint.port.host()},
-          {"method", to_string(destination.config.method)},
-          {"weight", destination.config.weight.value()},
-          {"thresholds",
-           {{"upper", destination.config.thresholds.upper},
-            {"lower", destination.config.thresholds.lower}}},
-          {"active", destination.active},
-          {"inactive", destination.inactive},
-          {"overloaded", destination.overloaded},
-          {"retired", destination.retired},
-          {"statistics", to_json(destination.statistics)}};
+  json out = {{"address", to_string(destination.config.endpoint.address)},
+              {"port", destination.config.endpoint.port.host()},
+              {"method", to_string(destination.config.method)},
+              {"weight", destination.config.weight.value()},
+              {"thresholds",
+               {{"upper", destination.config.thresholds.upper},
+                {"lower", destination.config.thresholds.lower}}},
+              {"active", destination.active},
+              {"inactive", destination.inactive},
+              {"persistent", destination.persistent},
+              {"overloaded", destination.overloaded},
+              {"retired", destination.retired},
+              {"statistics", to_json(destination.statistics)},
+              {"rates", to_json(destination.rates)}};
+  if (const auto* const tunnel = std::get_if<Tunnel>(&destination.config.method)) {
+    out["tunnel"] = to_json(*tunnel);
+  }
+  return out;
 }
 
 // What decodes a reply throws json::exception on a wrong type and this on a wrong value;
@@ -96,20 +117,49 @@ Statistics parse_statistics(const json& object) {
           .bytes_out = number<std::uint64_t>(object, "bytes_out")};
 }
 
+ForwardingMethod parse_method_of(const json& object) {
+  const ForwardingMethod method =
+      required(parse_method(object.at("method").get<std::string>()), "method");
+  if (!std::holds_alternative<Tunnel>(method)) return method;
+  const json& tunnel = object.at("tunnel");
+  const auto type = tunnel.at("type").get<std::string>();
+  Tunnel out{Encapsulation::ipip, Port(number<std::uint16_t>(tunnel, "port")), {}};
+  for (const auto known : {Encapsulation::gue, Encapsulation::gre}) {
+    if (type == to_string(known)) out.encapsulation = known;
+  }
+  if (type != to_string(out.encapsulation)) refuse("unknown tunnel");
+  const auto checksum = number<std::uint8_t>(tunnel, "checksum");
+  if (checksum > static_cast<unsigned>(TunnelChecksum::remote)) refuse("unknown checksum");
+  out.checksum = static_cast<TunnelChecksum>(checksum);
+  return out;
+}
+
+Persistence parse_persistence(const json& object) {
+  Persistence out;
+  const auto seconds = std::chrono::duration<double>(object.at("timeout").get<double>());
+  out.timeout = std::chrono::duration_cast<Duration>(seconds);
+  out.netmask = number<std::uint8_t>(object, "netmask");
+  const auto engine = object.at("engine").get<std::string>();
+  if (engine == to_string(PersistenceEngine::sip)) out.engine = PersistenceEngine::sip;
+  if (engine != to_string(out.engine)) refuse("unknown engine");
+  return out;
+}
+
 DestinationSnapshot parse_destination(const json& object) {
   DestinationSnapshot destination;
   const json& thresholds = object.at("thresholds");
-  destination.config = {
-      .endpoint = parse_endpoint(object),
-      .method = required(parse_method(object.at("method").get<std::string>()), "method"),
-      .weight = Weight(number<std::uint16_t>(object, "weight")),
-      .thresholds = {.upper = number<std::uint32_t>(thresholds, "upper"),
-                     .lower = number<std::uint32_t>(thresholds, "lower")}};
+  destination.config = {.endpoint = parse_endpoint(object),
+                        .method = parse_method_of(object),
+                        .weight = Weight(number<std::uint16_t>(object, "weight")),
+                        .thresholds = {.upper = number<std::uint32_t>(thresholds, "upper"),
+                                       .lower = number<std::uint32_t>(thresholds, "lower")}};
   destination.active = number<std::uint32_t>(object, "active");
   destination.inactive = number<std::uint32_t>(object, "inactive");
+  destination.persistent = number<std::uint32_t>(object, "persistent");
   destination.overloaded = object.at("overloaded").get<bool>();
   destination.retired = object.at("retired").get<bool>();
   destination.statistics = parse_statistics(object.at("statistics"));
+  destination.rates = parse_statistics(object.at("rates"));
   return destination;
 }
 
@@ -118,13 +168,18 @@ ListedService parse_service(const json& object) {
   ServiceSnapshot& service = listed.service;
   service.name = object.at("name").get<std::string>();
   service.key = {required(parse_protocol(object.at("protocol").get<std::string>()), "protocol"),
-                 parse_endpoint(object)};
+                 parse_endpoint(object), number<std::uint32_t>(object, "mark")};
+  if (object.contains("persistence")) {
+    service.persistence = parse_persistence(object.at("persistence"));
+  }
+  service.one_packet = object.at("one_packet").get<bool>();
   service.scheduler =
       required(parse_scheduler(object.at("scheduler").get<std::string>()), "scheduler");
   const json& flags = object.at("scheduler_flags");
   service.scheduler_flags = {.fallback = flags.at("fallback").get<bool>(),
                              .port = flags.at("port").get<bool>()};
   service.statistics = parse_statistics(object.at("statistics"));
+  service.rates = parse_statistics(object.at("rates"));
   for (const json& destination : object.at("destinations")) {
     service.destinations.push_back(parse_destination(destination));
   }
@@ -160,17 +215,22 @@ json to_json(const Listing& listing) {
     for (const DestinationSnapshot& destination : service.destinations) {
       destinations.push_back(to_json(destination));
     }
-    services.push_back(
-        {{"name", service.name},
-         {"protocol", to_string(service.key.protocol)},
-         {"address", to_string(service.key.listen.address)},
-         {"port", service.key.listen.port.host()},
-         {"scheduler", to_string(service.scheduler)},
-         {"scheduler_flags",
-          {{"fallback", service.scheduler_flags.fallback}, {"port", service.scheduler_flags.port}}},
-         {"retired", retired},
-         {"statistics", to_json(service.statistics)},
-         {"destinations", std::move(destinations)}});
+    json entry = {
+        {"name", service.name},
+        {"protocol", to_string(service.key.protocol)},
+        {"address", to_string(service.key.listen.address)},
+        {"port", service.key.listen.port.host()},
+        {"mark", service.key.mark},
+        {"one_packet", service.one_packet},
+        {"scheduler", to_string(service.scheduler)},
+        {"scheduler_flags",
+         {{"fallback", service.scheduler_flags.fallback}, {"port", service.scheduler_flags.port}}},
+        {"retired", retired},
+        {"statistics", to_json(service.statistics)},
+        {"rates", to_json(service.rates)},
+        {"destinations", std::move(destinations)}};
+    if (service.persistence) entry["persistence"] = to_json(*service.persistence);
+    services.push_back(std::move(entry));
   }
   return {{"size", listing.size}, {"services", std::move(services)}};
 }

@@ -11,8 +11,10 @@ int list(const Words& words) {
   command.add_options()("numeric,n",
                         "addresses and ports as numbers: always so, for ipvsadm's users")(
       "stats", "packets and bytes since the start instead of weights and connections")(
-      "exact", "with --stats: no K, M, G, T")(
-      "thresholds", "upper and lower thresholds instead of methods and weights");
+      "rate", "the same per second, over the last seconds")(
+      "exact", "with --stats and --rate: no K, M, G, T")(
+      "thresholds", "upper and lower thresholds instead of methods and weights")(
+      "persistent-conn", "how many clients are remembered")("tun-info", "how tunnels encapsulate");
   const auto reply = command.ask(words);
   if (!reply) return command.status();
   const auto listing = parse_listing(*reply);
@@ -20,9 +22,13 @@ int list(const Words& words) {
     std::cerr << "lvsctl: " << listing.error().message << "\n";
     return kNo;
   }
+  // Where several are given, the first of ipvsadm's order counts.
   ListForm form = ListForm::connections;
+  if (command.given("tun-info")) form = ListForm::tunnels;
+  if (command.given("persistent-conn")) form = ListForm::persistent;
   if (command.given("thresholds")) form = ListForm::thresholds;
-  if (command.given("stats")) form = ListForm::statistics;  // ipvsadm's order, where both are given
+  if (command.given("rate")) form = ListForm::rates;
+  if (command.given("stats")) form = ListForm::statistics;
   const ListOptions options{.form = form, .exact = command.given("exact")};
   std::cout << format_list(*listing, options);
   // Not part of the table that scripts read.

@@ -135,6 +135,44 @@ TEST(ControlList, MethodsSchedulersAndIpv6AsIpvsadmPrintsThem) {
             "  -> [fd00:2::11]:8080            Masq    1      0          1         \n");
 }
 
+TEST(ControlList, MarksPersistenceAndTunnelsAsIpvsadmPrintsThem) {
+  Listing listing{4096,
+                  {listed(tcp, "0.0.0.0", 0, mh, {}),
+                   listed(udp, "10.0.3.100", 5060, rr, {{"10.0.2.11", 5060, "tun", 2, 1, 2}}),
+                   listed(tcp, "fd00:3::100", 80, wlc, {})}};
+  listing.services[0].service.key.mark = 7;
+  ServiceSnapshot& sip = listing.services[1].service;
+  sip.persistence = Persistence{std::chrono::seconds(60), 24, PersistenceEngine::sip};
+  sip.one_packet = true;
+  sip.destinations[0].persistent = 3;
+  sip.destinations[0].config.method =
+      Tunnel{Encapsulation::gue, Port(std::uint16_t{6080}), TunnelChecksum::present};
+  sip.rates = {1, 2, 3, 4, 5};
+  listing.services[2].service.persistence = Persistence{std::chrono::seconds(300), 64};
+  EXPECT_EQ(format_list(listing, {}),
+            "IP Virtual Server version 1.2.1 (size=4096)\n"
+            "Prot LocalAddress:Port Scheduler Flags\n"
+            "  -> RemoteAddress:Port           Forward Weight ActiveConn InActConn\n"
+            "UDP  10.0.3.100:5060 rr persistent 60 mask 255.255.255.0 pe sip ops\n"
+            "  -> 10.0.2.11:5060               Tunnel  2      1          2         \n"
+            "TCP  [fd00:3::100]:80 wlc persistent 300 mask 64\n"
+            "FWM  7 mh\n");
+  const auto line = [&](ListForm form, const std::string& what) {
+    return format_list(listing, {.form = form}).find(what) != std::string::npos;
+  };
+  EXPECT_TRUE(
+      line(ListForm::persistent,
+           "  -> 10.0.2.11:5060               2         3           1          2         \n"));
+  EXPECT_TRUE(line(ListForm::tunnels,
+                   "  -> 10.0.2.11:5060               Tunnel  gue:6080:+c   2      1          2"));
+  EXPECT_TRUE(
+      line(ListForm::rates,
+           "UDP  10.0.3.100:5060                     1        2        3        4        5\n"));
+  const auto back = parse_listing(to_json(listing));
+  ASSERT_TRUE(back.has_value());
+  EXPECT_EQ(to_json(*back), to_json(listing));
+}
+
 TEST(ControlList, LargeNumbersAreCutAsIpvsadmCutsThem) {
   const Statistics large{99'999'999, 100'000'000, 1'000'000'000, 999'999'999'999,
                          123'456'789'012'345};

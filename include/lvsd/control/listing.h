@@ -33,10 +33,17 @@ Listing make_listing(const std::vector<DirectorSnapshot>& workers, const Config&
 nlohmann::json to_json(const Listing& listing);
 Result<Listing, Error> parse_listing(const nlohmann::json& reply);
 
-enum class ListForm : std::uint8_t { connections, statistics, thresholds };
+enum class ListForm : std::uint8_t {
+  connections,
+  statistics,
+  rates,
+  thresholds,
+  persistent,
+  tunnels
+};
 struct ListOptions {
   ListForm form = ListForm::connections;
-  bool exact = false;  // statistics without K, M, G, T
+  bool exact = false;  // statistics and rates without K, M, G, T
 };
 std::string format_list(const Listing& listing, const ListOptions& options);
 
