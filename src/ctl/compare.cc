@@ -130,7 +130,8 @@ bool made_by_director(const Decoded& packet, const Network& network) {
   // the precedence "internetwork control" (RFC 1812 section 4.3.2.5).
   const bool v6 = protocol == "58";
   if ((protocol != "1" && !v6) || packet.find("quoted.ip.src") == nullptr) return false;
-  return local || (!v6 && *packet.find("ip.tos") == "0xc0");
+  const std::string& tos = *packet.find("ip.tos");
+  return local || (!v6 && (starts_with(tos, "0xc") || starts_with(tos, "0xd")));
 }
 
 Result<Comparison, Error> Comparison::load(const std::string& file, Ignore ignore,

@@ -92,6 +92,14 @@ Json summary(const ReplayReport& report) {
           {"neighbors_refreshed", report.refreshes}};
 }
 
+Json statistics(const Statistics& counts) {
+  return {{"connections", counts.connections},
+          {"packets_in", counts.packets_in},
+          {"packets_out", counts.packets_out},
+          {"bytes_in", counts.bytes_in},
+          {"bytes_out", counts.bytes_out}};
+}
+
 Json services(const ReplayReport& report) {
   Json out = Json::array();
   for (const ServiceSnapshot& service : report.director.services) {
@@ -102,12 +110,14 @@ Json services(const ReplayReport& report) {
                               {"weight", d.config.weight.value()},
                               {"retired", d.retired},
                               {"active", d.active},
-                              {"inactive", d.inactive}});
+                              {"inactive", d.inactive},
+                              {"statistics", statistics(d.statistics)}});
     }
     out.push_back({{"name", service.name},
                    {"listen", to_string(service.key)},
                    {"scheduler", to_string(service.scheduler, service.scheduler_flags)},
                    {"removed", service.removed},
+                   {"statistics", statistics(service.statistics)},
                    {"destinations", std::move(destinations)}});
   }
   return out;

@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "lvsd/director/rate_estimator.h"
 #include "lvsd/model/destination_state.h"
 #include "lvsd/model/time.h"
 
@@ -20,6 +21,7 @@ struct DestinationExtra {
   Service* service = nullptr;  // null once the service object is gone
   std::uint32_t path_mtu = 0;  // of a tunnel, learned from ICMP; 0: not known
   TimePoint path_mtu_until{};
+  RateEstimator rates;
   bool in_use = false;       // the id is taken
   bool nat_address = false;  // counted among the NAT addresses, to the end of its connections
 };
@@ -41,6 +43,7 @@ class Destinations {
   DestinationState& operator[](DestinationId id) { return states_[index(id)]; }
   const DestinationState& operator[](DestinationId id) const { return states_[index(id)]; }
   DestinationExtra& extra(DestinationId id) { return extras_[index(id)]; }
+  const DestinationExtra& extra(DestinationId id) const { return extras_[index(id)]; }
   const Service* service_of(DestinationId id) const { return extras_[index(id)].service; }
   std::span<const DestinationState> states() const { return states_; }
   const DestinationState* find(DestinationId id) const;

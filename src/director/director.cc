@@ -30,6 +30,7 @@ Director& Director::operator=(Director&&) noexcept = default;
 
 Verdict Director::handle(PacketBuffer& packet, TimePoint now, Emissions& out) {
   state_->last_now = std::max(state_->last_now, now);  // a capture's clock may step back
+  if (state_->rate_clock.is_due(state_->last_now)) state_->estimate_rates(state_->last_now);
   return state_->handle(packet, state_->last_now, out);
 }
 
@@ -60,6 +61,7 @@ void Director::expire(TimePoint now, Emissions&) {
 
 void Director::apply(const Changes& changes, TimePoint now, Emissions&) {
   state_->last_now = std::max(state_->last_now, now);
+  state_->rate_clock.begin(state_->last_now);
   state_->apply(changes, state_->last_now);
 }
 
@@ -72,7 +74,16 @@ void Director::update_network(std::shared_ptr<const Network> network, TimePoint 
   state_->counters.forwarded += settled.forwarded;
 }
 
-DirectorSnapshot Director::snapshot() const { return state_->snapshot(); }
+DirectorSnapshot Director::snapshot() const { return state_->snapshot(state_->last_now); }
+
+DirectorSnapshot Director::snapshot(TimePoint now) const {
+  return state_->snapshot(std::max(state_->last_now, now));
+}
+
+ConnectionPage Director::connections(std::uint32_t first, std::uint32_t places,
+                                     TimePoint now) const {
+  return state_->page(first, places, std::max(state_->last_now, now));
+}
 
 const DestinationState* Director::destination(DestinationId id) const {
   return state_->destinations.find(id);

@@ -19,7 +19,7 @@ Verdict Director::State::first_fragment(const Passage& passage, const Verdict& v
 
 Verdict Director::State::later_fragment(const Passage& passage) {
   using Fate = FragmentTable::Fate;
-  if (!is_fragment_of_ours(passage.view)) return accept(AcceptReason::no_service);
+  if (!is_fragment_of_ours(passage)) return accept(AcceptReason::no_service);
   const DatagramKey key = datagram_of(passage.view);
   const FragmentTable::Decision decision = fragments.find(key, passage.now);
   switch (decision.fate) {
@@ -83,10 +83,13 @@ void Director::State::follow_held(std::span<const std::byte> packet, TimePoint n
 
 // Only of protocols that have ports: a large echo request is the local stack's to reassemble. In
 // IPv6 a later fragment may name an extension header instead of the protocol.
-bool Director::State::is_fragment_of_ours(const PacketView& view) const {
+bool Director::State::is_fragment_of_ours(const Passage& passage) const {
+  const PacketView& view = passage.view;
   const bool v4_ports =
       view.is(IpProtocol::tcp) || view.is(IpProtocol::udp) || view.is(IpProtocol::sctp);
   if (view.v6 ? view.is(IpProtocol::icmpv6) : !v4_ports) return false;
+  const std::uint32_t mark = passage.packet.mark();
+  if (mark != 0 && services.contains(ServiceKey::by_mark(mark, !view.v6))) return true;
   return virtual_addresses.contains(view.tuple.destination) ||
          destinations.is_nat_address(view.tuple.source);
 }

@@ -60,7 +60,6 @@ Verdict Director::State::known_request(const Passage& passage, ConnectionId id, 
   Connection& connection = connections[id];
   count_in(connection, passage.view.total_length);
   advance_state(id, passage.view, Direction::request, passage.now);
-  if (connection.destination == kNoDestination) return to_original(passage, connection);
   if (connection.has(Connection::kNoClientPort)) {
     connections.set_client_port(id, passage.view.tuple.source_port);
   }

@@ -96,7 +96,6 @@ Verdict Director::State::icmp_to_server(const Passage& passage, ConnectionId id)
     return drop(DropReason::bad_icmp_checksum);
   }
   count_in(connection, passage.view.total_length);
-  if (connection.destination == kNoDestination) return to_original(passage, connection);
   return to_server(passage, connection, {connection.destination, Direction::request, false, true});
 }
 

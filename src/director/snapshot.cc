@@ -7,6 +7,12 @@
 namespace lvsd {
 namespace {
 
+// Without changing what is estimated: looking has no effect.
+Statistics rates_of(RateEstimator estimator, const Statistics& counted, std::uint64_t periods) {
+  estimator.advance(counted, periods);
+  return estimator.shown();
+}
+
 DestinationSnapshot copy(DestinationId id, const DestinationState& state) {
   return {.id = id,
           .config = state.config,
@@ -20,8 +26,27 @@ DestinationSnapshot copy(DestinationId id, const DestinationState& state) {
 
 }  // namespace
 
-DirectorSnapshot Director::State::snapshot() const {
+// Before anything is counted in a new period.
+void Director::State::estimate_rates(TimePoint now) {
+  const std::uint64_t periods = rate_clock.periods_until(now);
+  rates.advance(counters.statistics, periods);
+  for (const auto& [key, service] : services) service->rates.advance(service->statistics, periods);
+  for (const auto& service : removed) service->rates.advance(service->statistics, periods);
+  const auto states = destinations.states();
+  for (std::uint32_t i = 0; i < states.size(); ++i) {
+    destinations.extra(DestinationId{i}).rates.advance(states[i].statistics, periods);
+  }
+  rate_clock.pass(periods);
+}
+
+DirectorSnapshot Director::State::snapshot(TimePoint now) const {
   DirectorSnapshot out;
+  const std::uint64_t periods = rate_clock.periods_until(now);
+  const auto copy_with_rates = [&](DestinationId id) {
+    DestinationSnapshot entry = copy(id, destinations[id]);
+    entry.rates = rates_of(destinations.extra(id).rates, entry.statistics, periods);
+    return entry;
+  };
   const auto add = [&](const Service& service) {
     ServiceSnapshot entry;
     entry.name = service.name;
@@ -31,12 +56,13 @@ DirectorSnapshot Director::State::snapshot() const {
     entry.persistence = service.persistence;
     entry.one_packet = service.one_packet;
     entry.statistics = service.statistics;
+    entry.rates = rates_of(service.rates, service.statistics, periods);
     for (const DestinationId id : service.order) {
-      entry.destinations.push_back(copy(id, destinations[id]));
+      entry.destinations.push_back(copy_with_rates(id));
     }
     for (const DestinationId id : destinations.retired()) {
       if (destinations.service_of(id) == &service) {
-        entry.destinations.push_back(copy(id, destinations[id]));
+        entry.destinations.push_back(copy_with_rates(id));
       }
     }
     out.services.push_back(std::move(entry));
@@ -50,6 +76,7 @@ DirectorSnapshot Director::State::snapshot() const {
       out.services.begin(), out.services.end(),
       [](const ServiceSnapshot& a, const ServiceSnapshot& b) { return a.key < b.key; });
   out.counters = counters;
+  out.counters.rates = rates_of(rates, counters.statistics, periods);
   out.timeouts = timeouts;
   out.connections = connections.size();
   out.connection_limit = connections.limit();

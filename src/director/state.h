@@ -2,7 +2,7 @@
 // What a Director holds, and the steps of its decisions. Private to src/director; split over files
 // by step: handle.cc (which connection), schedule.cc and persist.cc (a new one), lifetime.cc (its
 // timer and its end), fragmented.cc, transmit.cc and bypass.cc (which way out), icmp.cc, sctp.cc,
-// ftp.cc, defence.cc, reload.cc, snapshot.cc.
+// ftp.cc, defence.cc, reload.cc, snapshot.cc and connection_page.cc (what is shown).
 #pragma once
 
 #include <memory>
@@ -18,6 +18,7 @@
 #include "ftp.h"
 #include "lvsd/director/connection_table.h"
 #include "lvsd/director/director.h"
+#include "lvsd/director/rate_estimator.h"
 #include "lvsd/director/tcp_state.h"
 #include "lvsd/forward/icmp_error.h"
 #include "lvsd/sched/scheduler.h"
@@ -38,6 +39,7 @@ struct Service {
   Timeouts timeouts;                 // the director's where the service has none of its own
   std::vector<DestinationId> order;  // in file order
   Statistics statistics;
+  RateEstimator rates;
 };
 
 // One packet on its way through the director.
@@ -143,7 +145,7 @@ struct Director::State {
   Verdict later_fragment(const Passage& passage);
   Verdict follow(const Passage& passage, const Tuple& first);
   void follow_held(std::span<const std::byte> packet, TimePoint now, Emissions& out);
-  bool is_fragment_of_ours(const PacketView& view) const;
+  bool is_fragment_of_ours(const Passage& passage) const;
 
   // transmit.cc
   struct Context {  // of the verdict
@@ -189,7 +191,12 @@ struct Director::State {
   void forget_removed_services();
 
   // snapshot.cc
-  DirectorSnapshot snapshot() const;
+  DirectorSnapshot snapshot(TimePoint now) const;
+  void estimate_rates(TimePoint now);
+
+  // connection_page.cc
+  ConnectionPage page(std::uint32_t first, std::uint32_t places, TimePoint now) const;
+  ConnectionSnapshot show(ConnectionId id, const Connection& connection, TimePoint now) const;
 
   ConnectionTable connections;
   EngineTemplates engine_templates;
@@ -205,6 +212,8 @@ struct Director::State {
   IpvsOptions ipvs;
   Defence defence;
   Counters counters;
+  RateEstimator rates;  // of the grand total
+  RateClock rate_clock;
   IcmpBudget icmp_budget;
   TimePoint last_now{};
   std::uint16_t next_id;         // of IP headers that we make

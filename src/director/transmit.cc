@@ -33,6 +33,7 @@ ForwardingMethod method_of(const Connection& connection, const ForwardingMethod&
 
 Verdict Director::State::to_server(const Passage& passage, const Connection& connection,
                                    const Context& context) {
+  if (connection.destination == kNoDestination) return to_original(passage, connection);
   const DestinationState& destination = destinations[context.destination];
   const IpAddress& server = destination.config.endpoint.address;
   const ForwardingMethod method = method_of(connection, destination.config.method);

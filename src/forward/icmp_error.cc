@@ -10,8 +10,16 @@ namespace lvsd {
 namespace {
 
 constexpr std::size_t kLargestError = 576, kLargestErrorV6 = 1280;
-constexpr std::uint8_t kInternetControl = 0xc0;  // RFC 1812 section 4.3.2.5
+constexpr std::uint8_t kInternetControl = 0xc0;  // the precedence, RFC 1812 section 4.3.2.5
+constexpr std::uint8_t kTypeOfService = 0x1e;    // RFC 1349, which the kernel goes by here
 constexpr std::uint8_t kTtl = 64;
+
+// The type of service of the packet that is answered, and our precedence.
+std::uint8_t tos_of_error(std::span<const std::byte> offending) {
+  const auto ip = lvsd::load<Ipv4Header>(offending);
+  const unsigned tos = ip ? ip->tos & kTypeOfService : 0U;
+  return static_cast<std::uint8_t>(tos | kInternetControl);
+}
 
 IcmpHeader header_v4(const IcmpError& error) {
   IcmpHeader header;
@@ -47,7 +55,7 @@ std::span<std::byte> make_v4(Emissions& memory, const IcmpError& error, const Ip
   const std::span<std::byte> packet = memory.allocate(kHeaders + quoted);
 
   Ipv4Header ip;
-  ip.tos = kInternetControl;
+  ip.tos = tos_of_error(offending);
   ip.total_length = Be16(static_cast<std::uint16_t>(packet.size()));
   ip.id = Be16(id);
   ip.ttl = kTtl;

@@ -106,7 +106,10 @@ void Worker::State::read_mail(TimePoint now) {
                      director.update_network(std::move(news.network), now, emissions);
                    },
                    [&](SnapshotMessage& request) {
-                     request.reply({.director = director.snapshot(), .edge = edge_counters()});
+                     request.reply({.director = director.snapshot(now), .edge = edge_counters()});
+                   },
+                   [&](ConnectionsMessage& request) {
+                     request.reply(director.connections(request.first, request.places, now));
                    }},
         message);
   }

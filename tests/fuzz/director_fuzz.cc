@@ -15,7 +15,7 @@ using namespace lvsd::test;
 constexpr std::string_view kAddresses[] = {
     "10.1.0.1",   "10.1.0.2",  "10.1.0.3", "10.0.3.100", "10.0.2.11", "10.0.2.12",
     "10.0.2.13",  "10.0.2.1",  "10.0.1.2", "10.0.1.1",   "224.0.0.1", "255.255.255.255",
-    "172.16.0.1", "127.0.0.1", "0.0.0.0",  "10.0.2.14"};
+    "172.16.0.1", "127.0.0.1", "0.0.0.0",  "10.0.2.14",  "10.0.3.101"};
 constexpr std::string_view kClients[] = {"10.1.0.1", "10.1.0.2", "10.1.0.3", "10.0.1.2"};
 constexpr std::uint16_t kPorts[] = {80, 81, 82, 8080, 5353, 1024, 1025, 20, 0, 65535};
 
@@ -78,7 +78,7 @@ void answer(DirectorWorld& world, ByteSource& in) {
   if ((how & 0x80U) != 0 && packet.size() >= ports + 14) packet[ports + 13] = std::byte(in.next8());
   packet[8] = std::byte{64};
   fix_ip_checksum(packet);
-  world.feed(packet);
+  world.feed(packet, in.next8() % 8 == 0 ? 7 : 0);
 }
 
 void icmp_about(DirectorWorld& world, ByteSource& in) {
@@ -103,14 +103,84 @@ void icmp_about(DirectorWorld& world, ByteSource& in) {
 }
 
 void fragmented(DirectorWorld& world, ByteSource& in) {
-  const Bytes whole = udp_packet({.source = in.one_of(kClients), .destination = "10.0.3.100"},
-                                 {.source = 1024, .destination = in.one_of(kPorts)},
-                                 pattern(in.next8() + std::size_t{8}));
-  for (const Bytes& part : fragments(whole, 8 + in.next8() % 8 * std::size_t{8})) world.feed(part);
+  const bool marked = in.next8() % 4 == 0;
+  const Bytes whole = udp_packet(
+      {.source = in.one_of(kClients), .destination = marked ? "10.0.2.12" : "10.0.3.100"},
+      {.source = 1024, .destination = in.one_of(kPorts)}, pattern(in.next8() + std::size_t{8}));
+  for (const Bytes& part : fragments(whole, 8 + in.next8() % 8 * std::size_t{8}))
+    world.feed(part, marked ? 7 : 0);
+}
+
+// To a service by mark, for any port, of FTP, SCTP or SIP, or IPv6.
+void special(DirectorWorld& world, ByteSource& in) {
+  constexpr std::string_view kPayloads[] = {"",
+                                            "PASV\r\n",
+                                            "EPSV\r\n",
+                                            "PORT 10,1,0,1,4,1\r\n",
+                                            "227 Entering (10,0,2,11,4,2).\r\n",
+                                            "229 Extended (|||1026|)\r\n",
+                                            "INVITE x\r\nCall-ID: a@b\r\n\r\n",
+                                            "x\r\ni: c\r\n"};
+  constexpr std::uint16_t kSpecialPorts[] = {21, 80, 5060, 1026, 443, 20};
+  const unsigned how = in.next8();
+  const IpFields ip{.source = in.one_of(kClients),
+                    .destination = (how & 1U) != 0 ? "10.0.3.101" : "10.0.3.100"};
+  const auto source = static_cast<std::uint16_t>(1024 + in.next8() % 16);
+  const std::uint16_t destination = in.one_of(kSpecialPorts);
+  const Bytes payload = text(in.one_of(kPayloads));
+  const std::uint32_t mark = (how & 2U) != 0 ? 7 : 0;
+  const auto flags = static_cast<std::uint8_t>((how & 4U) != 0 ? in.next8() : 0x18);
+  switch (how >> 4U & 3U) {
+    case 0:
+      return world.feed(udp_packet(ip, {.source = source, .destination = destination}, payload),
+                        mark);
+    case 1: {
+      const Bytes chunk = {std::byte(in.next8() % 16), std::byte{0}, std::byte{0}, std::byte{4}};
+      return world.feed(sctp_packet(ip, {.source = source, .destination = 80}, chunk), mark);
+    }
+    default:
+      return world.feed(
+          tcp_packet(ip, {.source = source, .destination = destination, .flags = flags}, payload),
+          mark);
+  }
+}
+
+Bytes packet_v6(ByteSource& in) {
+  const unsigned how = in.next8();
+  const Bytes payload = pattern(in.next8());
+  const IpFields ip{};
+  const TcpFields tcp{.source = static_cast<std::uint16_t>(1024 + in.next8() % 16),
+                      .destination = in.one_of(kPorts),
+                      .flags = in.next8()};
+  const bool datagram = (how & 1U) != 0;
+  const Bytes v4 = datagram ? udp_packet(ip, {.source = tcp.source, .destination = 80}, payload)
+                            : tcp_packet(ip, tcp, payload);
+  Bytes packet(40);
+  packet[0] = std::byte{0x60};
+  put16(packet, 4, static_cast<std::uint16_t>(v4.size() - 20));
+  packet[6] = std::byte{static_cast<std::uint8_t>(datagram ? 17 : 6)};
+  packet[7] = std::byte{static_cast<std::uint8_t>((how & 2U) != 0 ? in.next8() : 64)};
+  const bool answer = (how & 4U) != 0;
+  const auto write = [&packet](std::size_t at, std::string_view which) {
+    const auto bytes = address(which).bytes();
+    std::ranges::copy(std::as_bytes(std::span(bytes)), packet.begin() + static_cast<long>(at));
+  };
+  write(answer ? 24 : 8, "fd00:1::2");
+  write(answer ? 8 : 24, answer ? "fd00:2::11" : "fd00:3::100");
+  packet.insert(packet.end(), v4.begin() + 20, v4.end());
+  const std::size_t sum_at = 40 + (datagram ? std::size_t{6} : std::size_t{16});
+  put16(packet, sum_at, 0);
+  Bytes summed(packet.begin() + 8, packet.end());  // addresses and all behind them
+  const std::size_t length = packet.size() - 40;
+  const auto start = static_cast<std::uint32_t>(length + (datagram ? 17U : 6U));
+  const std::uint16_t checksum = plain_checksum(summed, start);
+  put16(packet, sum_at, checksum == 0 ? 0xffff : checksum);
+  if ((how & 0xf0U) == 0xf0U) packet[in.next8() % packet.size()] ^= std::byte{in.next8()};
+  return packet;
 }
 
 void step(DirectorWorld& world, ByteSource& in) {
-  switch (in.next8() % 10) {
+  switch (in.next8() % 13) {
     case 0:
     case 1:
       return world.feed(raw_packet(in));
@@ -126,6 +196,11 @@ void step(DirectorWorld& world, ByteSource& in) {
       return world.pass(std::chrono::milliseconds(std::uint64_t{in.next16()} * 20));
     case 8:
       return in.next8() % 2 == 0 ? world.reload(in) : world.change_network(in);
+    case 9:
+    case 10:
+      return special(world, in);
+    case 11:
+      return world.feed(packet_v6(in));
     default:
       return fragmented(world, in);
   }
@@ -133,10 +208,14 @@ void step(DirectorWorld& world, ByteSource& in) {
 
 }  // namespace
 
+// What runner.cc counts to.
+std::uint64_t packets_fed = 0;
+
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   ByteSource in(std::as_bytes(std::span(data, size)));
   DirectorWorld world;
   for (int steps = 0; !in.empty() && steps < 400; ++steps) step(world, in);
   world.finish();
+  packets_fed += world.packets();
   return 0;
 }

@@ -41,7 +41,7 @@ class DirectorWorld {
   void reload(ByteSource& in);
   void change_network(ByteSource& in);
   void pass(Duration time);
-  void feed(View packet);
+  void feed(View packet, std::uint32_t mark = 0);
 
   // A whole packet of `protocol` from a client, judged by the bytes that leave for it; with NAT its
   // reply is judged too.
@@ -49,9 +49,10 @@ class DirectorWorld {
 
   const std::vector<Bytes>& sent() const { return sent_; }  // by the last feed()
   void finish();
+  std::uint64_t packets() const { return packets_; }  // fed so far
 
  private:
-  Verdict handle(View packet);
+  Verdict handle(View packet, std::uint32_t mark = 0);
   void judge_counters(const Counters& before, const Verdict& verdict, View packet) const;
   void judge_emissions(View packet, const Verdict& verdict);
   void judge_request(const IpFields& ip, std::uint8_t protocol, const TcpFields& tcp, View payload,
@@ -62,12 +63,16 @@ class DirectorWorld {
   void run_until(TimePoint end);
 
   Config config_;
+  std::uint64_t packets_ = 0;
+  bool bypasses_ = false;   // connections without a destination may be there
   bool disturbed_ = false;  // the network is not the one of director_fixture.h
   TimePoint now_ = TimePoint(std::chrono::hours(1));
   Director director_;
   Emissions emissions_;
   std::vector<Bytes> sent_;
 };
+
+Config some_config(ByteSource& in);  // random_config.cc
 
 [[noreturn]] void broken(std::string_view promise, View packet = {});
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """ICMP errors that the director makes, and those that it passes on, each as its receiver sees it."""
+import errno
 import os
+import socket
 
 import pytest
 
@@ -14,6 +16,7 @@ from traffic import (CLIENT, IP, UDP, Ether, IPerror, UDPerror, UdpClient, asser
 
 RS1 = ADDRESS["rs1"]
 METHODS = ("dr", "tun", "nat")
+IP_MTU_DISCOVER, IP_PMTUDISC_DO = 10, 2  # linux/in.h; Python has no names for them
 CLOSED = 9999  # a UDP port on which no real server listens
 
 
@@ -71,6 +74,27 @@ def test_a_narrow_path_behind_the_tunnel_is_told_to_the_client(lab, lvsd):
     with open(source, "rb") as sent, open(lab.path("rs4", "upload", "copy"), "rb") as stored:
         assert sent.read() == stored.read()
     assert path_mtu(lab, VIP["tun"]) == 1380
+
+
+def test_datagrams_learn_what_a_narrow_tunnel_path_takes(lab, lvsd):
+    """As above with UDP and DF: what is too large is refused, what the client is told fits."""
+    for space, device in (("router", "far"), ("rs4", "eth0")):
+        lab.ip(space, f"link set {device} mtu 1400")
+    servers.start_udp_echo(lab, "rs4")
+    servers.start_tunnel_end(lab, "rs4")
+    lvsd(configuration(service("echo", f"{VIP['tun']}:5353/udp", "tun", ADDRESS["rs4"])))
+    sizes = []
+    with UdpClient(lab, VIP["tun"]) as client:
+        client.socket.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO)
+        for _ in range(60):
+            size = (path_mtu(lab, VIP["tun"]) or 1500) - 28
+            try:
+                client.ask(os.urandom(size), timeout=0.5)
+                sizes.append(size)
+            except OSError as refused:  # too large for what is known by now, or never answered
+                assert refused.errno in (errno.EMSGSIZE, None) or isinstance(refused, TimeoutError)
+    assert path_mtu(lab, VIP["tun"]) == 1380
+    assert len(sizes) >= 50 and set(sizes) == {1380 - 28}
 
 
 @pytest.mark.parametrize("method", ("dr", "nat"))

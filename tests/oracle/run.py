@@ -40,7 +40,7 @@ def judge(lvsctl, case):
         return "not-yet", first_difference(report), text
     if report["comparison"]["not_compared"]:
         return "not-yet", "%d frames not compared" % report["comparison"]["not_compared"], text
-    counts = count_differences(report, folder)
+    counts = "; ".join(map(str, count_differences(report, folder)))
     return "same-packets" if counts else "identical", counts, text
 
 

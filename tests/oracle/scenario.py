@@ -161,12 +161,14 @@ class Scenario:
             return True
         return False
 
-    def replay(self):
+    def replay(self, ignored=()):
+        """The report and what was printed; `ignored` are fields that do not count, besides IGNORE."""
         report = os.path.join(self.place, "report.json")
         done = subprocess.run(
             [self.lvsctl, "replay", "-c", self.first_config, "--network", self.first_network,
              "--in", os.path.join(self.folder, "in.pcap"), "--expect", os.path.join(self.folder, "out.pcap"),
-             "--json", report, *IGNORE, *self.words],
+             "--json", report, *IGNORE, *(word for name in ignored for word in ("--ignore", name)),
+             *self.words],
             capture_output=True, text=True, timeout=60, check=False)
         if done.returncode not in (0, 1):
             raise RuntimeError("lvsctl replay: status %d\n%s" % (done.returncode, done.stderr))
@@ -174,8 +176,12 @@ class Scenario:
             return json.load(file), done.stdout
 
 
+STATISTICS = ("connections", "packets_in", "packets_out", "bytes_in", "bytes_out")
+
+
 def read_listing(folder, name, columns):
-    """{(service, destination): numbers} of ipvsadm's listing; empty where it printed none."""
+    """{(service, destination): numbers} of ipvsadm's listing, and of --stats {(service, ""): numbers},
+    too; empty where it printed none."""
     path = os.path.join(folder, name)
     counts, service = {}, None
     if not os.path.exists(path):
@@ -189,29 +195,49 @@ def read_listing(folder, name, columns):
                 service = re.sub(":0$", "", word[1]) + "/" + word[0].lower()
             elif word and word[0] == "FWM":
                 service = "fwmark:" + word[1] + ("/ipv6" if word[2] == "IPv6" else "")
+            if len(word) >= 2 + len(STATISTICS) and service and word[0] != "->" and \
+                    word[-1].isdigit() and word[-5].isdigit():
+                counts[service, ""] = [int(number) for number in word[-5:]]
     return counts
 
 
+class CountDifference:
+    """Numbers of a destination, or in all of a service, that are not the kernel's."""
+
+    def __init__(self, what, names, listed, got, kernel):
+        self.what, self.names = what, names
+        self.service, self.destination = listed
+        self.got, self.kernel = got, kernel
+
+    def __str__(self):
+        return "%s of %s %s: %s, the kernel's %s" % (self.what, self.service, self.destination,
+                                                     self.got, self.kernel)
+
+
 def count_differences(report, folder):
-    """Which numbers of the listings at the end are not the kernel's."""
-    ours = {(service["listen"], one["destination"]): [one["active"], one["inactive"]]
-            for service in report["services"] for one in service["destinations"]}
-    packets = {}
-    for one in report["destinations"]:
-        sums = packets.setdefault((one["listen"], one["destination"]), [0, 0, 0])
-        for i, number in enumerate((one["connections"], one["requests"], one["replies"])):
-            sums[i] += number
+    """Where the listings at the end are not the kernel's."""
+    connections, statistics = {}, {}
+    for service in report["services"]:
+        if service["removed"]:
+            continue
+        listen = service["listen"]
+        statistics[listen, ""] = [service["statistics"][name] for name in STATISTICS]
+        for one in service["destinations"]:
+            if not one["retired"]:
+                key = (listen, one["destination"])
+                connections[key] = [one["active"], one["inactive"]]
+                statistics[key] = [one["statistics"][name] for name in STATISTICS]
     found = []
-    for what, kernel, have in (
-            ("active and inactive", read_listing(folder, "end-Ln.txt", slice(4, 6)), ours),
-            ("conns, packets in and out", read_listing(folder, "end-stats-exact.txt", slice(2, 5)),
-             packets)):
-        for (service, destination), numbers in kernel.items():
-            got = have.get((service, destination), [0] * len(numbers))
+    for what, names, kernel, have in (
+            ("active and inactive", ("active", "inactive"),
+             read_listing(folder, "end-Ln.txt", slice(4, 6)), connections),
+            ("conns, packets and bytes in and out", STATISTICS,
+             read_listing(folder, "end-stats-exact.txt", slice(2, 7)), statistics)):
+        for listed, numbers in kernel.items():
+            got = have.get(listed, [0] * len(numbers))
             if got != numbers:
-                found.append("%s of %s %s: %s, the kernel's %s" % (what, service, destination, got,
-                                                                   numbers))
-    return "; ".join(found)
+                found.append(CountDifference(what, names, listed, got, numbers))
+    return found
 
 
 def first_difference(report):

@@ -71,6 +71,24 @@ void write_crc32c(Bytes& message) {
   for (std::size_t i = 8; i < 12; ++i, crc >>= 8U) message[i] = std::byte(crc & 0xffU);
 }
 
+// Source, destination, payload length and protocol (RFC 8200 section 8.1).
+std::string judge_v6(View packet) {
+  if (packet.size() < 40) return "shorter than an IPv6 header";
+  if (read16(packet, 4) + 40U != packet.size()) return "wrong IPv6 payload length";
+  return {};
+}
+
+std::string judge_transport_v6(View packet) {
+  constexpr unsigned kIcmpV6 = 58;
+  const unsigned protocol = read8(packet, 6);
+  if (protocol != kTcp && protocol != kUdp && protocol != kIcmpV6) return {};
+  const View transport = packet.subspan(40);
+  const std::uint32_t pseudo =
+      sum_words(packet.subspan(8, 32)) + protocol + static_cast<std::uint32_t>(transport.size());
+  if (protocol == kUdp && transport.size() >= 8 && read16(transport, 6) == 0) return {};
+  return plain_checksum(transport, pseudo) == 0 ? "" : "wrong checksum over IPv6";
+}
+
 std::string judge_transport(View packet) {
   const View transport = packet.subspan(header_length(packet));
   const unsigned protocol = read8(packet, 9);
@@ -240,6 +258,7 @@ void fix_ip_checksum(Bytes& packet) {
 }
 
 std::string wrong_with_header(View packet) {
+  if (!packet.empty() && read8(packet, 0) >> 4U == 6) return judge_v6(packet);
   if (packet.size() < 20) return "shorter than an IP header";
   if (read8(packet, 0) >> 4U != 4) return "not IPv4";
   const std::size_t header = header_length(packet);
@@ -254,6 +273,7 @@ std::string wrong_with_header(View packet) {
 std::string wrong_with(View packet) {
   const std::string header = wrong_with_header(packet);
   if (!header.empty()) return header;
+  if (read8(packet, 0) >> 4U == 6) return judge_transport_v6(packet);
   const bool fragment = (read16(packet, 6) & 0x3fffU) != 0;
   return fragment ? std::string() : judge_transport(packet);
 }

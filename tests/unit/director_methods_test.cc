@@ -126,6 +126,19 @@ TEST(Size, WithoutDontFragmentTheOuterPacketIsCut) {
   }
 }
 
+// Of 0xff the four bits of RFC 1349 (seen in the kernel).
+TEST(Ttl, TheAnswerHasTheTypeOfServiceOfThePacket) {
+  DirectorFixture f({udp_service(53, DirectRouting{}, {to("10.0.2.11", 53)})});
+  IpFields ip = from_client(1);
+  ip.tos = 0xff;
+  const Bytes last = udp_packet(ip);
+  EXPECT_EQ(describe(f.handle(last)), "drop ttl-exceeded");
+  EXPECT_TRUE(same_packet(
+      icmp_error({.source = kVip, .destination = kClient, .ttl = 64, .tos = 0xde, .id = 1},
+                 {.type = 11}, last, 528),
+      f.sent.at(0).packet));
+}
+
 TEST(Ttl, UsedUpIsAnsweredInBothDirections) {
   DirectorFixture f({udp_service(53, Masquerade{}, {to("10.0.2.11", 5353)})});
   const Bytes last = udp_packet(from_client(1));

@@ -135,7 +135,20 @@ class ConnectionTable {
     }
   }
 
-  // The same for the next of `parts` equal parts of the table.
+  // The same for places [first, first + count) of the table; returns where to go on, if anywhere.
+  // Free places have no time to live.
+  template <class Visit>
+  std::optional<std::uint32_t> visit_places(std::uint32_t first, std::uint32_t count, TimePoint now,
+                                            Visit&& visit) const {
+    const std::uint32_t end = first >= used_ ? used_ : first + std::min(count, used_ - first);
+    for (std::uint32_t index = first; index < end; ++index) {
+      if (at(index).is_alive(now)) visit(ConnectionId{index}, at(index));
+    }
+    if (end == used_) return std::nullopt;
+    return end;
+  }
+
+  // The same as for_each() for the next of `parts` equal parts of the table.
   template <class Visit>
   void visit_slice(std::uint32_t parts, Visit&& visit) {
     const std::uint32_t count = std::max((mask_ + 1) / parts, 1U);

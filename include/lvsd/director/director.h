@@ -10,6 +10,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -39,6 +40,7 @@ struct Counters {
   std::uint64_t held = 0;        // ever held; each ends in forwarded or dropped
   std::uint64_t originated = 0;  // ICMP errors made here
   Statistics statistics;         // grand total (reference 8.1)
+  Statistics rates;              // of it, per second (8.2); filled in by a snapshot only
 };
 
 // One destination or service as `lvsctl list` shows it: copies, so that they can leave the thread.
@@ -49,6 +51,7 @@ struct DestinationSnapshot {
   bool overloaded = false;
   bool retired = false;
   Statistics statistics;
+  Statistics rates = {};  // per second
 };
 struct ServiceSnapshot {
   std::string name;
@@ -59,6 +62,7 @@ struct ServiceSnapshot {
   bool one_packet = false;
   std::vector<DestinationSnapshot> destinations;  // retired ones last
   Statistics statistics;
+  Statistics rates = {};
   bool removed = false;  // gone from the configuration, here while it has connections
 };
 struct DirectorSnapshot {
@@ -67,6 +71,22 @@ struct DirectorSnapshot {
   Counters counters;
   Timeouts timeouts;
   std::uint32_t connections = 0, connection_limit = 0, connection_buckets = 0;
+};
+
+// One entry of the table as `ipvsadm -Lc` shows it, templates included.
+struct ConnectionSnapshot {
+  std::uint8_t protocol = 0;  // 0: of a template of a service by mark
+  std::string state;          // ESTABLISHED, ...; of a template ASSURED or NONE
+  Endpoint client, virtual_end, destination;
+  std::chrono::seconds expires{};  // from now
+  bool is_template = false;
+  std::string engine, engine_data;  // of a template that a persistence engine finds
+};
+// A part of the table. Paging over it is no snapshot: what comes and goes meanwhile may be missed,
+// nothing is seen twice.
+struct ConnectionPage {
+  std::vector<ConnectionSnapshot> connections;
+  std::optional<std::uint32_t> next;  // where to go on; none at the end
 };
 
 class Director {
@@ -91,7 +111,11 @@ class Director {
   // Takes a new view of the network; packets that waited for a neighbour it knows are emitted.
   void update_network(std::shared_ptr<const Network> network, TimePoint now, Emissions& out);
 
-  DirectorSnapshot snapshot() const;
+  DirectorSnapshot snapshot() const;  // as of the latest time it was told
+  DirectorSnapshot snapshot(TimePoint now) const;
+  // The live connections in at most `places` places of the table, beginning with `first`: so many
+  // that no packet has to wait for long.
+  ConnectionPage connections(std::uint32_t first, std::uint32_t places, TimePoint now) const;
   // For replay's report: a destination that any verdict named, retired or not. Null once it is
   // gone.
   const DestinationState* destination(DestinationId id) const;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // ICMP errors that the director makes itself: fragmentation needed, time exceeded, port and host
-// unreachable. Form as the kernel's (observed): TOS 0xc0, TTL 64, no DF, at most 576 bytes in all
-// (RFC 1812 section 4.3.2.3); in IPv6 traffic class 0, hop limit 64, at most 1280 bytes (RFC 4443
-// section 2.4).
+// unreachable. Form as the kernel's (observed): TOS of the packet with precedence 6, TTL 64, no DF,
+// at most 576 bytes in all (RFC 1812 section 4.3.2.3); in IPv6 traffic class 0, hop limit 64, at
+// most 1280 bytes (RFC 4443 section 2.4).
 #pragma once
 
 #include <optional>

@@ -45,7 +45,12 @@ struct NetworkMessage {
 struct SnapshotMessage {
   std::function<void(WorkerSnapshot)> reply;
 };
-using WorkerMessage = std::variant<ApplyMessage, NetworkMessage, SnapshotMessage>;
+struct ConnectionsMessage {
+  std::uint32_t first = 0, places = 0;  // as of Director::connections()
+  std::function<void(ConnectionPage)> reply;
+};
+using WorkerMessage =
+    std::variant<ApplyMessage, NetworkMessage, SnapshotMessage, ConnectionsMessage>;
 
 struct WorkerSettings {
   std::uint16_t queue = 0;

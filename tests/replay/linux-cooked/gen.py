@@ -11,7 +11,7 @@ case = Case()
 import struct  # noqa: E402
 
 syn = tcp(CLIENT, 4000, 80)
-for kind, protocol in ((0, 0x0800), (4, 0x0800), (3, 0x0800), (1, 0x0800), (0, 0x0806), (0, 0x86DD)):
+for kind, protocol in ((0, 0x0800), (4, 0x0800), (3, 0x0800), (1, 0x0800), (0, 0x0806), (0, 0x88CC)):
     header = struct.pack(">HHH8sH", kind, 1, 6, bytes.fromhex("0200000001020000"), protocol)
     case.frame(header + bytes(syn))
 case.to_server(forwarded(syn), RS1)
