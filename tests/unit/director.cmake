@@ -1,9 +1,11 @@
 lvsd_unit_test(director_test
   connection_table_test.cc
   director_ipv6_test.cc
+  director_defence_test.cc
   director_ftp_test.cc
   director_lifecycle_test.cc
   director_methods_test.cc
+  director_options_test.cc
   director_persistence_test.cc
   director_sctp_test.cc
   director_services_test.cc
