@@ -8,20 +8,21 @@ namespace lvsd {
 namespace {
 
 constexpr std::string_view kRemedy = "write its keys below it, or leave 'ipvs' out";
-constexpr std::array<std::string_view, 17> kKeys{"expire_nodest_conn", "expire_quiescent_template",
+constexpr std::array<std::string_view, 16> kKeys{"expire_nodest_conn", "expire_quiescent_template",
                                                  "conn_reuse_mode",    "sloppy_tcp",
                                                  "sloppy_sctp",        "schedule_icmp",
                                                  "cache_bypass",       "nat_icmp_send",
                                                  "snat_reroute",       "drop_entry",
                                                  "drop_packet",        "secure_tcp",
                                                  "amemthresh",         "am_droprate",
-                                                 "lblc_expiration",    "lblcr_expiration",
-                                                 "ignore_tunneled"};
+                                                 "lblc_expiration",    "lblcr_expiration"};
 
 constexpr std::string_view kNoDaemon = "the synchronization of connections is not in this version";
 constexpr std::string_view kLeaveOut = "leave the key out";
-constexpr std::array<OtherKey, 14> kOthers{
-    {{"conntrack", "lvsd's packets never pass connection tracking, so there is nothing to switch",
+constexpr std::array<OtherKey, 15> kOthers{
+    {{"ignore_tunneled", "what tunnels of this host carry is captured only where a rule says so",
+      kLeaveOut},
+     {"conntrack", "lvsd's packets never pass connection tracking, so there is nothing to switch",
       kLeaveOut},
      {"pmtu_disc", "unknown key", "write 'oversize: icmp' (1) or 'oversize: fragment' (0)"},
      {"backup_only", kNoDaemon, kLeaveOut},
@@ -80,7 +81,6 @@ IpvsOptions read_ipvs(const Item& item) {
   read.flag("cache_bypass", out.cache_bypass);
   read.flag("nat_icmp_send", out.nat_icmp_send);
   read.flag("snat_reroute", out.snat_reroute);
-  read.flag("ignore_tunneled", out.ignore_tunneled);
   read.mode("drop_entry", out.drop_entry);
   read.mode("drop_packet", out.drop_packet);
   read.mode("secure_tcp", out.secure_tcp);

@@ -127,7 +127,6 @@ std::string show_ipvs(const IpvsOptions& ipvs) {
   add("cache_bypass", boolean(ipvs.cache_bypass));
   add("nat_icmp_send", boolean(ipvs.nat_icmp_send));
   add("snat_reroute", boolean(ipvs.snat_reroute));
-  add("ignore_tunneled", boolean(ipvs.ignore_tunneled));
   add("drop_entry", mode(ipvs.drop_entry));
   add("drop_packet", mode(ipvs.drop_packet));
   add("secure_tcp", mode(ipvs.secure_tcp));

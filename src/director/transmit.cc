@@ -132,7 +132,8 @@ Verdict Director::State::to_client(const Passage& passage, const Connection& con
     }
   };
   if (no_whole_checksum(passage.view, connection)) return drop(DropReason::sctp_fragment);
-  const ResolvedRoute route = egress.route(passage.view.tuple.destination, as.address);
+  const IpAddress from = ipvs.snat_reroute ? as.address : passage.view.tuple.source;
+  const ResolvedRoute route = egress.route(passage.view.tuple.destination, from);
   if (route.is_local()) {
     rewrite();
     return accept(AcceptReason::reply, true);

@@ -4,10 +4,12 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/sysinfo.h>
 #include <time.h>
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <optional>
 #include <string>
 #include <thread>
@@ -22,6 +24,14 @@
 
 namespace lvsd {
 namespace {
+
+// What the defence against overload goes by: free memory and buffers, in pages of 4 KiB.
+std::uint64_t free_pages() {
+  constexpr std::uint64_t kPage = 4096;
+  struct sysinfo memory {};
+  if (sysinfo(&memory) != 0) return std::numeric_limits<std::uint64_t>::max();
+  return (std::uint64_t{memory.freeram} + memory.bufferram) * memory.mem_unit / kPage;
+}
 
 constexpr std::size_t kMailboxLimit = 64;
 
@@ -143,7 +153,9 @@ void Worker::State::decide(QueuedPacket& packet, TimePoint now) {
 
 void Worker::State::expire(TimePoint now) {
   const auto deadline = director.next_deadline();
-  if (deadline && *deadline <= now) director.expire(now, emissions);
+  if (!deadline || *deadline > now) return;
+  director.set_available_memory(free_pages());
+  director.expire(now, emissions);
 }
 
 void Worker::State::emit() {

@@ -23,7 +23,7 @@ LIKE_LVSD = {"conntrack": "0"}
 SYNCHRONISATION = "the synchronisation of connections"
 
 # The kernel's settings as lvsd.yaml's `ipvs` has them.
-SWITCHES = ("cache_bypass", "expire_nodest_conn", "expire_quiescent_template", "ignore_tunneled",
+SWITCHES = ("cache_bypass", "expire_nodest_conn", "expire_quiescent_template",
             "nat_icmp_send", "schedule_icmp", "sloppy_sctp", "sloppy_tcp", "snat_reroute")
 NUMBERS = ("am_droprate", "amemthresh", "conn_reuse_mode")
 MODES = ("drop_entry", "drop_packet", "secure_tcp")

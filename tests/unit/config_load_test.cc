@@ -110,7 +110,6 @@ TEST(Show, FillsInEveryDefault) {
             "  cache_bypass: false\n"
             "  nat_icmp_send: false\n"
             "  snat_reroute: true\n"
-            "  ignore_tunneled: false\n"
             "  drop_entry: off\n"
             "  drop_packet: off\n"
             "  secure_tcp: off\n"

@@ -27,7 +27,6 @@ struct IpvsOptions {
   bool cache_bypass = false;     // by mark, no destination: on to the packet's own address
   bool nat_icmp_send = false;    // a NAT server's stray packet is answered with an ICMP error
   bool snat_reroute = true;      // NAT replies are routed as from the virtual address
-  bool ignore_tunneled = false;  // what local tunnels carry is not balanced again
   DefenceMode drop_entry = DefenceMode::off, drop_packet = DefenceMode::off,
               secure_tcp = DefenceMode::off;
   std::uint32_t amemthresh = 1024;  // pages: less is free, so memory is short
