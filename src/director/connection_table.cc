@@ -45,16 +45,18 @@ std::uint32_t ConnectionTable::bucket_of(std::uint8_t protocol, const IpAddress&
 }
 
 std::optional<ConnectionId> ConnectionTable::find_request(const Tuple& tuple, TimePoint now) const {
-  const auto find = [&](Port client_port) {
-    return find_by_client(tuple.protocol, tuple.source, client_port, now,
-                          [&](const Connection& entry) {
-                            return entry.virtual_port == tuple.destination_port &&
-                                   entry.virtual_address == tuple.destination &&
-                                   entry.has(Connection::kNoClientPort) == (client_port == Port());
-                          });
+  const auto find = [&](Port client_port, bool known) {
+    return find_by_client(
+        tuple.protocol, tuple.source, client_port, now, [&](const Connection& entry) {
+          return entry.virtual_port == tuple.destination_port &&
+                 entry.virtual_address == tuple.destination &&
+                 entry.has(Connection::kNoClientPort) != known && !entry.is_template();
+        });
   };
-  const auto found = find(tuple.source_port);
-  return found || without_port_ == 0 ? found : find(Port());
+  // A client may send from port 0. The kernel never finds such a connection again and makes another
+  // for each packet, all in one bucket.
+  const auto found = find(tuple.source_port, true);
+  return found || without_port_ == 0 ? found : find(Port(), false);
 }
 
 std::optional<ConnectionId> ConnectionTable::find_template(const Connection& like,
@@ -110,16 +112,25 @@ void ConnectionTable::set_client_port(ConnectionId id, Port port) {
   link(index);
 }
 
+// An engine's templates, of which one client may have any number, are found by the engine's data:
+// they are spread over the buckets, so that taking one out of its own costs no more than others.
+std::uint32_t ConnectionTable::bucket_of(std::uint32_t index) const {
+  const Connection& entry = at(index);
+  constexpr std::uint32_t kSpread = 0x9e3779b1U;
+  if (entry.has(Connection::kHasEngineData)) return (index * kSpread) & mask_;
+  return bucket_of(entry.protocol, entry.client, entry.client_port);
+}
+
 void ConnectionTable::link(std::uint32_t index) {
   Connection& entry = at(index);
-  std::uint32_t& head = buckets_[bucket_of(entry.protocol, entry.client, entry.client_port)];
+  std::uint32_t& head = buckets_[bucket_of(index)];
   entry.next = head;
   head = index + 1;
 }
 
 void ConnectionTable::unlink(std::uint32_t index) {
   const Connection& entry = at(index);
-  std::uint32_t* link = &buckets_[bucket_of(entry.protocol, entry.client, entry.client_port)];
+  std::uint32_t* link = &buckets_[bucket_of(index)];
   while (*link != index + 1) link = &at(*link - 1).next;
   *link = entry.next;
 }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "lvsd/director/sctp_state.h"
 #include "state.h"
 
 namespace lvsd {
@@ -72,8 +73,7 @@ void Director::State::defend(TimePoint now) {
     const ConnectionId above{controller - 1};
     const Connection& memory = connections[above];
     const bool assured = memory.is_template() && memory.state == Connection::kAssured;
-    const bool listed = std::find(doomed.begin(), doomed.end(), above) != doomed.end();
-    if (memory.controls == 0 && !assured && !listed) forget(above);
+    if (memory.controls == 0 && !assured) forget(above);
   }
 }
 
@@ -89,6 +89,11 @@ bool Director::State::may_drop_entry(const Connection& connection, TimePoint now
     const Service* const service = destinations.service_of(connection.destination);
     if (service != nullptr && service->one_packet) return takes_idle();
     return connection.state != Connection::kAssured;
+  }
+  if (connection.protocol == static_cast<std::uint8_t>(IpProtocol::sctp)) {
+    const auto state = static_cast<SctpState>(connection.state);
+    if (state == SctpState::init1 || state == SctpState::init) return true;
+    return state == SctpState::established && takes_idle();
   }
   if (connection.protocol != static_cast<std::uint8_t>(IpProtocol::tcp)) return takes_idle();
   switch (static_cast<TcpState>(connection.state)) {

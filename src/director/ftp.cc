@@ -118,11 +118,13 @@ Verdict Director::State::rewrite_answer(const Passage& passage, ConnectionId id,
   const std::string text = ftp_answer_text(control.answered->mode, endpoint);
   const PayloadChange change{answer.begin, answer.end, text};
   const std::size_t size = size_with(passage.view, change);
+  constexpr std::size_t kLargest = 65535;
+  if (size > kLargest) return drop(DropReason::fragmentation_needed);  // it has no room to grow
   const std::span<std::byte> storage = passage.out.allocate(kPacketHeadroom + size);
   write_with(passage.packet.bytes(), passage.view, change, storage.subspan(kPacketHeadroom));
   passage.packet = PacketBuffer(storage, kPacketHeadroom, size);
   const Result<PacketView, Malformed> view = parse_packet(passage.packet.bytes());
-  LVSD_ASSERT(view.has_value());  // as it was before
+  if (!view) return drop(drop_reason(view.error()));
   control.shift.record(control.answered->position,
                        static_cast<std::int32_t>(text.size()) -
                            static_cast<std::int32_t>(answer.end - answer.begin));

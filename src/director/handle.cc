@@ -52,7 +52,7 @@ Verdict Director::State::request_of(const Passage& passage, ConnectionId id) {
     if (!*ipvs.expire_nodest_conn) return drop(DropReason::destination_removed);
   }
   if (connection.controls > 0) return no_connection(passage, {});  // found behind the new one
-  connection.expires = passage.now;  // not found; its counts go once the new one is placed
+  connections.touch(id, passage.now);  // not found; its counts go once the new one is placed
   return no_connection(passage, id);
 }
 

@@ -73,8 +73,7 @@ void Director::State::forget(ConnectionId id) {
   if (connection.has(Connection::kHasEngineData)) engine_templates.erase(id);
   if (connection.has(Connection::kFtp)) ftp_controls.erase(id);
   unbind(connection);
-  connections.erase(id);
-  if (!removed.empty()) forget_removed_services();
+  connections.erase(id);  // a service that was removed goes with the next expire()
 }
 
 // expire_nodest_conn: what belongs to a removed destination, and the templates that led there.

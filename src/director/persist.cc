@@ -135,8 +135,8 @@ std::optional<Verdict> Director::State::originated_by_server(const Passage& pass
   if (!memory) return drop(DropReason::connection_table_full);
 
   Connection connection = make_connection(mirrored, *id, tuple.source_port);
-  count_connection(service, *id);
   if (service->one_packet) {
+    count_connection(service, *id);
     connection.flags |= Connection::kOnePacket;
     connections[*memory].state = Connection::kAssured;
     const Verdict verdict = to_client(passage, connection, {*id, Direction::reply, true, false});
@@ -146,6 +146,7 @@ std::optional<Verdict> Director::State::originated_by_server(const Passage& pass
   connection.expires = passage.now + timeouts_of(connection).udp;
   const auto made = insert(connection, memory, passage.now);
   if (!made) return drop(DropReason::connection_table_full);
+  count_connection(service, *id);
   return known_reply(passage, *made);
 }
 

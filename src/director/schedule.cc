@@ -172,13 +172,16 @@ std::optional<Verdict> Director::State::stray(const Passage& passage) {
   const PacketView& view = passage.view;
   if (!ipvs.nat_icmp_send && sip_services == 0) return std::nullopt;
   if (!destinations.is_nat_address(view.tuple.source)) return std::nullopt;
-  if (const auto verdict = originated_by_server(passage)) return verdict;
+  const bool to_us = egress.network().is_local(view.tuple.destination);
+  if (!to_us) {
+    if (const auto verdict = originated_by_server(passage)) return verdict;
+  }
   if (!ipvs.nat_icmp_send) return std::nullopt;
   if (view.is(IpProtocol::tcp) && (view.tcp_flags & TcpHeader::kRst) != 0) return std::nullopt;
+  if (view.is(IpProtocol::sctp) && view.sctp_chunk == sctp::kAbort) return std::nullopt;
   if (!destinations.find_nat(view.tuple.protocol, {view.tuple.source, view.tuple.source_port})) {
     return std::nullopt;
   }
-  const bool to_us = egress.network().is_local(view.tuple.destination);
   const IpAddress own = to_us ? view.tuple.destination : egress.route(view.tuple.source).hop.source;
   if (!to_us) {  // the kernel is forwarding it by then, and quotes it so
     if (view.ttl <= 1) return std::nullopt;

@@ -60,8 +60,11 @@ Verdict Director::State::to_server(const Passage& passage, const Connection& con
   const std::size_t link_mtu =
       tunnel != nullptr ? path_mtu(context.destination, route, passage.now) : route.hop.mtu;
   const std::size_t overhead = tunnel != nullptr ? tunnel_overhead(*tunnel, server_v6) : 0;
-  const std::size_t mtu = link_mtu > overhead ? link_mtu - overhead : 0;
+  std::size_t mtu = link_mtu > overhead ? link_mtu - overhead : 0;
   const bool outer_v6 = tunnel != nullptr && server_v6;
+  // A link below the minimum carries nothing, as in the kernel. But anybody can send an error that
+  // says so of a path: below the minimum the outer packets are cut instead.
+  if (outer_v6 && link_mtu < route.hop.mtu) mtu = std::max(mtu, kSmallestMtuV6);
   if (mtu < (outer_v6 ? kSmallestMtuV6 : kSmallestMtu)) return drop(DropReason::mtu_too_small);
   if (passage.view.total_length + overhead > kLargestPacket) {
     return drop(DropReason::fragmentation_needed);  // no IP header can say that length

@@ -173,8 +173,9 @@ class ConnectionTable {
   const Connection& at(std::uint32_t index) const {
     return chunks_[index >> kChunkBits][index & (kChunk - 1)];
   }
-  void link(std::uint32_t index);    // into its bucket
-  void unlink(std::uint32_t index);  // out of it
+  void link(std::uint32_t index);                      // into its bucket
+  void unlink(std::uint32_t index);                    // out of it
+  std::uint32_t bucket_of(std::uint32_t index) const;  // of an entry
   std::uint32_t bucket_of(std::uint8_t protocol, const IpAddress& client, Port port) const;
 
   HashSeed seed_;
