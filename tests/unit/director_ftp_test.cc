@@ -71,6 +71,15 @@ struct Control : DirectorFixture {
   std::uint32_t client_sequence = 1000, server_sequence = 5000, acknowledged = 5000;
 };
 
+// The virtual address is longer than the server's, and the segment is as large as one can be.
+TEST(FtpPassive, AnAnswerThatCannotGrowIsDropped) {
+  Control f;
+  f.from_client(kPush, "PASV\r\n");
+  std::string words = "227 E (0,0,0,0,9,9)\r\n";
+  words.resize(65535 - 40, 'x');
+  EXPECT_EQ(f.from_server(kPush, words), "drop fragmentation-needed");
+}
+
 TEST(FtpPassive, TheAnswerNamesTheVirtualAddress) {
   Control f;
   ASSERT_EQ(f.from_client(kPush, "PASV\r\n"), "forwarded");

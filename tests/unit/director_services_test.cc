@@ -161,5 +161,14 @@ TEST(ServiceTimeouts, GoBeforeTheFiles) {
   EXPECT_EQ(connections(f), 0U);
 }
 
+// The kernel never finds such a connection again, and makes one for each packet.
+TEST(SourcePortZero, IsAConnectionLikeAnyOther) {
+  DirectorFixture f({udp_service(53, DirectRouting{}, two(53))});
+  const Bytes query = datagram(kClient, 0, 53);
+  const std::string server = server_of(f, query);
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(server_of(f, query), server);
+  EXPECT_EQ(f.director.snapshot().connections, 1U);
+}
+
 }  // namespace
 }  // namespace lvsd
