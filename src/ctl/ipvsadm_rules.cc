@@ -321,12 +321,12 @@ class Interpreter {
     });
     if (line.command == IpvsadmCommand::add_server) {
       if (old != list.end()) return fail("the server exists, since line " + to_string(old->line));
-      list.insert(list.begin(), std::move(*destination));
+      list.insert(list.begin(), *destination);
       return Done{};
     }
     if (old == list.end()) return fail("the service has no such server");
     if (line.command == IpvsadmCommand::edit_server) {
-      *old = std::move(*destination);
+      *old = *destination;
     } else {
       list.erase(old);
     }

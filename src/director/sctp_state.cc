@@ -53,9 +53,11 @@ Event event_of(std::uint8_t chunk) {
 using Table = std::array<std::array<SctpState, kEvents>, kSctpStates>;
 
 // The reference's two-letter codes keep a row in a line.
+// NOLINTBEGIN(readability-identifier-naming)
 constexpr SctpState I1 = init1, IN = init, CS = cookie_sent, CR = cookie_replied, CW = cookie_wait,
                     CO = cookie, CE = cookie_echoed, ES = established, SS = shutdown_sent,
                     SR = shutdown_received, SA = shutdown_ack_sent, RJ = rejected, CL = closed;
+// NOLINTEND(readability-identifier-naming)
 
 // Columns: DATA INIT INIT-ACK C-ECHO C-ACK SHUTDOWN SHUTDOWN-ACK SHUTDOWN-COMPLETE ERROR ABORT.
 constexpr Table kInput{{
