@@ -100,9 +100,9 @@ TEST(Convert, CarriesOutEditsAndDeletions) {
 }
 
 TEST(Convert, LeavesOutWholeLinesAndSaysWhich) {
-  EXPECT_EQ(left_out("-A -u 192.0.2.10:53 -s rr -b flag-3\n-a -u 192.0.2.10:53 -r 10.0.0.1\n"),
-            (Lines{"1: the scheduler rr has no flag flag-3",
-                   "2: its service, of line 1, is left out"}));
+  EXPECT_EQ(
+      left_out("-A -u 192.0.2.10:53 -s rr -b flag-3\n-a -u 192.0.2.10:53 -r 10.0.0.1\n"),
+      (Lines{"1: the scheduler rr has no flag flag-3", "2: its service, of line 1, is left out"}));
   EXPECT_EQ(left_out("-A -t 192.0.2.10:80\n"
                      "-a -t 192.0.2.10:80 -r 10.0.0.1 -i --tun-type gre --tun-remcsum\n"
                      "-a -t 192.0.2.10:80 -r 127.0.0.1\n"

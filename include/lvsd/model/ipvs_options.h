@@ -24,9 +24,9 @@ struct IpvsOptions {
   std::uint8_t conn_reuse_mode = 1;              // bits; 0: a new SYN stays on the old connection
   bool sloppy_tcp = false, sloppy_sctp = false;  // a connection may begin with any packet
   bool schedule_icmp = false;                    // an ICMP error may begin one
-  bool cache_bypass = false;     // by mark, no destination: on to the packet's own address
-  bool nat_icmp_send = false;    // a NAT server's stray packet is answered with an ICMP error
-  bool snat_reroute = true;      // NAT replies are routed as from the virtual address
+  bool cache_bypass = false;   // by mark, no destination: on to the packet's own address
+  bool nat_icmp_send = false;  // a NAT server's stray packet is answered with an ICMP error
+  bool snat_reroute = true;    // NAT replies are routed as from the virtual address
   DefenceMode drop_entry = DefenceMode::off, drop_packet = DefenceMode::off,
               secure_tcp = DefenceMode::off;
   std::uint32_t amemthresh = 1024;  // pages: less is free, so memory is short
