@@ -11,8 +11,6 @@
 namespace lvsd {
 namespace {
 
-constexpr Port kFtpPort{std::uint16_t{21}};
-
 std::string text_of(const Passage& passage) {
   const auto bytes = passage.packet.bytes().subspan(passage.view.payload_offset);
   std::string out(bytes.size(), '\0');
@@ -41,7 +39,7 @@ std::uint32_t sequence_of(const Passage& passage) {
 }  // namespace
 
 void Director::State::bind_helper(Connection& connection, const Service& service) const {
-  const Port port = service.key.listen.port == Port() ? kFtpPort : service.key.listen.port;
+  const Port port = service.key.listen.port == Port() ? kFtp : service.key.listen.port;
   if (service.helper == Helper::ftp && connection.is_masquerade() &&
       connection.protocol == static_cast<std::uint8_t>(IpProtocol::tcp) &&
       connection.virtual_port == port) {

@@ -15,8 +15,6 @@ constexpr Duration kPathMtuLifetime = std::chrono::minutes(10);  // net.ipv4.rou
 // not choke the tunnel.
 constexpr std::uint32_t kSmallestPathMtu = 552, kSmallestPathMtuV6 = 1280;
 
-constexpr Port kFtpData{std::uint16_t{20}};
-
 Tuple reversed(const Tuple& tuple) {
   return {tuple.destination, tuple.source, tuple.destination_port, tuple.source_port,
           tuple.protocol};

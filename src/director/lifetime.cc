@@ -43,6 +43,10 @@ void Director::State::restart(ConnectionId id, Duration timeout, TimePoint now) 
   connections.touch(id, now + timeout);
 }
 
+void Director::State::restart(ConnectionId id, TimePoint now) {
+  connections.touch(id, now + milliseconds(connections[id].timeout_ms));
+}
+
 // The time of a connection is up. One that controls others gets a minute more, for good: a template
 // used again later is started with that minute, too (reference 5.4).
 void Director::State::on_due(ConnectionId id, Connection& connection, TimePoint now) {
@@ -51,12 +55,13 @@ void Director::State::on_due(ConnectionId id, Connection& connection, TimePoint 
     connection.expires = std::max(connection.expires, now) + kExtension;
     return;
   }
-  if (connection.has(Connection::kHasEngineData)) engine_templates.erase(id);
-  if (connection.has(Connection::kFtp)) ftp_controls.erase(id);
-  unbind(connection);
+  unbind(id);
 }
 
-void Director::State::unbind(const Connection& connection) {
+void Director::State::unbind(ConnectionId id) {
+  const Connection& connection = connections[id];
+  if (connection.has(Connection::kHasEngineData)) engine_templates.erase(id);
+  if (connection.has(Connection::kFtp)) ftp_controls.erase(id);
   if (connection.control != 0) --connections[ConnectionId{connection.control - 1}].controls;
   if (connection.destination == kNoDestination) return;
   if (connection.is_template()) {
@@ -68,11 +73,8 @@ void Director::State::unbind(const Connection& connection) {
 
 // Whatever it is, it must not control others any more.
 void Director::State::forget(ConnectionId id) {
-  const Connection& connection = connections[id];
-  LVSD_ASSERT(connection.controls == 0);
-  if (connection.has(Connection::kHasEngineData)) engine_templates.erase(id);
-  if (connection.has(Connection::kFtp)) ftp_controls.erase(id);
-  unbind(connection);
+  LVSD_ASSERT(connections[id].controls == 0);
+  unbind(id);
   connections.erase(id);  // a service that was removed goes with the next expire()
 }
 

@@ -6,7 +6,6 @@
 namespace lvsd {
 namespace {
 
-constexpr Port kFtp{std::uint16_t{21}};
 constexpr Port kInvalid{std::uint16_t{0xffff}};
 
 // The mark takes the place of a virtual address (reference 5.2).
@@ -39,9 +38,8 @@ Result<Director::State::Placement, Verdict> Director::State::place(const Passage
   const Connection like = template_like(tuple, service);
   std::optional<ConnectionId> memory = find_valid_template(like, data, passage.now);
   if (memory) {
-    Connection& entry = connections[*memory];
-    restart(*memory, std::chrono::milliseconds(entry.timeout_ms), passage.now);
-    return Placement{entry.destination, memory};
+    restart(*memory, passage.now);
+    return Placement{connections[*memory].destination, memory};
   }
   const auto choice = choose(service, tuple, passage.now);
   if (!choice) return Unexpected<Verdict>{leave(passage, service)};
@@ -72,14 +70,17 @@ std::optional<ConnectionId> Director::State::find_valid_template(const Connectio
       data.empty() ? connections.find_template(like, now) : engine_templates.find(like, data);
   if (found && !connections[*found].is_alive(now)) found = std::nullopt;
   if (!found) return std::nullopt;
-  Connection& entry = connections[*found];
-  const DestinationState& destination = destinations[entry.destination];
+  const DestinationState& destination = destinations[connections[*found].destination];
   const bool quiescent = ipvs.expire_quiescent_template && destination.config.weight.value() == 0;
   if (!destination.retired && !quiescent) return found;
-  // Never found again, but there until its timer ends and its connections are gone.
-  entry.virtual_port = entry.destination_port = kInvalid;
-  if (!data.empty()) engine_templates.erase(*found);
+  invalidate(*found);
   return std::nullopt;
+}
+
+// Never found again, but there until its timer ends and its connections are gone.
+void Director::State::invalidate(ConnectionId memory) {
+  connections[memory].virtual_port = connections[memory].destination_port = kInvalid;
+  engine_templates.erase(memory);
 }
 
 std::optional<ConnectionId> Director::State::create_template(Connection like, std::string_view data,
@@ -116,19 +117,14 @@ std::optional<Verdict> Director::State::originated_by_server(const Passage& pass
   // As a packet of the client's would look like.
   const Tuple mirrored{tuple.destination, service->key.listen.address, tuple.destination_port,
                        service->key.listen.port, tuple.protocol};
-  Connection like;
-  like.client = masked(mirrored.source, service->persistence->netmask);
-  like.protocol = mirrored.protocol;
-  like.virtual_address = mirrored.destination;
-  like.virtual_port = mirrored.destination_port;
+  const Connection like = template_like(mirrored, *service);
   std::optional<ConnectionId> memory = find_valid_template(like, *call_id, passage.now);
   if (memory && connections[*memory].destination != *id) {
-    connections[*memory].virtual_port = connections[*memory].destination_port = kInvalid;
-    engine_templates.erase(*memory);
+    invalidate(*memory);
     memory = std::nullopt;
   }
   if (memory) {
-    restart(*memory, std::chrono::milliseconds(connections[*memory].timeout_ms), passage.now);
+    restart(*memory, passage.now);
   } else {
     memory = create_template(like, *call_id, *service, *id, passage.now);
   }

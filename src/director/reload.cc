@@ -7,6 +7,14 @@
 
 namespace lvsd {
 
+namespace {
+
+bool has_sip(const std::optional<Persistence>& persistence) {
+  return persistence && persistence->engine == PersistenceEngine::sip;
+}
+
+}  // namespace
+
 void Director::State::apply(const Changes& changes, TimePoint now) {
   if (changes.timeouts) {
     timeouts = *changes.timeouts;
@@ -41,11 +49,8 @@ void Director::State::take_options(const IpvsOptions& options) {
 
 // What a running service takes over as it stands.
 void Director::State::configure(Service& service, const VirtualService& config) {
-  const auto has_sip = [](const std::optional<Persistence>& persistence) {
-    return persistence && persistence->engine == PersistenceEngine::sip ? 1 : 0;
-  };
-  sip_services +=
-      static_cast<std::uint32_t>(has_sip(config.persistence) - has_sip(service.persistence));
+  if (has_sip(service.persistence)) --sip_services;
+  if (has_sip(config.persistence)) ++sip_services;
   service.name = config.name;
   service.persistence = config.persistence;
   service.one_packet = config.one_packet;
@@ -57,7 +62,6 @@ void Director::State::configure(Service& service, const VirtualService& config) 
 
 // Look-ups beyond the exact one are made only where such a service is (reference 1.5).
 void Director::State::count_listener(const ServiceKey& key, int change) {
-  constexpr Port kFtp{std::uint16_t{21}};
   const auto difference = static_cast<std::uint32_t>(change);
   if (key.is_any_port()) any_port_services += difference;
   if (key.protocol == ServiceProtocol::tcp && key.listen.port == kFtp) ftp_services += difference;
@@ -92,9 +96,7 @@ void Director::State::remove_service(const ServiceKey& key) {
   const auto found = services.find(key);
   if (found == services.end()) return;
   count_listener(key, -1);
-  if (found->second->persistence && found->second->persistence->engine == PersistenceEngine::sip) {
-    --sip_services;
-  }
+  if (has_sip(found->second->persistence)) --sip_services;
   for (const DestinationId id : found->second->order) destinations.retire(id);
   found->second->order.clear();
   removed.push_back(std::move(found->second));

@@ -9,7 +9,6 @@
 namespace lvsd {
 namespace {
 
-constexpr Port kFtp{std::uint16_t{21}}, kFtpData{std::uint16_t{20}};
 constexpr std::uint16_t kFirstUnprivileged = 1024;           // net.ipv4.ip_unprivileged_port_start
 constexpr Duration kFirstTimeout = std::chrono::seconds(3);  // until the state machine speaks
 

@@ -25,6 +25,9 @@
 
 namespace lvsd {
 
+// Services on the one have data connections from the other (reference 1.5, 1.6, 5.2).
+inline constexpr Port kFtp{std::uint16_t{21}}, kFtpData{std::uint16_t{20}};
+
 struct Service {
   std::string name;
   ServiceKey key;
@@ -107,14 +110,16 @@ struct Director::State {
   std::optional<ConnectionId> create_template(Connection like, std::string_view data,
                                               const Service& service, DestinationId id,
                                               TimePoint now);
+  void invalidate(ConnectionId memory);
   std::optional<Verdict> originated_by_server(const Passage& passage);
 
   // lifetime.cc
   std::optional<ConnectionId> insert(const Connection& connection,
                                      std::optional<ConnectionId> controller, TimePoint now);
   void restart(ConnectionId id, Duration timeout, TimePoint now);
+  void restart(ConnectionId id, TimePoint now);  // with the timeout that it had
   void on_due(ConnectionId id, Connection& connection, TimePoint now);
-  void unbind(const Connection& connection);  // from its destination and its controller
+  void unbind(ConnectionId id);  // from its destination, its controller and the side tables
   void forget(ConnectionId id);
   void expire_orphans();
   const Timeouts& timeouts_of(const Connection& connection) const;
