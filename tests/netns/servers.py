@@ -110,37 +110,30 @@ def start_tunnel_end(lab, server, vips=(VIP["tun"],), directors=(ADDRESS["direct
         lab.sysctl(server, "net/ipv4/conf/tunl0/rp_filter", 0)
         lab.ip(server, "link set tunl0 up", *(f"addr add {vip}/32 dev tunl0" for vip in vips))
         return None
-    log = lab.path(f"{server}-decap.log")
-    open(log, "w", encoding="ascii").close()
     args = [os.path.join(build_directory(), "lvsd-decap"), "--device", device]
-    for vip in vips:
-        args += ["--vip", vip]
     for director in directors:
         args += ["--from", director]
-    child = lab.start(server, args, log=log)
-
-    def ready():
-        if child.poll() is not None:
-            raise LabError(f"lvsd-decap ended with {child.returncode}: {read(log)}")
-        return "ready" in read(log)
-    wait_for(ready, "lvsd-decap")
-    return child
+    return start_until_ready(lab, server, args, vips, lab.path(f"{server}-decap.log"))
 
 
 def start_any_tunnel_end(lab, server, vips, device="tun6"):
     """Takes every kind of tunnel, of both versions of IP."""
-    log = lab.path(f"{server}-{device}.log")
-    open(log, "w", encoding="ascii").close()
     args = [PYTHON, os.path.join(HERE, "tunnel_end.py"), "--device", device]
+    return start_until_ready(lab, server, args, vips, lab.path(f"{server}-{device}.log"))
+
+
+def start_until_ready(lab, server, args, vips, log):
+    """A tunnel's end for these addresses; it says when it is ready."""
+    open(log, "w", encoding="ascii").close()
     for vip in vips:
         args += ["--vip", vip]
     child = lab.start(server, args, log=log)
 
     def ready():
         if child.poll() is not None:
-            raise LabError(f"tunnel_end.py ended with {child.returncode}: {read(log)}")
+            raise LabError(f"{' '.join(args)} ended with {child.returncode}: {read(log)}")
         return "ready" in read(log)
-    wait_for(ready, "tunnel_end.py")
+    wait_for(ready, ' '.join(args))
     return child
 
 
