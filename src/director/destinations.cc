@@ -46,6 +46,8 @@ std::optional<DestinationId> Destinations::revive(const Destination& config, con
   const DestinationId id = *found;
   retired_.erase(found);
   states_[index(id)].retired = false;
+  // The counters of a service that was removed, too, begin anew (observed in the kernel).
+  if (extras_[index(id)].service != service) states_[index(id)].statistics = {};
   edit(id, config, true);
   extras_[index(id)].service = service;
   return id;
@@ -123,7 +125,8 @@ std::optional<DestinationId> Destinations::find_nat(std::uint8_t protocol,
   for (const DestinationId id : found->second) {
     const DestinationState& state = states_[index(id)];
     if (!state.retired && state.config.endpoint == endpoint &&
-        static_cast<std::uint8_t>(state.service.protocol) == protocol &&
+        (state.service.is_by_mark() ||
+         static_cast<std::uint8_t>(state.service.protocol) == protocol) &&
         std::holds_alternative<Masquerade>(state.config.method)) {
       return id;
     }

@@ -19,7 +19,7 @@ struct Service;
 // What the director keeps beside a DestinationState, which schedulers see as a dense array.
 struct DestinationExtra {
   Service* service = nullptr;  // null once the service object is gone
-  std::uint32_t path_mtu = 0;  // of a tunnel, learned from ICMP; 0: not known
+  std::uint32_t path_mtu = 0;  // learned from ICMP about a tunnel to its address; 0: not known
   TimePoint path_mtu_until{};
   RateEstimator rates;
   bool in_use = false;       // the id is taken

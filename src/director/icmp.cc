@@ -161,10 +161,17 @@ std::optional<Verdict> Director::State::tunnel_error(const Passage& passage) {
 void Director::State::learn_path_mtu(const QuotedPacket& outer, std::uint32_t mtu, TimePoint now) {
   mtu = std::max(mtu, outer.v6 ? kSmallestPathMtuV6 : kSmallestPathMtu);
   const auto states = destinations.states();
+  const auto is_there = [&](const DestinationState& state) {
+    return state.config.endpoint.address == outer.tuple.destination;
+  };
+  const bool known_tunnel = std::any_of(states.begin(), states.end(), [&](const auto& state) {
+    const Tunnel* const tunnel = std::get_if<Tunnel>(&state.config.method);
+    return tunnel != nullptr && is_there(state) && is_of(outer, *tunnel);
+  });
+  if (!known_tunnel) return;
+  // The path is the address's: the kernel's route remembers it for each method (observed).
   for (std::uint32_t i = 0; i < states.size(); ++i) {
-    const Tunnel* const tunnel = std::get_if<Tunnel>(&states[i].config.method);
-    if (tunnel == nullptr || !is_of(outer, *tunnel)) continue;
-    if (states[i].config.endpoint.address != outer.tuple.destination) continue;
+    if (!is_there(states[i])) continue;
     DestinationExtra& extra = destinations.extra(DestinationId{i});
     const bool current = extra.path_mtu != 0 && extra.path_mtu_until > now;
     extra.path_mtu = current ? std::min<std::uint32_t>(extra.path_mtu, mtu) : mtu;

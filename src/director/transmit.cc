@@ -57,8 +57,7 @@ Verdict Director::State::to_server(const Passage& passage, const Connection& con
   }
   decrement_ttl(passage.packet.bytes(), passage.view);
 
-  const std::size_t link_mtu =
-      tunnel != nullptr ? path_mtu(context.destination, route, passage.now) : route.hop.mtu;
+  const std::size_t link_mtu = path_mtu(context.destination, route, passage.now);
   const std::size_t overhead = tunnel != nullptr ? tunnel_overhead(*tunnel, server_v6) : 0;
   std::size_t mtu = link_mtu > overhead ? link_mtu - overhead : 0;
   const bool outer_v6 = tunnel != nullptr && server_v6;

@@ -29,9 +29,24 @@ def frame(report, scene):
     return ""
 
 
-def unexplained(counts, report):
+def unexplained(counts, report, scene):
     """Of these differences between counts, those that are not meant."""
-    return [one for one in counts if not own_errors(one, report)]
+    return [one for one in counts if not own_errors(one, report) and not zeroed_late(one, scene)]
+
+
+def zeroed_late(count, scene):
+    """A server whose service was removed and made again begins at 0, in the kernel with what came
+    since the rate estimator last looked, up to 2 s before: that is what it takes zero from."""
+    removed, made_again = set(), set()
+    for step in scene.steps:
+        word = step.data.split() if step.kind == "command" else []
+        if word[:2] == ["ipvsadm", "-D"]:
+            removed.add(tuple(word[2:4]))
+        elif word[:2] == ["ipvsadm", "-A"]:
+            made_again |= {tuple(word[2:4])} & removed
+    names = {"fwmark:" + address if option == "-f" else address for option, address in made_again}
+    return bool(count.destination) and count.service.split("/")[-1] in names and \
+        all(got <= kernel for got, kernel in zip(count.got, count.kernel))
 
 
 def own_errors(count, report):

@@ -117,7 +117,7 @@ def judge(lvsctl, folder, scene):
         return Verdict(EXPLAINED if explained else DIFFERENT, explained or why, text)
     if report["comparison"]["not_compared"]:
         return Verdict(DIFFERENT, "frames not compared", text)
-    counts = explain.unexplained(count_differences(report, folder), report)
+    counts = explain.unexplained(count_differences(report, folder), report, scene)
     if counts:
         return Verdict(DIFFERENT, "counts: " + "; ".join(map(str, counts)), text)
     return Verdict(SAME)

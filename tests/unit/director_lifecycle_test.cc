@@ -190,6 +190,22 @@ TEST(Reload, ARemovedServiceServesItsConnectionsToTheEnd) {
   EXPECT_TRUE(f.director.snapshot().services.empty());
 }
 
+TEST(Reload, AServiceMadeAgainCountsAnew) {
+  const Config config = config_of({web({to("10.0.2.11")})});
+  DirectorFixture f(config.services);
+  f.handle(segment(1, kSyn));
+  f.apply(diff(config, Config{}));
+  f.apply(diff(Config{}, config));
+  const auto statistics = [&] {
+    return f.director.snapshot().services.at(0).destinations.at(0).statistics;
+  };
+  ASSERT_EQ(f.director.snapshot().services.size(), 1U);
+  EXPECT_EQ(statistics().connections, 0U);
+  f.handle(segment(1, kAck));  // the connection is there still
+  EXPECT_EQ(statistics().connections, 0U);
+  EXPECT_EQ(statistics().packets_in, 1U);
+}
+
 TEST(Reload, WhatStaysKeepsItsPlaceAndCounters) {
   const Config old = config_of({web({to("10.0.2.11"), to("10.0.2.12"), to("10.0.2.13")})});
   Config next = old;

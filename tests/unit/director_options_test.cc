@@ -152,6 +152,11 @@ TEST(NatIcmpSend, AnswersWhatANatServerSendsUnasked) {
   EXPECT_EQ(from("10.0.2.11", 80, kRst), "accept no-service");
   EXPECT_EQ(from("10.0.2.11", 81, kAck), "accept no-service");
   EXPECT_EQ(from("10.0.2.13", 80, kAck), "accept no-service");
+
+  VirtualService marked = by_mark({to("10.0.2.13", 80)});  // any protocol's
+  marked.destinations[0].method = Masquerade{};
+  f.apply(diff(config_of({service}, options), config_of({service, marked}, options)));
+  EXPECT_EQ(from("10.0.2.13", 80, kAck), "drop stray-reply");
 }
 
 std::uint16_t any_of(std::mt19937& random, std::uint16_t most) {

@@ -33,4 +33,10 @@ again = case.from_client(sized(1480, df=True))
 case.to_client(icmp_error(3, 4, forwarded(again), mtu=1380))
 small = case.from_client(sized(1380, df=True))
 case.to_server(tunnelled(small, RS1), RS1)
+
+# The path is the address's: a NAT service's packets to it are no larger, as in the kernel.
+masked = case.from_client(tcp(CLIENT, 4002, 8080, "S"))
+case.to_server(translated(masked, dest=RS1, dport=8080), RS1)
+wide = case.from_client(tcp(CLIENT, 4002, 8080, "A", payload=bytes(1401 - 40), df=True))
+case.to_client(icmp_error(3, 4, forwarded(wide), mtu=1400))
 case.write()
