@@ -68,7 +68,7 @@ Verdict Director::State::handle_icmp_error(const Passage& passage) {
   // A client or a router near it quotes our V -> C; a real server or a router near it C -> D.
   const Tuple tuple = connection_tuple(reversed(quoted.tuple));
   if (const auto id = connections.find_request(tuple, passage.now)) {
-    return icmp_to_server(passage, *id);
+    return icmp_to_server(passage, connections[*id]);
   }
   if (const auto id = find_reply(tuple, passage.now)) return icmp_to_client(passage, *id);
   if (ipvs.schedule_icmp && quoted.has_ports) return schedule_icmp(passage, tuple);
@@ -83,11 +83,10 @@ Verdict Director::State::schedule_icmp(const Passage& passage, const Tuple& tupl
     return accept(AcceptReason::no_connection);
   }
   const auto id = open(passage, tuple, *service, {});
-  return id ? icmp_to_server(passage, *id) : id.error();
+  return id ? icmp_to_server(passage, connections[*id]) : id.error();
 }
 
-Verdict Director::State::icmp_to_server(const Passage& passage, ConnectionId id) {
-  Connection& connection = connections[id];
+Verdict Director::State::icmp_to_server(const Passage& passage, Connection& connection) {
   // A rewrite would make a wrong checksum right, so only NAT has to look (observed in the kernel:
   // dr and tun pass a damaged error on as it is).
   if (connection.is_masquerade() && !icmp_checksum_ok(passage.packet.bytes(), passage.view)) {

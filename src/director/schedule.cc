@@ -109,7 +109,7 @@ Result<ConnectionId, Verdict> Director::State::open(const Passage& passage, cons
       own == Port() || (service.persistence && tuple.destination_port != service.key.listen.port);
   Connection connection =
       make_connection(tuple, placed->destination, keeps ? tuple.destination_port : own);
-  if (service.one_packet && passage.view.is(IpProtocol::udp)) {
+  if (service.one_packet && tuple.protocol == static_cast<std::uint8_t>(IpProtocol::udp)) {
     count_connection(&service, placed->destination);
     if (placed->memory) ++connections[*placed->memory].packets_in;
     return refuse(one_packet(passage, connection));
@@ -159,9 +159,13 @@ Verdict Director::State::leave(const Passage& passage, const Service& service) {
 Verdict Director::State::one_packet(const Passage& passage, Connection connection) {
   connection.flags |= Connection::kOnePacket;
   destinations.bind(connection.destination);
-  count_in(connection, passage.view.total_length);
-  const Verdict verdict =
-      to_server(passage, connection, {connection.destination, Direction::request, true, false});
+  const auto send = [&] {
+    if (passage.view.is_icmp_error()) return icmp_to_server(passage, connection);
+    count_in(connection, passage.view.total_length);
+    return to_server(passage, connection,
+                     {connection.destination, Direction::request, true, false});
+  };
+  const Verdict verdict = send();
   destinations.unbind(connection.destination, true);
   return verdict;
 }

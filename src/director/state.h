@@ -179,7 +179,7 @@ struct Director::State {
   // icmp.cc
   Verdict handle_icmp_error(const Passage& passage);
   Verdict schedule_icmp(const Passage& passage, const Tuple& tuple);
-  Verdict icmp_to_server(const Passage& passage, ConnectionId id);
+  Verdict icmp_to_server(const Passage& passage, Connection& connection);
   Verdict icmp_to_client(const Passage& passage, ConnectionId id);
   std::optional<Verdict> tunnel_error(const Passage& passage);
   void learn_path_mtu(const QuotedPacket& outer, std::uint32_t mtu, TimePoint now);

@@ -107,6 +107,11 @@ class Conversation:
         packet, note = self.mangle(packet)
         frame = packets.from_server(packet, server) if server else packets.from_client(packet)
         self.generator.frame(frame, ("server " if server else "client ") + flags + note)
+        if not server and self.opens(flags):
+            self.generator.after_opening((source, destination, self.service.protocol))
+
+    def opens(self, flags):
+        return "1" in flags.split(",") if self.service.protocol == "sctp" else "S" in flags
 
     def mangle(self, packet):
         protocol = self.service.protocol

@@ -45,7 +45,7 @@ class Generator:
         self.scene = Scene(str(seed), features=sorted(features))
         self.maker = RuleMaker(self.random, features)
         self.services = self.maker.services()
-        self.open, self.used, self.barred = [], [], set()
+        self.open, self.used, self.barred, self.opened = [], [], set(), set()
         self.waits = list(WAITS) if "waits" in features and self.chance(0.35) else []
         self.identification = 100
         self.server_mtu = self.next_pause = 0
@@ -106,6 +106,13 @@ class Generator:
 
     def pause(self, seconds):
         self.next_pause = seconds
+
+    def after_opening(self, name):
+        """A connection that a new opening replaces ends with the kernel's next tick, 10 ms in the
+        guest; what comes before that may still find it."""
+        if name in self.opened:
+            self.next_pause = max(self.next_pause, 0.03)
+        self.opened.add(name)
 
     def next_identification(self):
         self.identification += 1

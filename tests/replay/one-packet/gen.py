@@ -15,4 +15,12 @@ for n in range(3):
     case.from_server(udp(RS1, 5353, 4000, b"answer", dest=CLIENT))
     question = case.from_client(udp(CLIENT, 4000, 53, b"question"))
     case.to_server(forwarded(question), RS2)
+
+# With schedule_icmp an error about such a datagram is one packet, too: no connection comes of it.
+question = case.from_client(udp(CLIENT, 4000, 53, b"question"))
+case.to_server(translated(question, dest=RS1, dport=5353), RS1)
+error = case.from_client(router_error(3, 3, udp(VIP, 53, 4000, dest=CLIENT)))
+case.to_server(forwarded(IP(bytes(error))), RS2)
+question = case.from_client(udp(CLIENT, 4000, 53, b"question"))
+case.to_server(translated(question, dest=RS1, dport=5353), RS1)
 case.write()
