@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // A packet of no known connection: whether a service takes it, and which destination (reference 1.4
 // to 1.8, 1.13, 1.15).
+#include <utility>
+
 #include "lvsd/forward/rewrite.h"
 #include "lvsd/model/overloaded.h"
 #include "sctp.h"
@@ -79,11 +81,14 @@ bool Director::State::may_schedule(const PacketView& view) const {
 }
 
 // Reference 1.6: a connection for a packet with these addresses, which an ICMP error only quotes.
-// No connection: what becomes of the packet. `replaced` counts as one until the new one is placed,
-// as in the kernel.
+// No connection: what becomes of the packet. `replaced` counts as one until the new one is there,
+// as in the kernel, where its timer ends it.
 Result<ConnectionId, Verdict> Director::State::open(const Passage& passage, const Tuple& tuple,
                                                     Service& service,
                                                     std::optional<ConnectionId> replaced) {
+  const auto end_replaced = [&] {
+    if (replaced) forget(*std::exchange(replaced, std::nullopt));
+  };
   const auto refuse = [](Verdict verdict) { return Unexpected<Verdict>{verdict}; };
   std::optional<Placement> placed;
   std::optional<Verdict> refusal;
@@ -99,7 +104,7 @@ Result<ConnectionId, Verdict> Director::State::open(const Passage& passage, cons
   } else if (service.key.listen.port != kFtp || tuple.destination_port == kFtp) {
     if (const auto choice = choose(service, tuple, passage.now)) placed = Placement{*choice, {}};
   }
-  if (replaced) forget(*replaced);
+  if (refusal || !placed) end_replaced();
   if (refusal) return refuse(*refusal);
   if (!placed) return refuse(leave(passage, service));
 
@@ -110,13 +115,19 @@ Result<ConnectionId, Verdict> Director::State::open(const Passage& passage, cons
   Connection connection =
       make_connection(tuple, placed->destination, keeps ? tuple.destination_port : own);
   if (service.one_packet && tuple.protocol == static_cast<std::uint8_t>(IpProtocol::udp)) {
+    end_replaced();
     count_connection(&service, placed->destination);
     if (placed->memory) ++connections[*placed->memory].packets_in;
     return refuse(one_packet(passage, connection));
   }
   connection.expires = passage.now + kFirstTimeout;
   bind_helper(connection, service);
-  const auto id = insert(connection, placed->memory, passage.now);
+  auto id = insert(connection, placed->memory, passage.now);
+  if (!id && replaced) {  // the table is full with it
+    end_replaced();
+    id = insert(connection, placed->memory, passage.now);
+  }
+  end_replaced();
   if (!id) return refuse(drop(DropReason::connection_table_full));
   count_connection(&service, placed->destination);
   return *id;

@@ -4,6 +4,7 @@ lvsd_unit_test(director_test
   director_defence_test.cc
   director_ftp_test.cc
   director_lifecycle_test.cc
+  director_links_test.cc
   director_methods_test.cc
   director_options_test.cc
   director_persistence_test.cc
