@@ -2,6 +2,7 @@
 #include "lvsd/control/request.h"
 
 #include <algorithm>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -35,6 +36,8 @@ std::string_view to_string(Command command) {
   switch (command) {
     case list:
       return "list";
+    case connections:
+      return "connections";
     case status:
       return "status";
     case rules:
@@ -52,6 +55,7 @@ Result<Request, Error> parse_request(std::string_view line) {
   const json request = json::parse(line, nullptr, /*allow_exceptions=*/false);
   if (!request.is_object()) return fail("request is not a JSON object on one line");
   std::optional<Command> wanted;
+  std::optional<std::uint32_t> worker, place;
   for (const auto& [key, value] : request.items()) {
     if (key == "version") {
       if (!value.is_number_integer() || value != kControlVersion) {
@@ -66,12 +70,21 @@ Result<Request, Error> parse_request(std::string_view line) {
         return fail("unknown command " + printable(name) + "; known: " + known_commands());
       }
       wanted = *found;
+    } else if (key == "worker" || key == "cursor") {
+      constexpr std::uint32_t kMost = std::numeric_limits<std::uint32_t>::max();
+      if (!value.is_number_unsigned() || value.get<std::uint64_t>() > kMost) {
+        return fail("\"" + key + "\" is not a number from 0 to 4294967295");
+      }
+      (key == "worker" ? worker : place) = value.get<std::uint32_t>();
     } else {
       return fail("unknown key " + printable(key) + " in the request");
     }
   }
   if (!wanted) return fail("request has no \"command\"; known: " + known_commands());
-  return Request{*wanted};
+  if (*wanted != Command::connections && (worker || place)) {
+    return fail("only the command connections takes a \"worker\" and a \"cursor\"");
+  }
+  return Request{*wanted, {worker.value_or(0), place.value_or(0)}};
 }
 
 std::string error_reply(std::string_view sentence) {
@@ -79,8 +92,13 @@ std::string error_reply(std::string_view sentence) {
       -1, ' ', false, json::error_handler_t::replace);
 }
 
-std::string request_line(Command command) {
-  return json{{"version", kControlVersion}, {"command", to_string(command)}}.dump() + "\n";
+std::string request_line(const Request& request) {
+  json line = {{"version", kControlVersion}, {"command", to_string(request.command)}};
+  if (request.command == Command::connections) {
+    line["worker"] = request.cursor.worker;
+    line["cursor"] = request.cursor.place;
+  }
+  return line.dump() + "\n";
 }
 
 std::string control_socket(std::string_view run_dir) { return std::string(run_dir) + "/lvsd.sock"; }

@@ -72,7 +72,7 @@ class Socket {
 
 }  // namespace
 
-Reply ask(const std::string& run_dir, Command command, std::chrono::seconds patience) {
+Reply ask(const std::string& run_dir, const Request& request, std::chrono::seconds patience) {
   const std::string path = control_socket(run_dir);
   auto failed = [&path](std::string what, bool no_daemon) {
     return Unexpected<AskFailure>{{no_daemon, what + " (socket " + path + ")"}};
@@ -84,7 +84,7 @@ Reply ask(const std::string& run_dir, Command command, std::chrono::seconds pati
     return failed("cannot reach lvsd: " + reason(error), true);
   }
   std::string line;
-  int error = socket.send(request_line(command));
+  int error = socket.send(request_line(request));
   if (error == 0) error = socket.receive_line(line);
   if (error != 0) return failed("lvsd did not answer: " + reason(error), true);
   json reply = json::parse(line, nullptr, /*allow_exceptions=*/false);

@@ -46,25 +46,40 @@ bool LiveCommand::parse(const Words& words) {
   return false;
 }
 
-std::optional<json> LiveCommand::ask(const Words& words) {
-  if (!parse(words)) return std::nullopt;
-  auto reply = ctl::ask(values_["run-dir"].as<std::string>(), command_, patience_);
+std::optional<json> LiveCommand::exchange(const Request& request) {
+  auto reply = ctl::ask(values_["run-dir"].as<std::string>(), request, patience_);
   if (!reply) {
     std::cerr << "lvsctl: " << reply.error().message << "\n";
     status_ = reply.error().no_daemon ? kNoDaemon : kNo;
     return std::nullopt;
   }
-  const bool fine = reply->at("ok").get<bool>();
-  status_ = fine ? kFine : kNo;
+  status_ = reply->at("ok").get<bool>() ? kFine : kNo;
+  return std::move(*reply);
+}
+
+std::optional<json> LiveCommand::ask(const Request& request) {
+  auto reply = exchange(request);
+  if (!reply || status_ == kFine) return reply;
+  std::cerr << "lvsctl: " << reply->value("error", "refused, without a reason") << "\n";
+  return std::nullopt;
+}
+
+std::optional<json> LiveCommand::ask() {
+  auto reply = exchange({command_});
+  if (!reply) return std::nullopt;
   if (given("json")) {
     std::cout << reply->dump(2, ' ', false, json::error_handler_t::replace) << "\n";
     return std::nullopt;
   }
-  if (!fine && !reply->contains("reload")) {
+  if (status_ != kFine && !reply->contains("reload")) {
     std::cerr << "lvsctl: " << reply->value("error", "refused, without a reason") << "\n";
     return std::nullopt;
   }
-  return std::move(*reply);
+  return reply;
+}
+
+std::optional<json> LiveCommand::ask(const Words& words) {
+  return parse(words) ? ask() : std::nullopt;
 }
 
 int rules(const Words& words) {

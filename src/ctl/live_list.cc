@@ -14,8 +14,12 @@ int list(const Words& words) {
       "rate", "the same per second, over the last seconds")(
       "exact", "with --stats and --rate: no K, M, G, T")(
       "thresholds", "upper and lower thresholds instead of methods and weights")(
-      "persistent-conn", "how many clients are remembered")("tun-info", "how tunnels encapsulate");
-  const auto reply = command.ask(words);
+      "persistent-conn", "how many clients are remembered")(
+      "connections,c", "the connections one by one, as ipvsadm -Lnc does")(
+      "tun-info", "how tunnels encapsulate");
+  if (!command.parse(words)) return command.status();
+  if (command.given("connections")) return list_connections(command);
+  const auto reply = command.ask();
   if (!reply) return command.status();
   const auto listing = parse_listing(*reply);
   if (!listing) {

@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "daemon_state.h"
+#include "lvsd/control/connection_list.h"
 #include "lvsd/control/listing.h"
 #include "lvsd/daemon/status.h"
 
@@ -50,6 +51,8 @@ json Daemon::State::answer(const Request& request) {
       return good({{"network", show_network(*network)}});
     case Command::reload:
       return reload_reply(reload());
+    case Command::connections:
+      return connections(request.cursor);
     case Command::list:
     case Command::status:
       break;
@@ -68,6 +71,21 @@ json Daemon::State::answer(const Request& request) {
                                .exposure = exposure.view(),
                                .retiring = exposure.retiring(running),
                                .last_reload = last_reload})}});
+}
+
+json Daemon::State::connections(const Cursor& cursor) {
+  if (cursor.worker >= fleet.size()) {
+    return bad("there is no worker " + std::to_string(cursor.worker));
+  }
+  auto page = fleet.connections(cursor.worker, cursor.place, kPlacesPerPage);
+  if (!page) return bad(page.error().message);
+  ListedConnections listed{std::move(page->connections), std::nullopt};
+  if (page->next) {
+    listed.next = {cursor.worker, *page->next};
+  } else if (cursor.worker + 1 < fleet.size()) {
+    listed.next = {cursor.worker + 1, 0};
+  }
+  return good(to_json(listed));
 }
 
 void Daemon::State::dump() {

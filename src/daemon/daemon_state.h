@@ -46,6 +46,7 @@ struct Daemon::State {
   // daemon_answers.cc
   std::string answer(std::string_view line);
   nlohmann::json answer(const Request& request);
+  nlohmann::json connections(const Cursor& cursor);
   void dump();
 
   const Options options;

@@ -140,6 +140,20 @@ Result<std::vector<WorkerSnapshot>, Error> Fleet::snapshot() {
   return snapshots;
 }
 
+Result<ConnectionPage, Error> Fleet::connections(std::size_t worker, std::uint32_t first,
+                                                 std::uint32_t places) {
+  auto answers = std::make_shared<Answers<ConnectionPage>>(1);
+  const ConnectionsMessage question{
+      first, places, [answers](ConnectionPage page) { answers->put(0, std::move(page)); }};
+  flush(worker);
+  if (!workers_[worker].waiting.empty() || !workers_[worker].worker->post(question)) {
+    return fail(
+        fmt::format("worker {} takes no messages at the moment: its mailbox is full", worker));
+  }
+  if (answers->wait([] {})) return fail(fmt::format("worker {} does not answer", worker));
+  return std::move(*answers->take()[0]);
+}
+
 void Fleet::send(std::size_t index, WorkerMessage message) {
   workers_[index].waiting.push_back(std::move(message));
   flush(index);

@@ -107,6 +107,25 @@ def test_usr1_dumps_to_the_log(lab, lvsd):
     daemon.await_log('"forwarded":')
 
 
+def test_connections_are_listed_one_by_one(lab, lvsd):
+    daemon = lvsd(configuration(web("nat", RS1)))
+    with lab.inside("client"):
+        held = socket.create_connection((VIP["nat"], 80), timeout=5)
+    client = ":".join(str(part) for part in held.getsockname())
+    with held:
+        lines = daemon.ctl("list", "-n", "-c").splitlines()
+        rows = [line.split() for line in lines[2:] if line.split()[3] == client]
+    assert lines[:2] == ["IPVS connection entries",
+                         "pro expire state       source             virtual            destination"]
+    assert len(rows) == 1, lines
+    assert rows[0][0] == "TCP" and re.fullmatch(r"1[45]:\d\d", rows[0][1])
+    assert rows[0][2:] == ["ESTABLISHED", client, f"{VIP['nat']}:80", f"{RS1}:80"]
+    reply = json.loads(daemon.ctl("list", "--connections", "--json"))
+    address, _, port = client.rpartition(":")
+    assert [c["state"] for c in reply["connections"]
+            if c["client"] == {"address": address, "port": int(port)}]
+
+
 def test_without_a_daemon_lvsctl_says_which_socket_it_tried(lab):
     empty = lab.path("empty-run")
     os.makedirs(empty, exist_ok=True)
@@ -118,7 +137,8 @@ def test_without_a_daemon_lvsctl_says_which_socket_it_tried(lab):
 
 # ---- the control socket --------------------------------------------------------------------------
 GARBAGE = [b"\n", b"{}\n", b"[]\n", b"\x00\xff\x80\n", b'{"command": "lst"}\n', b'{"command": 1}\n',
-           b'{"command": "list", "more": 1}\n', b'{"version": 9, "command": "list"}\n',
+           b'{"command": "list", "more": 1}\n', b'{"command": "connections", "worker": 9}\n',
+           b'{"version": 9, "command": "list"}\n',
            b'{"command"', b"[" * 60000 + b"\n", b"GET / HTTP/1.1\r\n\r\n", b"x" * 200000]
 
 

@@ -14,7 +14,7 @@ std::string refusal(std::string_view line) {
 
 TEST(ControlRequest, EveryCommandIsUnderstoodAsWritten) {
   for (const Command command : kCommands) {
-    std::string line = request_line(command);
+    std::string line = request_line({command});
     ASSERT_EQ(line.back(), '\n');
     line.pop_back();
     const auto request = parse_request(line);
@@ -23,8 +23,23 @@ TEST(ControlRequest, EveryCommandIsUnderstoodAsWritten) {
   }
 }
 
+TEST(ControlRequest, OnlyConnectionsHaveACursor) {
+  std::string line = request_line({Command::connections, {3, 2048}});
+  line.pop_back();
+  const auto request = parse_request(line);
+  ASSERT_TRUE(request);
+  EXPECT_EQ(request->cursor.worker, 3U);
+  EXPECT_EQ(request->cursor.place, 2048U);
+  EXPECT_EQ(refusal(R"({"command": "list", "cursor": 1})"),
+            "only the command connections takes a \"worker\" and a \"cursor\"");
+  EXPECT_EQ(refusal(R"({"command": "connections", "cursor": -1})"),
+            "\"cursor\" is not a number from 0 to 4294967295");
+  EXPECT_EQ(refusal(R"({"command": "connections", "worker": 4294967296})"),
+            "\"worker\" is not a number from 0 to 4294967295");
+}
+
 TEST(ControlRequest, EveryPrefixIsRefused) {
-  std::string line = request_line(Command::reload);
+  std::string line = request_line({Command::reload});
   line.pop_back();
   for (std::size_t size = 0; size < line.size(); ++size) {
     EXPECT_FALSE(parse_request(std::string_view(line).substr(0, size))) << size;
@@ -36,10 +51,10 @@ TEST(ControlRequest, RefusalsNameWhatIsWrong) {
   EXPECT_EQ(refusal("[1, 2]"), "request is not a JSON object on one line");
   EXPECT_EQ(refusal("\xff\xfe garbage"), "request is not a JSON object on one line");
   EXPECT_EQ(refusal("{}"),
-            "request has no \"command\"; known: list, status, rules, network, reload");
+            "request has no \"command\"; known: list, connections, status, rules, network, reload");
   EXPECT_EQ(refusal(R"({"command": 7})"), "\"command\" is not a string");
   EXPECT_EQ(refusal(R"({"command": "lisst"})"),
-            "unknown command 'lisst'; known: list, status, rules, network, reload");
+            "unknown command 'lisst'; known: list, connections, status, rules, network, reload");
   EXPECT_EQ(refusal(R"({"command": "list", "services": 1})"),
             "unknown key 'services' in the request");
   EXPECT_EQ(refusal(R"({"command": "list", "version": 2})"),
@@ -49,7 +64,7 @@ TEST(ControlRequest, RefusalsNameWhatIsWrong) {
 
 TEST(ControlRequest, WhatIsQuotedCannotGarbleATerminal) {
   EXPECT_EQ(refusal(R"({"command": "\u001b[2Jlist"})"),
-            "unknown command '?[2Jlist'; known: list, status, rules, network, reload");
+            "unknown command '?[2Jlist'; known: list, connections, status, rules, network, reload");
   const std::string message = refusal(R"({"command": ")" + std::string(5000, 'x') + R"("})");
   EXPECT_LT(message.size(), 150U);
 }

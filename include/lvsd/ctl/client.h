@@ -17,6 +17,6 @@ struct AskFailure {
 using Reply = Result<nlohmann::json, AskFailure>;
 
 // The reply as it came, ok or not. `patience` covers connecting, asking and the answer.
-Reply ask(const std::string& run_dir, Command command, std::chrono::seconds patience);
+Reply ask(const std::string& run_dir, const Request& request, std::chrono::seconds patience);
 
 }  // namespace lvsd::ctl

@@ -23,12 +23,18 @@ class LiveCommand {
   // Parses the words, asks the daemon, prints what does not need laying out (help, failures, JSON).
   // A reply to lay out, or nothing: then exit with status().
   std::optional<nlohmann::json> ask(const Words& words);
+  // The same in two steps: false where there is nothing to ask, exit with status().
+  bool parse(const Words& words);
+  std::optional<nlohmann::json> ask();
+  // A request of the caller's, and never JSON printed; nothing where it failed, which is said.
+  std::optional<nlohmann::json> ask(const Request& request);
   int status() const { return status_; }
+  int failure() const { return status_ == kFine ? kNo : status_; }
   bool given(const char* option) const { return values_.count(option) > 0; }
   void patience(std::chrono::seconds patience) { patience_ = patience; }
 
  private:
-  bool parse(const Words& words);
+  std::optional<nlohmann::json> exchange(const Request& request);
 
   Command command_;
   std::string purpose_;
@@ -37,5 +43,7 @@ class LiveCommand {
   std::chrono::seconds patience_{10};
   int status_ = kFine;
 };
+
+int list_connections(LiveCommand& command);  // the exit status
 
 }  // namespace lvsd::ctl

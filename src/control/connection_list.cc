@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lvsd/control/connection_list.h"
+
+#include <fmt/format.h>
+
+#include <limits>
+#include <nlohmann/json.hpp>
+
+namespace lvsd {
+namespace {
+
+using nlohmann::json;
+
+json to_json(const Endpoint& endpoint) {
+  return {{"address", to_string(endpoint.address)}, {"port", endpoint.port.host()}};
+}
+
+json to_json(const ConnectionSnapshot& connection) {
+  json out = {{"protocol", connection.protocol},
+              {"state", connection.state},
+              {"client", to_json(connection.client)},
+              {"virtual", to_json(connection.virtual_end)},
+              {"destination", to_json(connection.destination)},
+              {"expires", connection.expires.count()},
+              {"template", connection.is_template}};
+  if (!connection.engine.empty()) {
+    out["engine"] = connection.engine;
+    out["engine_data"] = connection.engine_data;
+  }
+  return out;
+}
+
+[[noreturn]] void refuse(const std::string& what) {
+  throw json::other_error::create(501, what, nullptr);
+}
+
+template <class T>
+T number(const json& object, const char* key) {
+  const json& value = object.at(key);
+  if (!value.is_number_unsigned() || value.get<std::uint64_t>() > std::numeric_limits<T>::max()) {
+    refuse(std::string(key) + " is not a number in range");
+  }
+  return value.get<T>();
+}
+
+Endpoint parse_endpoint(const json& object) {
+  const auto address = IpAddress::parse(object.at("address").get<std::string>());
+  if (!address) refuse("unknown address");
+  return {*address, Port(number<std::uint16_t>(object, "port"))};
+}
+
+ConnectionSnapshot parse_connection(const json& object) {
+  ConnectionSnapshot out;
+  out.protocol = number<std::uint8_t>(object, "protocol");
+  out.state = object.at("state").get<std::string>();
+  out.client = parse_endpoint(object.at("client"));
+  out.virtual_end = parse_endpoint(object.at("virtual"));
+  out.destination = parse_endpoint(object.at("destination"));
+  out.expires = std::chrono::seconds(number<std::uint32_t>(object, "expires"));
+  out.is_template = object.at("template").get<bool>();
+  out.engine = object.value("engine", "");
+  out.engine_data = object.value("engine_data", "");
+  return out;
+}
+
+std::string protocol_name(std::uint8_t protocol) {
+  switch (static_cast<IpProtocol>(protocol)) {
+    case IpProtocol::tcp:
+      return "TCP";
+    case IpProtocol::udp:
+      return "UDP";
+    case IpProtocol::sctp:
+      return "SCTP";
+    case IpProtocol::ah:
+      return "AH";
+    case IpProtocol::esp:
+      return "ESP";
+    default:
+      return "IP";  // a template of a service by mark
+  }
+}
+
+}  // namespace
+
+json to_json(const ListedConnections& page) {
+  json connections = json::array();
+  for (const ConnectionSnapshot& each : page.connections) connections.push_back(to_json(each));
+  json out = {{"connections", std::move(connections)}};
+  if (page.next) out["next"] = {{"worker", page.next->worker}, {"cursor", page.next->place}};
+  return out;
+}
+
+Result<ListedConnections, Error> parse_connections(const json& reply) {
+  try {
+    ListedConnections page;
+    for (const json& each : reply.at("connections")) {
+      page.connections.push_back(parse_connection(each));
+    }
+    if (reply.contains("next")) {
+      const json& next = reply.at("next");
+      page.next = {number<std::uint32_t>(next, "worker"), number<std::uint32_t>(next, "cursor")};
+    }
+    return page;
+  } catch (const json::exception& wrong) {
+    return fail(std::string("the daemon's connections cannot be read: ") + wrong.what());
+  }
+}
+
+std::string connections_title(bool with_engine) {
+  std::string title = "IPVS connection entries\n";
+  if (!with_engine) {
+    return title + "pro expire state       source             virtual            destination\n";
+  }
+  return title + fmt::format("pro expire {:<11} {:<18} {:<18} {:<18} {:<16} {}\n", "state",
+                             "source", "virtual", "destination", "pe name", "pe_data");
+}
+
+std::string format_connection(const ConnectionSnapshot& connection, bool with_engine) {
+  const auto seconds = connection.expires.count();
+  const std::string head =
+      fmt::format("{:<3} {:02}:{:02}  {:<11} {:<18} {:<18}", protocol_name(connection.protocol),
+                  seconds / 60, seconds % 60, connection.state, to_string(connection.client),
+                  to_string(connection.virtual_end));
+  const std::string destination = to_string(connection.destination);
+  if (!with_engine || connection.engine.empty()) return head + " " + destination + "\n";
+  std::string data = connection.engine_data;  // a client's bytes, on a terminal
+  for (char& c : data) {
+    if (c < ' ' || c > '~') c = '?';
+  }
+  return fmt::format("{} {:<16} {:<18} {}\n", head, destination, connection.engine, data);
+}
+
+}  // namespace lvsd
