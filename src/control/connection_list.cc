@@ -15,21 +15,6 @@ json to_json(const Endpoint& endpoint) {
   return {{"address", to_string(endpoint.address)}, {"port", endpoint.port.host()}};
 }
 
-json to_json(const ConnectionSnapshot& connection) {
-  json out = {{"protocol", connection.protocol},
-              {"state", connection.state},
-              {"client", to_json(connection.client)},
-              {"virtual", to_json(connection.virtual_end)},
-              {"destination", to_json(connection.destination)},
-              {"expires", connection.expires.count()},
-              {"template", connection.is_template}};
-  if (!connection.engine.empty()) {
-    out["engine"] = connection.engine;
-    out["engine_data"] = connection.engine_data;
-  }
-  return out;
-}
-
 [[noreturn]] void refuse(const std::string& what) {
   throw json::other_error::create(501, what, nullptr);
 }
@@ -81,6 +66,21 @@ std::string protocol_name(std::uint8_t protocol) {
 }
 
 }  // namespace
+
+json to_json(const ConnectionSnapshot& connection) {
+  json out = {{"protocol", connection.protocol},
+              {"state", connection.state},
+              {"client", to_json(connection.client)},
+              {"virtual", to_json(connection.virtual_end)},
+              {"destination", to_json(connection.destination)},
+              {"expires", connection.expires.count()},
+              {"template", connection.is_template}};
+  if (!connection.engine.empty()) {
+    out["engine"] = connection.engine;
+    out["engine_data"] = connection.engine_data;
+  }
+  return out;
+}
 
 json to_json(const ListedConnections& page) {
   json connections = json::array();

@@ -31,7 +31,7 @@ struct Step {  // --reload and --network-at
 
 struct Settings {
   std::string config, in, out, expect, json, network;
-  bool bless = false;
+  bool bless = false, connections = false;
   Ignore ignore;
   std::vector<Step> steps;
 };
@@ -50,6 +50,7 @@ po::options_description option_table() {
   table.add_options()("ignore", po::value<Texts>(),
                       "a field that does not count: ip.id, mac, made.ip.id, ... (may be repeated)");
   table.add_options()("json", po::value<Text>(), "write a report of every packet to this file");
+  table.add_options()("connections", "list the connections that there are at the end, too");
   table.add_options()("network", po::value<Text>(), "the network around the director");
   table.add_options()("reload", po::value<Texts>(),
                       "SECONDS=FILE: reload from FILE then; +SECONDS counts from the first packet");
@@ -115,6 +116,7 @@ SettingsOr read_settings(const ParsedOptions& parsed, const Words& words) {
   s.json = parsed.text("json");
   s.network = parsed.text("network");
   s.bless = parsed.has("bless");
+  s.connections = parsed.has("connections");
   if (parsed.has("ignore")) {
     for (const std::string& word : parsed.values["ignore"].as<std::vector<std::string>>()) {
       if (const Status status = s.ignore.add(word); !status) return Unexpected{status.error()};
@@ -276,7 +278,7 @@ class Run {
   }
 
   int conclude() {
-    ReplayReport report = replayer_->finish();
+    ReplayReport report = replayer_->finish(settings_.connections);
     report.damage = damage_;
     std::optional<ComparisonResult> comparison;
     if (outputs_.comparison) {

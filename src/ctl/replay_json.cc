@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <nlohmann/json.hpp>
 
+#include "lvsd/control/connection_list.h"
 #include "lvsd/ctl/capture_time.h"
 #include "lvsd/ctl/replay_report.h"
 
@@ -100,6 +101,12 @@ Json statistics(const Statistics& counts) {
           {"bytes_out", counts.bytes_out}};
 }
 
+Json connections(const ReplayReport& report) {
+  Json out = Json::array();
+  for (const ConnectionSnapshot& each : report.connections) out.push_back(Json(to_json(each)));
+  return out;
+}
+
 Json services(const ReplayReport& report) {
   Json out = Json::array();
   for (const ServiceSnapshot& service : report.director.services) {
@@ -169,6 +176,7 @@ Json all(const Records& records, One one) {
 std::string report_json(const ReplayReport& report, const std::optional<ComparisonResult>& result) {
   Json out{{"version", 1}, {"summary", summary(report)}};
   out["services"] = services(report);
+  if (!report.connections.empty()) out["connections"] = connections(report);
   out["destinations"] = tallies(report);
   out["events"] = all(report.events, event);
   out["packets"] = all(report.packet_records, packet);

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "lvsd/control/connection_list.h"
 #include "lvsd/ctl/capture_time.h"
 
 namespace lvsd::ctl {
@@ -167,6 +168,8 @@ std::string report_text(const ReplayReport& report,
     out += fmt::format("neighbours asked for: {}\n", report.resolves);
   }
   out += destinations_text(report);
+  if (!report.connections.empty()) out += connections_title(false);
+  for (const ConnectionSnapshot& each : report.connections) out += format_connection(each, false);
   if (!report.damage.empty()) out += report.damage + "\n";
   if (comparison) out += comparison_text(*comparison);
   return out;

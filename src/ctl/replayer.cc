@@ -2,6 +2,7 @@
 #include "lvsd/ctl/replayer.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "lvsd/config/diff.h"
 #include "lvsd/config/load.h"
@@ -246,8 +247,12 @@ void Replayer::change_network(TimePoint at, const std::string& file,
   report_.events.push_back({now_, "network", file, true, {}});
 }
 
-const ReplayReport& Replayer::finish() {
+const ReplayReport& Replayer::finish(bool connections) {
   report_.director = director_.snapshot();
+  if (connections) {
+    constexpr std::uint32_t kAll = std::numeric_limits<std::uint32_t>::max();
+    report_.connections = director_.connections(0, kAll, now_).connections;
+  }
   return report_;
 }
 

@@ -8,7 +8,8 @@
 
 A case is `identical` when its rules convert whole, each of its events has a counterpart, every
 frame that the director emits is the kernel's, in order per interface, and connections and packets
-are counted as ipvsadm listed them at the end; `same-packets` when only such a count differs. What
+are counted as ipvsadm listed them at the end, where the single connections have its states and
+timers; `same-packets` when only a count or a connection differs. What
 differs by chance is left out by name (IGNORE in scenario.py). The others are in expected.txt by
 hand, with their reason: `by-design` or `not-yet`. The test fails when a case is worse than the
 table says. See README.md.
@@ -19,7 +20,8 @@ import os
 import sys
 import tempfile
 
-from scenario import HERE, Scenario, count_differences, first_difference
+from scenario import (HERE, Scenario, connection_differences, count_differences,
+                      first_difference)
 
 TABLE = os.path.join(HERE, "expected.txt")
 DOCUMENT = os.path.join(HERE, "..", "..", "doc", "oracle.md")
@@ -40,7 +42,8 @@ def judge(lvsctl, case):
         return "not-yet", first_difference(report), text
     if report["comparison"]["not_compared"]:
         return "not-yet", "%d frames not compared" % report["comparison"]["not_compared"], text
-    counts = "; ".join(map(str, count_differences(report, folder)))
+    counts = "; ".join([*map(str, count_differences(report, folder)),
+                        *connection_differences(report, folder)])
     return "same-packets" if counts else "identical", counts, text
 
 

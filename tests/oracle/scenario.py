@@ -167,7 +167,7 @@ class Scenario:
         done = subprocess.run(
             [self.lvsctl, "replay", "-c", self.first_config, "--network", self.first_network,
              "--in", os.path.join(self.folder, "in.pcap"), "--expect", os.path.join(self.folder, "out.pcap"),
-             "--json", report, *IGNORE, *(word for name in ignored for word in ("--ignore", name)),
+             "--json", report, "--connections", *IGNORE, *(word for name in ignored for word in ("--ignore", name)),
              *self.words],
             capture_output=True, text=True, timeout=60, check=False)
         if done.returncode not in (0, 1):
@@ -212,6 +212,48 @@ class CountDifference:
     def __str__(self):
         return "%s of %s %s: %s, the kernel's %s" % (self.what, self.service, self.destination,
                                                      self.got, self.kernel)
+
+
+PROTOCOLS = {6: "TCP", 17: "UDP", 132: "SCTP", 50: "ESP", 51: "AH", 0: "IP"}
+CLOCK = 3  # seconds: between the replay's end and ipvsadm's listing, which takes its time
+
+
+def read_connections(folder):
+    """{(protocol, source, virtual, destination): (state, seconds left)} of ipvsadm -Lnc, sorted."""
+    path = os.path.join(folder, "end-Lnc.txt")
+    found = {}
+    if os.path.exists(path):
+        with open(path, encoding="utf-8") as file:
+            for line in file:
+                word = line.split()
+                if len(word) >= 6 and re.fullmatch(r"\d+:\d+", word[1]):
+                    minutes, seconds = word[1].split(":")
+                    found[(word[0], *word[3:6])] = (word[2], int(minutes) * 60 + int(seconds))
+    return found
+
+
+def connection_differences(report, folder):
+    """Connections at the end that are not the kernel's: their ends, their state, and what is left of
+    their time, to CLOCK seconds. One that has no more than that left may be gone."""
+    def end(one):
+        form = "[%s]:%d" if ":" in one["address"] else "%s:%d"
+        return form % (one["address"], one["port"])
+    kernel, have = read_connections(folder), {}
+    if not os.path.exists(os.path.join(folder, "end-Lnc.txt")):
+        return []
+    for one in report.get("connections", []):
+        name = (PROTOCOLS[one["protocol"]], end(one["client"]), end(one["virtual"]),
+                end(one["destination"]))
+        have[name] = (one["state"], one["expires"])
+    found = []
+    for name in sorted(kernel.keys() | have.keys()):
+        state, left = kernel.get(name, ("gone", 0))
+        got_state, got_left = have.get(name, ("gone", 0))
+        near = abs(left - got_left) <= CLOCK
+        if not near or (state != got_state and "gone" not in (state, got_state)):
+            found.append("connection %s: %s %d s, the kernel's %s %d s" % (
+                " ".join(name), got_state, got_left, state, left))
+    return found
 
 
 def count_differences(report, folder):

@@ -10,6 +10,7 @@ lvsd_unit_test(director_test
   director_persistence_test.cc
   director_sctp_test.cc
   director_services_test.cc
+  rate_estimator_test.cc
   sctp_state_test.cc
   tcp_state_test.cc
   timer_wheel_test.cc

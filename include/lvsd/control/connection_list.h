@@ -22,6 +22,7 @@ struct ListedConnections {
   std::optional<Cursor> next;  // what to ask for; none behind the last worker's last page
 };
 
+nlohmann::json to_json(const ConnectionSnapshot& connection);
 nlohmann::json to_json(const ListedConnections& page);
 Result<ListedConnections, Error> parse_connections(const nlohmann::json& reply);
 

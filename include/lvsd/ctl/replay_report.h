@@ -71,8 +71,9 @@ struct ReplayReport {
   std::uint64_t emitted = 0, routed = 0, resolves = 0, refreshes = 0;
   std::vector<Tally> tallies;  // in the order of their first packet
   std::vector<EventRecord> events;
-  DirectorSnapshot director;                 // as it was at the end
-  std::vector<PacketRecord> packet_records;  // only where asked for
+  DirectorSnapshot director;                    // as it was at the end
+  std::vector<ConnectionSnapshot> connections;  // the same; only where asked for
+  std::vector<PacketRecord> packet_records;     // only where asked for
   std::vector<EmissionRecord> emission_records;
   std::string damage;  // why the capture could not be read to its end
 

@@ -38,7 +38,8 @@ class Replayer {
   void change_network(TimePoint at, const std::string& file,
                       std::shared_ptr<const Network> network);
 
-  const ReplayReport& finish();
+  // `connections`: with every connection that there is at the end.
+  const ReplayReport& finish(bool connections);
 
  private:
   void advance(TimePoint to);

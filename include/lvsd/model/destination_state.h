@@ -18,6 +18,7 @@ inline constexpr DestinationId kNoDestination{0xffffffffU};
 // encapsulation, out after.
 struct Statistics {
   std::uint64_t connections = 0, packets_in = 0, packets_out = 0, bytes_in = 0, bytes_out = 0;
+  friend bool operator==(const Statistics&, const Statistics&) = default;
 };
 
 struct DestinationState {
