@@ -38,6 +38,9 @@ OPTIONS = (("conn_reuse_mode", (0, 2, 3)), ("expire_nodest_conn", (1,)), ("slopp
            ("secure_tcp", (3,)), ("sloppy_sctp", (1,)))
 
 
+WAIT_FOR_TICK = 0.03  # seconds; the guest's kernel ticks every 10 ms
+
+
 class Generator:
     def __init__(self, seed, features):
         self.random = random.Random("lvsd %s" % seed)
@@ -111,7 +114,7 @@ class Generator:
         """A connection that a new opening replaces ends with the kernel's next tick, 10 ms in the
         guest; what comes before that may still find it."""
         if name in self.opened:
-            self.next_pause = max(self.next_pause, 0.03)
+            self.next_pause = max(self.next_pause, WAIT_FOR_TICK)
         self.opened.add(name)
 
     def next_identification(self):

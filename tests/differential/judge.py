@@ -10,6 +10,7 @@ sys.path.insert(0, os.path.join(HERE, "..", "oracle"))
 from scenario import Scenario, count_differences, first_difference  # noqa: E402
 
 import explain  # noqa: E402
+from generate import WAIT_FOR_TICK  # noqa: E402
 
 SCTP_OPENING = 4  # of an SCTP association's first packet
 SAME, EXPLAINED, UNCLEAR, LACKS, DIFFERENT = "same", "explained", "unclear", "lacks", "DIFFERENT"
@@ -77,6 +78,16 @@ def near_a_timeout(frames, listing, timeouts):
     return ""
 
 
+def shortened_pause(frames, scene):
+    """Whether the guest was late and made up for it where the scene waits for the kernel's timers."""
+    times = [time for time, _ in frames]
+    steps = [step for step in scene.steps if step.kind == "frame"]
+    for before, after, step in zip(times, times[1:], steps[1:]):
+        if step.pause >= WAIT_FOR_TICK and after - before < WAIT_FOR_TICK / 2:
+            return "a pause of %.0f ms became %.1f ms" % (step.pause * 1e3, (after - before) * 1e3)
+    return ""
+
+
 def unplayable(folder, scene):
     """Why nothing can be learnt from this run of the guest."""
     frames, listing = read_frames(os.path.join(folder, "in.pcap")), [0.0]
@@ -100,6 +111,15 @@ def unplayable(folder, scene):
 
 
 def judge(lvsctl, folder, scene):
+    verdict = judge_replay(lvsctl, folder, scene)
+    if verdict.kind == DIFFERENT:
+        late = shortened_pause(read_frames(os.path.join(folder, "in.pcap")), scene)
+        if late:
+            return Verdict(UNCLEAR, "%s; %s" % (late, verdict.why), verdict.text)
+    return verdict
+
+
+def judge_replay(lvsctl, folder, scene):
     why = unplayable(folder, scene)
     if why:
         return Verdict(UNCLEAR, why)
