@@ -47,7 +47,8 @@ def zeroed_late(count, scene):
             removed.add(tuple(word[2:4]))
         elif word[:2] == ["ipvsadm", "-A"]:
             made_again |= {tuple(word[2:4])} & removed
-    names = {"fwmark:" + address if option == "-f" else address for option, address in made_again}
+    names = {"fwmark:" + address if option == "-f" else address.removesuffix(":0")
+             for option, address in made_again}
     return bool(count.destination) and count.service.split("/")[0] in names and \
         all(got <= kernel for got, kernel in zip(count.got, count.kernel))
 
