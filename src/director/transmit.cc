@@ -55,6 +55,7 @@ Verdict Director::State::to_server(const Passage& passage, const Connection& con
     originate(passage, kTimeExceeded, virtual_address);
     return drop(DropReason::ttl_exceeded);
   }
+  if (virtual_address.is_v4()) record_route(passage.packet.bytes(), virtual_address.v4());
   decrement_ttl(passage.packet.bytes(), passage.view);
 
   const std::size_t link_mtu = path_mtu(context.destination, route, passage.now);
