@@ -13,7 +13,12 @@ namespace {
 using nlohmann::json;
 
 std::uint64_t number(const json& object, const char* key) {
-  return object.at(key).get<std::uint64_t>();
+  const json& value = object.at(key);
+  if (!value.is_number_integer() ||
+      (!value.is_number_unsigned() && value < 0)) {  // a number too large for it is a floating one
+    throw json::other_error::create(501, std::string(key) + " is not a number in range", nullptr);
+  }
+  return value.get<std::uint64_t>();
 }
 std::string text(const json& object, const char* key) { return object.at(key).get<std::string>(); }
 

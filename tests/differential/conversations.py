@@ -95,7 +95,8 @@ class Conversation:
             return 0
         if "large" not in self.generator.features or self.chance(0.6):
             return self.random.choice((1, 2, 10, 101))
-        return self.random.choice(LENGTHS)
+        length = self.random.choice(LENGTHS)
+        return length if self.service.family() == 4 else min(length, 1440)  # no more fits a link
 
     def send(self, source, destination, flags, with_data, server, header=None, length=None):
         header = header or self.header()

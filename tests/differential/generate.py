@@ -27,6 +27,8 @@ FEATURES = {
     "wrong-tunnel": (False, "ICMP errors about tunnels that do not carry that connection"),
     "large": (True, "packets about as long as the MTU, with DF and without; smaller MTUs"),
     "waits": (True, "waits for timeouts, which are set short"),
+    "ipv6": (True, "services, clients and servers of IPv6"),
+    "tunnels": (True, "GRE and GUE, with and without checksums, beside IPIP"),
     "unserved": (True, "packets that belong to no service"),
 }
 SHORT = 6  # seconds of the timeouts that --set can set, where waits are on

@@ -192,7 +192,8 @@ def read_listing(folder, name, columns):
             if word[:1] == ["->"] and service and word[1] != "RemoteAddress:Port":
                 counts[service, word[1]] = [int(number) for number in word[columns]]
             elif word and word[0] in ("TCP", "UDP", "SCTP"):
-                service = re.sub(":0$", "", word[1]) + "/" + word[0].lower()
+                any_port = word[1].endswith(":0")  # lvsd then has the address alone
+                service = (word[1][:-2].strip("[]") if any_port else word[1]) + "/" + word[0].lower()
             elif word and word[0] == "FWM":
                 service = "fwmark:" + word[1] + ("/ipv6" if word[2] == "IPv6" else "")
             if len(word) >= 2 + len(STATISTICS) and service and word[0] != "->" and \

@@ -64,6 +64,14 @@ TEST(CtlStatus, SaysWhatIsNotAsItShouldBe) {
   EXPECT_NE(text.find("up 59s"), std::string::npos);
 }
 
+TEST(CtlStatus, ANumberOutOfRangeIsAnotherForm) {
+  for (const char* const wrong : {"104857699999999999999999", "-1", "1.5"}) {
+    nlohmann::json status = sample();
+    status["connection_limit"] = nlohmann::json::parse(wrong);
+    EXPECT_THROW(format_status(status), nlohmann::json::exception) << wrong;
+  }
+}
+
 TEST(CtlStatus, AnotherFormThrowsWhatTheCommandCatches) {
   const nlohmann::json whole = sample();
   for (const auto& [key, value] : whole.items()) {
