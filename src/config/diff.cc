@@ -80,6 +80,7 @@ std::vector<std::string> diff_startup(const StartupConfig& old, const StartupCon
   compare(old.backend == next.backend, "director.capture.backend");
   compare(old.stage == next.stage, "director.capture.stage");
   compare(old.queue == next.queue, "director.capture.queue");
+  compare(old.super_packets == next.super_packets, "director.capture.super_packets");
   compare(old.queue_bypass == next.queue_bypass, "director.capture.queue_bypass");
   compare(old.connection_limit == next.connection_limit, "director.connections.limit");
   return paths;

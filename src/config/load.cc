@@ -14,7 +14,8 @@ namespace {
 constexpr std::array<std::string_view, 4> kFileKeys{"director", "timeouts", "ipvs", "services"};
 constexpr std::array<std::string_view, 4> kDirectorKeys{"workers", "capture", "announce",
                                                         "connections"};
-constexpr std::array<std::string_view, 4> kCaptureKeys{"backend", "stage", "queue", "queue_bypass"};
+constexpr std::array<std::string_view, 5> kCaptureKeys{"backend", "stage", "queue", "queue_bypass",
+                                                       "super_packets"};
 constexpr std::array<std::string_view, 1> kAnnounceKeys{"interface"}, kConnectionsKeys{"limit"};
 constexpr std::array<std::string_view, 3> kTimeoutsKeys{"tcp", "tcp_fin", "udp"};
 
@@ -54,6 +55,9 @@ void read_capture(const Item& item, StartupConfig& startup) {
   }
   if (const auto field = map.find("queue_bypass")) {
     assign(startup.queue_bypass, read_boolean(*field));
+  }
+  if (const auto field = map.find("super_packets")) {
+    assign(startup.super_packets, read_boolean(*field));
   }
 }
 

@@ -24,7 +24,8 @@ std::string show_director(const Config& config) {
   out += "  capture: {backend: " + std::string(to_string(startup.backend));
   out += ", stage: " + std::string(to_string(startup.stage));
   out += ", queue: " + std::to_string(startup.queue);
-  out += ", queue_bypass: " + std::string(boolean(startup.queue_bypass)) + "}\n";
+  out += ", queue_bypass: " + std::string(boolean(startup.queue_bypass));
+  out += ", super_packets: " + std::string(boolean(startup.super_packets)) + "}\n";
   out += "  announce: " + show_announce(config.announce) + "\n";
   out += "  connections: {limit: " + std::to_string(startup.connection_limit) + "}\n";
   return out;
@@ -98,7 +99,9 @@ void show_service(std::string& out, const VirtualService& service) {
   if (const Tunnel* const tunnel = std::get_if<Tunnel>(&method)) {
     out += "    tunnel: " + tunnel_text(*tunnel) + "\n";
   }
-  if (service.oversize == Oversize::fragment) out += "    oversize: fragment\n";
+  if (service.oversize != Oversize::split) {
+    out += "    oversize: " + std::string(to_string(service.oversize)) + '\n';
+  }
   out += "    scheduler: " + show_scheduler(service) + "\n";
   if (service.key.protocol == ServiceProtocol::tcp) {
     out += "    helper: " + std::string(to_string(service.helper)) + "\n";

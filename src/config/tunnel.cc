@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // What belongs to method tun: the encapsulation, and what becomes of packets that are too large.
+#include <algorithm>
 #include <array>
 
 #include "lvsd/config/services.h"
 
 namespace lvsd {
 namespace {
+
+constexpr std::array<Choice<Oversize>, 3> kOversizes{
+    {{"split", Oversize::split}, {"icmp", Oversize::icmp}, {"fragment", Oversize::fragment}}};
 
 constexpr std::string_view kTunnelRemedy =
     "write 'tunnel: {type: gue, port: 6080}', or gre or ipip as type; 'checksum: true' adds one";
@@ -82,15 +86,7 @@ void read_tunnel(const Mapping& map, std::optional<ForwardingMethod>& method) {
 }
 
 std::optional<Oversize> read_oversize(const Item& item) {
-  constexpr std::array<Choice<Oversize>, 2> kChoices{
-      {{"icmp", Oversize::icmp}, {"fragment", Oversize::fragment}}};
-  const std::optional<std::string_view> text = read_text(item, "write icmp or fragment");
-  if (text && *text == "split") {
-    item.refuse("'split' is not in this version of lvsd",
-                "write icmp, which tells the sender, or fragment, which cuts the tunnel packet");
-    return std::nullopt;
-  }
-  return read_choice<Oversize>(item, kChoices);
+  return read_choice<Oversize>(item, kOversizes);
 }
 
 std::string tunnel_text(const Tunnel& tunnel) {

@@ -193,17 +193,20 @@ void Replayer::emit_packet(const Emission& emission, std::uint64_t cause, TimePo
   const Interface* const egress = network_->interface(emission.interface);
   // The kernel picks the MACs of what it routes: the source is written where the interface is
   // known.
-  EthernetHeader header{emission.destination, emission.source, ethertype_of(emission.packet)};
+  EthernetHeader header{emission.destination, emission.source, ethertype_of(emission.start())};
   if (routed) {
     ++report_.routed;
     header.destination = Mac();
     header.source = egress != nullptr ? egress->mac.value_or(Mac()) : Mac();
   }
-  frame_.resize(sizeof header + emission.packet.size());
+  frame_.resize(sizeof header + emission.size());
   store(frame_, header);
-  std::copy(emission.packet.begin(), emission.packet.end(), frame_.begin() + sizeof header);
-  const std::size_t known = sizeof header + (cut != nullptr ? known_bytes(emission.packet, *cut)
-                                                            : emission.packet.size());
+  const auto packet = std::span(frame_).subspan(sizeof header);
+  std::copy(emission.head.begin(), emission.head.end(), packet.begin());
+  std::copy(emission.packet.begin(), emission.packet.end(),
+            packet.subspan(emission.head.size()).begin());
+  const std::size_t known =
+      sizeof header + (cut != nullptr ? known_bytes(packet, *cut) : packet.size());
   const CapturedFrame captured{time, std::span<const std::byte>(frame_).first(known),
                                frame_.size()};
   const bool guessed = cut != nullptr || (cause == 0 && guess_waits_);
@@ -211,7 +214,7 @@ void Replayer::emit_packet(const Emission& emission, std::uint64_t cause, TimePo
   if (!records_) return;
   report_.emission_records.push_back({report_.emitted, cause, time,
                                       egress != nullptr ? egress->name : "", routed,
-                                      describe(decode_packet(emission.packet))});
+                                      describe(decode_packet(packet))});
 }
 
 void Replayer::reload(TimePoint at, const std::string& file) {

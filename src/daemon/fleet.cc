@@ -77,7 +77,10 @@ struct Applied {
 Fleet::Fleet(const StartupConfig& config, const std::shared_ptr<const Network>& network) {
   for (unsigned i = 0; i < config.workers; ++i) {
     WorkerSettings settings;
-    settings.queue = static_cast<std::uint16_t>(config.queue + i);
+    settings.datagrams = static_cast<std::uint16_t>(config.queue + i);
+    if (config.super_packets) {
+      settings.streams = static_cast<std::uint16_t>(config.queue + config.workers + i);
+    }
     settings.director = {.connection_limit = config.connection_limit,
                          .seed = random_seed(),
                          .first_id = static_cast<std::uint16_t>(random_seed().k0)};

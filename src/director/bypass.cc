@@ -19,8 +19,10 @@ Verdict Director::State::to_original(const Passage& passage, const Connection& c
   const Context context{connection.destination, Direction::request, false,
                         passage.view.is_icmp_error()};
   decrement_ttl(passage.packet.bytes(), passage.view);
-  if (auto refusal = refuse_oversize(passage, route.hop.mtu, own, context)) return *refusal;
-  return send(passage, route, route.hop.mtu, context);
+  if (!passage.packet.offload().aggregated) {
+    if (auto refusal = refuse_oversize(passage, route.hop.mtu, own, context)) return *refusal;
+  }
+  return send(passage, connection, route, route.hop.mtu, context);
 }
 
 }  // namespace lvsd

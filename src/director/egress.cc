@@ -58,39 +58,56 @@ Egress::Outcome Egress::send(std::span<const std::byte> packet, const ResolvedRo
                              std::size_t mtu, Patience patience, TimePoint now, Emissions& out) {
   if (!route.usable()) return Outcome::no_route;
   if (!route.up) return Outcome::link_down;
+  pieces_.clear();
   if (packet.size() <= mtu) {
-    pieces_.assign(1, packet);
+    pieces_.push_back({{}, packet});
   } else {
-    cut_to_mtu(packet, mtu, next_fragment_id_++, out, pieces_);
+    cut_to_mtu(packet, mtu, next_fragment_id_++, out, fragments_);
+    for (const auto fragment : fragments_) pieces_.push_back({{}, fragment});
   }
-  if (pieces_.empty()) return Outcome::no_route;
+  return send(pieces_, route, patience, now, out);
+}
+
+std::size_t Egress::Piece::weight() const {
+  return unfinished.segment_size == 0 ? 1 : 1 + rest.size() / unfinished.segment_size;
+}
+
+Egress::Outcome Egress::send(std::span<const Piece> pieces, const ResolvedRoute& route,
+                             Patience patience, TimePoint now, Emissions& out) {
+  if (!route.usable()) return Outcome::no_route;
+  if (!route.up) return Outcome::link_down;
+  if (pieces.empty()) return Outcome::no_route;
   if (!route.has_mac) {
-    for (const auto piece : pieces_) {
+    for (const Piece& piece : pieces) {
+      LVSD_ASSERT(piece.unfinished == Unfinished{});
       out.add({.kind = EmissionKind::routed,
                .interface = route.hop.interface,
                .source = {},
                .destination = {},
                .next_hop = route.hop.gateway,
-               .packet = piece});
+               .packet = piece.rest,
+               .head = piece.head});
     }
     return Outcome::emitted;
   }
   const std::uint32_t neighbor = route.generation == generation_
                                      ? route.neighbor
                                      : neighbor_use(route.hop.interface, route.hop.gateway);
-  if (!neighbors_[neighbor].mac) return hold(pieces_, route, neighbor, patience, now, out);
-  for (const auto piece : pieces_) emit(piece, route, neighbors_[neighbor], now, out);
+  if (!neighbors_[neighbor].mac) return hold(pieces, route, neighbor, patience, now, out);
+  for (const Piece& piece : pieces) emit(piece, route, neighbors_[neighbor], now, out);
   return Outcome::emitted;
 }
 
-void Egress::emit(std::span<const std::byte> packet, const ResolvedRoute& route, NeighborUse& use,
-                  TimePoint now, Emissions& out) {
+void Egress::emit(const Piece& piece, const ResolvedRoute& route, NeighborUse& use, TimePoint now,
+                  Emissions& out) {
   out.add({.kind = EmissionKind::frame,
            .interface = route.hop.interface,
            .source = route.source_mac,
            .destination = *use.mac,
            .next_hop = use.address,
-           .packet = packet});
+           .packet = piece.rest,
+           .head = piece.head,
+           .unfinished = piece.unfinished});
   if (now < use.next_refresh) return;
   use.next_refresh = now + kRefresh;
   out.add({.kind = EmissionKind::refresh,
@@ -102,9 +119,9 @@ void Egress::emit(std::span<const std::byte> packet, const ResolvedRoute& route,
 }
 
 // All pieces of a packet wait, or none.
-Egress::Outcome Egress::hold(std::span<const std::span<const std::byte>> pieces,
-                             const ResolvedRoute& route, std::uint32_t neighbor, Patience patience,
-                             TimePoint now, Emissions& out) {
+Egress::Outcome Egress::hold(std::span<const Piece> pieces, const ResolvedRoute& route,
+                             std::uint32_t neighbor, Patience patience, TimePoint now,
+                             Emissions& out) {
   NeighborUse& use = neighbors_[neighbor];
   if (now >= use.next_resolve) {
     use.next_resolve = now + kResolveAgain;
@@ -116,20 +133,23 @@ Egress::Outcome Egress::hold(std::span<const std::span<const std::byte>> pieces,
              .packet = {}});
   }
   const bool client = patience != Patience::server;
-  if (use.waiting.size() + pieces.size() > kHeldPerNeighbor || held_ + pieces.size() > kHeldInAll ||
-      (client && held_for_clients_ + pieces.size() > kHeldForClients)) {
+  std::size_t weight = 0;
+  for (const Piece& piece : pieces) weight += piece.weight();
+  if (use.weight + weight > kHeldPerNeighbor || held_ + weight > kHeldInAll ||
+      (client && held_for_clients_ + weight > kHeldForClients)) {
     return Outcome::queue_full;
   }
   if (use.waiting.empty()) waiting_.push_back(neighbor);
-  for (const auto& piece : pieces) {
-    use.waiting.push_back({{piece.begin(), piece.end()},
-                           route.source_mac,
-                           now + kPatience,
-                           client,
-                           patience != Patience::own && &piece == &pieces.back()});
+  for (const Piece& piece : pieces) {
+    std::vector<std::byte> bytes(piece.head.begin(), piece.head.end());
+    bytes.insert(bytes.end(), piece.rest.begin(), piece.rest.end());
+    use.waiting.push_back({std::move(bytes), route.source_mac, now + kPatience, client,
+                           patience != Patience::own && &piece == &pieces.back(), piece.unfinished,
+                           piece.weight()});
   }
-  held_ += pieces.size();
-  if (client) held_for_clients_ += pieces.size();
+  use.weight += weight;
+  held_ += weight;
+  if (client) held_for_clients_ += weight;
   return Outcome::held;
 }
 
@@ -152,8 +172,9 @@ Egress::Settled Egress::update(std::shared_ptr<const Network> network, TimePoint
                .source = packet.source,
                .destination = *use.mac,
                .next_hop = use.address,
-               .packet = out.copy(packet.bytes)});
-      release(packet, settled.forwarded);
+               .packet = out.copy(packet.bytes),
+               .unfinished = packet.unfinished});
+      release(use, packet, settled.forwarded);
     }
     use.waiting.clear();
     return true;
@@ -166,7 +187,7 @@ Egress::Settled Egress::expire(TimePoint now) {
   std::erase_if(waiting_, [&](std::uint32_t index) {
     NeighborUse& use = neighbors_[index];
     while (!use.waiting.empty() && use.waiting.front().give_up <= now) {
-      release(use.waiting.front(), settled.dropped);
+      release(use, use.waiting.front(), settled.dropped);
       use.waiting.pop_front();
     }
     return use.waiting.empty();
@@ -174,9 +195,10 @@ Egress::Settled Egress::expire(TimePoint now) {
   return settled;
 }
 
-void Egress::release(const HeldPacket& packet, std::uint64_t& counter) {
-  --held_;
-  if (packet.client) --held_for_clients_;
+void Egress::release(NeighborUse& use, const HeldPacket& packet, std::uint64_t& counter) {
+  use.weight -= packet.weight;
+  held_ -= packet.weight;
+  if (packet.client) held_for_clients_ -= packet.weight;
   if (packet.counts) ++counter;
 }
 

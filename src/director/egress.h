@@ -52,6 +52,16 @@ class Egress {
   // is larger.
   Outcome send(std::span<const std::byte> packet, const ResolvedRoute& route, std::size_t mtu,
                Patience patience, TimePoint now, Emissions& out);
+  // One packet in pieces that fit: all are emitted, or held, or none. Only what leaves by a link
+  // with MAC addresses may have something unfinished.
+  struct Piece {
+    std::span<const std::byte> head, rest;
+    Unfinished unfinished = {};
+    // What it counts for in the queue of a neighbour.
+    std::size_t weight() const;
+  };
+  Outcome send(std::span<const Piece> pieces, const ResolvedRoute& route, Patience patience,
+               TimePoint now, Emissions& out);
 
   struct Settled {
     std::uint64_t forwarded = 0, dropped = 0;  // held packets whose wait ended
@@ -67,6 +77,8 @@ class Egress {
     TimePoint give_up;
     bool client;
     bool counts;  // the last piece stands for the packet it was cut from
+    Unfinished unfinished;
+    std::size_t weight;
   };
   struct NeighborUse {
     InterfaceIndex interface = kNoInterface;
@@ -74,22 +86,24 @@ class Egress {
     std::optional<Mac> mac;
     TimePoint next_refresh{}, next_resolve{};
     std::deque<HeldPacket> waiting;
+    std::size_t weight = 0;  // of those that wait
   };
   using NeighborKey = std::pair<InterfaceIndex, IpAddress>;
 
-  void release(const HeldPacket& packet, std::uint64_t& counter);
+  void release(NeighborUse& use, const HeldPacket& packet, std::uint64_t& counter);
   std::uint32_t neighbor_use(InterfaceIndex interface, const IpAddress& address);
   void forget_idle_neighbors();
-  void emit(std::span<const std::byte> packet, const ResolvedRoute& route, NeighborUse& use,
-            TimePoint now, Emissions& out);
-  Outcome hold(std::span<const std::span<const std::byte>> pieces, const ResolvedRoute& route,
-               std::uint32_t neighbor, Patience patience, TimePoint now, Emissions& out);
+  void emit(const Piece& piece, const ResolvedRoute& route, NeighborUse& use, TimePoint now,
+            Emissions& out);
+  Outcome hold(std::span<const Piece> pieces, const ResolvedRoute& route, std::uint32_t neighbor,
+               Patience patience, TimePoint now, Emissions& out);
 
   std::shared_ptr<const Network> network_;
   std::vector<ResolvedRoute> cache_;  // direct-mapped: a collision costs a look-up, nothing else
   std::vector<NeighborUse> neighbors_;
   std::map<NeighborKey, std::uint32_t> neighbor_index_;
-  std::vector<std::span<const std::byte>> pieces_;
+  std::vector<std::span<const std::byte>> fragments_;
+  std::vector<Piece> pieces_;
   std::vector<std::uint32_t> waiting_;  // neighbours that packets wait for
   std::uint32_t generation_ = 0;
   std::uint32_t next_fragment_id_ = 1;  // of IPv6 packets that are cut: tunnel packets of ours

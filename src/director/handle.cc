@@ -19,6 +19,7 @@ Verdict Director::State::handle(PacketBuffer& packet, TimePoint now, Emissions& 
   if (!parsed) return drop(drop_reason(parsed.error()));
   const PacketView& view = *parsed;
   packet.truncate(view.total_length);
+  if (!view.is(IpProtocol::tcp) || !view.has_ports || view.more_fragments) packet.set_offload({});
   const Passage passage{packet, view, now, out};
 
   if (follows_key_exchange(view.tuple)) return whole(passage);  // needs no ports to be known
@@ -63,7 +64,9 @@ Verdict Director::State::known_request(const Passage& passage, ConnectionId id, 
   if (connection.has(Connection::kNoClientPort)) {
     connections.set_client_port(id, passage.view.tuple.source_port);
   }
+  learn_segment(connection, passage, Direction::request);
   if (connection.has(Connection::kFtp)) {
+    finish(passage);
     if (const auto refusal = ftp_request(passage, id)) return *refusal;
   }
   return to_server(passage, connection, {connection.destination, Direction::request, fresh, false});
@@ -76,11 +79,14 @@ Verdict Director::State::known_reply(const Passage& passage, ConnectionId id) {
     advance_state(id, passage.view, Direction::reply, passage.now);
     return accept(AcceptReason::reply);
   }
-  return connection.has(Connection::kFtp) ? ftp_reply(passage, id) : nat_reply(passage, id);
+  if (!connection.has(Connection::kFtp)) return nat_reply(passage, id);
+  finish(passage);
+  return ftp_reply(passage, id);
 }
 
 Verdict Director::State::nat_reply(const Passage& passage, ConnectionId id) {
-  const Connection& connection = connections[id];
+  Connection& connection = connections[id];
+  learn_segment(connection, passage, Direction::reply);
   const Verdict verdict =
       to_client(passage, connection, {connection.destination, Direction::reply, false, false});
   // The kernel forwards replies: what its forwarding refuses (TTL, size) IPVS never sees.

@@ -92,6 +92,7 @@ Verdict Director::State::icmp_to_server(const Passage& passage, Connection& conn
   if (connection.is_masquerade() && !icmp_checksum_ok(passage.packet.bytes(), passage.view)) {
     return drop(DropReason::bad_icmp_checksum);
   }
+  limit_segment(connection, Direction::reply, passage.view);
   count_in(connection, passage.view.total_length);
   return to_server(passage, connection, {connection.destination, Direction::request, false, true});
 }
@@ -105,6 +106,7 @@ Verdict Director::State::icmp_to_client(const Passage& passage, ConnectionId id)
   if (!icmp_checksum_ok(passage.packet.bytes(), passage.view)) {
     return drop(DropReason::bad_icmp_checksum);
   }
+  limit_segment(connections[id], Direction::request, passage.view);
   const Verdict verdict =
       to_client(passage, connection, {connection.destination, Direction::reply, false, true});
   if (!std::holds_alternative<Drop>(verdict)) count_out(connection, passage.view.total_length);

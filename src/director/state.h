@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // What a Director holds, and the steps of its decisions. Private to src/director; split over files
 // by step: handle.cc (which connection), schedule.cc and persist.cc (a new one), lifetime.cc (its
-// timer and its end), fragmented.cc, transmit.cc and bypass.cc (which way out), icmp.cc, sctp.cc,
-// ftp.cc, defence.cc, reload.cc, snapshot.cc and connection_page.cc (what is shown).
+// timer and its end), fragmented.cc, transmit.cc, segments.cc and bypass.cc (which way out),
+// icmp.cc, sctp.cc, ftp.cc, defence.cc, reload.cc, snapshot.cc and connection_page.cc (what is
+// shown).
 #pragma once
 
 #include <memory>
@@ -20,7 +21,9 @@
 #include "lvsd/director/director.h"
 #include "lvsd/director/rate_estimator.h"
 #include "lvsd/director/tcp_state.h"
+#include "lvsd/forward/encapsulate.h"
 #include "lvsd/forward/icmp_error.h"
+#include "lvsd/forward/segment.h"
 #include "lvsd/sched/scheduler.h"
 
 namespace lvsd {
@@ -33,7 +36,7 @@ struct Service {
   ServiceKey key;
   SchedulerKind kind = SchedulerKind::wlc;
   SchedulerFlags flags;
-  Oversize oversize = Oversize::icmp;
+  Oversize oversize = Oversize::split;
   Helper helper = Helper::none;
   Scheduler scheduler;
   std::optional<Persistence> persistence;
@@ -152,20 +155,36 @@ struct Director::State {
   void follow_held(std::span<const std::byte> packet, TimePoint now, Emissions& out);
   bool is_fragment_of_ours(const Passage& passage) const;
 
-  // transmit.cc
-  struct Context {  // of the verdict
+  struct Context {  // of a verdict
     DestinationId destination;
     Direction direction;
     bool fresh = false;
     bool icmp = false;  // errors are exempt from the MTU check (reference 6.2)
   };
+  // segments.cc
+  void learn_segment(Connection& connection, const Passage& passage, Direction direction);
+  void limit_segment(Connection& connection, Direction direction, const PacketView& error);
+  Verdict send_unfinished(const Passage& passage, const Connection& connection,
+                          const ResolvedRoute& route, std::size_t mtu, const Context& context);
+  Verdict send_segments(const Passage& passage, const Connection& connection, const Tunnel& tunnel,
+                        const OuterHeader& outer, const ResolvedRoute& route, std::size_t mtu,
+                        const Context& context);
+  void finish(const Passage& passage);
+  bool becomes_segments(const Passage& passage, const Context& context) const;
+
+  // transmit.cc
   Verdict to_server(const Passage& passage, const Connection& connection, const Context& context);
   Verdict to_local_server(const Passage& passage, const Connection& connection,
                           const IpAddress& server, const Context& context);
   Verdict to_client(const Passage& passage, const Connection& connection, const Context& context);
-  Verdict send(const Passage& passage, const ResolvedRoute& route, std::size_t mtu,
-               const Context& context);
-  bool cuts_oversize(const Context& context) const;
+  Verdict send(const Passage& passage, const Connection& connection, const ResolvedRoute& route,
+               std::size_t mtu, const Context& context);
+  static Egress::Patience patience_of(const Context& context) {
+    return context.direction == Direction::request ? Egress::Patience::server
+                                                   : Egress::Patience::client;
+  }
+  Verdict settle(Egress::Outcome outcome, const Context& context);
+  Oversize oversize_of(const Context& context) const;
   Port gue_port(const Connection& connection) const;
   std::size_t path_mtu(DestinationId id, const ResolvedRoute& route, TimePoint now);
   std::optional<Verdict> refuse_oversize(const Passage& passage, std::size_t mtu,
@@ -212,6 +231,8 @@ struct Director::State {
   Egress egress;
   FragmentTable fragments;
   FtpControls ftp_controls;
+  std::vector<Segment> segments;  // of the packet at hand
+  std::vector<Egress::Piece> pieces;
   std::uint32_t ftp_services = 0, any_port_services = 0, sip_services = 0;
   Timeouts timeouts;
   IpvsOptions ipvs;

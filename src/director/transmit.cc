@@ -66,43 +66,52 @@ Verdict Director::State::to_server(const Passage& passage, const Connection& con
   // says so of a path: below the minimum the outer packets are cut instead.
   if (outer_v6 && link_mtu < route.hop.mtu) mtu = std::max(mtu, kSmallestMtuV6);
   if (mtu < (outer_v6 ? kSmallestMtuV6 : kSmallestMtu)) return drop(DropReason::mtu_too_small);
-  if (passage.view.total_length + overhead > kLargestPacket) {
+  const bool segmented =
+      passage.packet.offload().aggregated ||
+      (tunnel != nullptr && passage.view.total_length > mtu && becomes_segments(passage, context));
+  if (!segmented && passage.view.total_length + overhead > kLargestPacket) {
     return drop(DropReason::fragmentation_needed);  // no IP header can say that length
   }
-  const bool cut_anyway = tunnel != nullptr && !passage.view.v6 && cuts_oversize(context);
-  if (!cut_anyway) {
+  const bool cut_anyway =
+      tunnel != nullptr && !passage.view.v6 && oversize_of(context) == Oversize::fragment;
+  if (!cut_anyway && !segmented) {
     if (auto refusal = refuse_oversize(passage, mtu, virtual_address, context)) return *refusal;
   }
 
-  return std::visit(Overloaded{
-                        [&](DirectRouting) -> Verdict {
-                          if (!route.has_mac) return drop(DropReason::no_link_address);
-                          return send(passage, route, link_mtu, context);
-                        },
-                        [&](const Tunnel& through) -> Verdict {
-                          OuterHeader outer{route.hop.source, server};
-                          if (outer.source.is_unspecified()) return drop(DropReason::no_route);
-                          outer.dont_fragment =
-                              passage.view.dont_fragment && !passage.view.v6 && !cut_anyway;
-                          outer.id = next_id++;
-                          if (through.encapsulation == Encapsulation::gue)
-                            outer.source_port = gue_port(connection);
-                          if (!encapsulate(passage.packet, passage.view, through, outer)) {
-                            return drop(DropReason::no_headroom);
-                          }
-                          return send(passage, route, link_mtu, context);
-                        },
-                        [&](Masquerade) -> Verdict {
-                          const Endpoint to{server, connection.destination_port};
-                          if (context.icmp) {
-                            rewrite_icmp_request(passage.packet.bytes(), passage.view, to);
-                          } else {
-                            rewrite_destination(passage.packet.bytes(), passage.view, to);
-                          }
-                          return send(passage, route, link_mtu, context);
-                        },
-                    },
-                    method);
+  return std::visit(
+      Overloaded{
+          [&](DirectRouting) -> Verdict {
+            if (!route.has_mac) return drop(DropReason::no_link_address);
+            return send(passage, connection, route, link_mtu, context);
+          },
+          [&](const Tunnel& through) -> Verdict {
+            OuterHeader outer{route.hop.source, server};
+            if (outer.source.is_unspecified()) return drop(DropReason::no_route);
+            if (through.encapsulation == Encapsulation::gue) {
+              outer.source_port = gue_port(connection);
+            }
+            outer.dont_fragment = passage.view.dont_fragment && !passage.view.v6 && !cut_anyway;
+            if (segmented) {
+              return send_segments(passage, connection, through, outer, route, mtu, context);
+            }
+            outer.id = next_id++;
+            finish(passage);
+            if (!encapsulate(passage.packet, passage.view, through, outer)) {
+              return drop(DropReason::no_headroom);
+            }
+            return send(passage, connection, route, link_mtu, context);
+          },
+          [&](Masquerade) -> Verdict {
+            const Endpoint to{server, connection.destination_port};
+            if (context.icmp) {
+              rewrite_icmp_request(passage.packet.bytes(), passage.view, to);
+            } else {
+              rewrite_destination(passage.packet.bytes(), passage.view, to);
+            }
+            return send(passage, connection, route, link_mtu, context);
+          },
+      },
+      method);
 }
 
 // A real server that is a process on this host (reference 1.14): NAT changes the packet, the other
@@ -114,6 +123,7 @@ Verdict Director::State::to_local_server(const Passage& passage, const Connectio
   // From the network, the kernel takes nothing that is addressed to loopback.
   if (server.is_loopback()) return drop(DropReason::local_masquerade);
   const Endpoint to{server, connection.destination_port};
+  finish(passage);
   if (context.icmp) {
     rewrite_icmp_request(passage.packet.bytes(), passage.view, to);
   } else {
@@ -138,6 +148,7 @@ Verdict Director::State::to_client(const Passage& passage, const Connection& con
   const IpAddress from = ipvs.snat_reroute ? as.address : passage.view.tuple.source;
   const ResolvedRoute route = egress.route(passage.view.tuple.destination, from);
   if (route.is_local()) {
+    finish(passage);
     rewrite();
     return accept(AcceptReason::reply, true);
   }
@@ -147,10 +158,12 @@ Verdict Director::State::to_client(const Passage& passage, const Connection& con
     originate(passage, kTimeExceeded, own);
     return drop(DropReason::ttl_exceeded);
   }
-  if (auto refusal = refuse_oversize(passage, route.hop.mtu, own, context)) return *refusal;
+  if (!passage.packet.offload().aggregated) {
+    if (auto refusal = refuse_oversize(passage, route.hop.mtu, own, context)) return *refusal;
+  }
   decrement_ttl(passage.packet.bytes(), passage.view);
   rewrite();
-  return send(passage, route, route.hop.mtu, context);
+  return send(passage, connection, route, route.hop.mtu, context);
 }
 
 std::optional<Verdict> Director::State::refuse_oversize(const Passage& passage, std::size_t mtu,
@@ -167,10 +180,10 @@ std::optional<Verdict> Director::State::refuse_oversize(const Passage& passage, 
   return drop(DropReason::fragmentation_needed);
 }
 
-// pmtu_disc=0 of the kernel, for the tunnels of a service.
-bool Director::State::cuts_oversize(const Context& context) const {
+// Oversize::fragment is pmtu_disc=0 of the kernel.
+Oversize Director::State::oversize_of(const Context& context) const {
   const Service* const service = destinations.service_of(context.destination);
-  return service != nullptr && service->oversize == Oversize::fragment;
+  return service != nullptr ? service->oversize : Oversize::icmp;
 }
 
 Port Director::State::gue_port(const Connection& connection) const {
@@ -184,11 +197,19 @@ Port Director::State::gue_port(const Connection& connection) const {
   return gue_source_port(siphash13(tunnel_seed, bytes));
 }
 
-Verdict Director::State::send(const Passage& passage, const ResolvedRoute& route, std::size_t mtu,
-                              const Context& context) {
-  const auto patience =
-      context.direction == Direction::request ? Egress::Patience::server : Egress::Patience::client;
-  switch (egress.send(passage.packet.bytes(), route, mtu, patience, passage.now, passage.out)) {
+Verdict Director::State::send(const Passage& passage, const Connection& connection,
+                              const ResolvedRoute& route, std::size_t mtu, const Context& context) {
+  const Offload offload = passage.packet.offload();
+  if (offload.unfinished_checksum || offload.aggregated) {
+    return send_unfinished(passage, connection, route, mtu, context);
+  }
+  return settle(egress.send(passage.packet.bytes(), route, mtu, patience_of(context), passage.now,
+                            passage.out),
+                context);
+}
+
+Verdict Director::State::settle(Egress::Outcome outcome, const Context& context) {
+  switch (outcome) {
     case Egress::Outcome::emitted:
       ++counters.forwarded;
       return Forwarded{context.destination, context.direction, context.fresh};

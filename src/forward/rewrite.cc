@@ -186,6 +186,23 @@ void rewrite_source(std::span<std::byte> packet, const PacketView& view, const E
   rewrite_endpoint(packet, view, to, Side::source);
 }
 
+void begin_tcp_checksum(std::span<std::byte> packet, const PacketView& view) {
+  ChecksumSum sum;
+  add_pseudo(sum, packet, view);
+  const Be16 complement = sum.finish();
+  store(packet, std::bit_cast<Be16>(static_cast<std::uint16_t>(~complement.raw())),
+        view.transport_offset + kTcpChecksum);
+}
+
+void finish_tcp_checksum(std::span<std::byte> packet, const PacketView& view) {
+  const std::size_t at = view.transport_offset;
+  store(packet, Be16{}, at + kTcpChecksum);
+  ChecksumSum sum;
+  add_pseudo(sum, packet, view);
+  sum.add(packet.subspan(at, view.total_length - at));
+  store(packet, sum.finish(), at + kTcpChecksum);
+}
+
 void rewrite_icmp_request(std::span<std::byte> packet, const PacketView& view, const Endpoint& to) {
   rewrite_icmp(packet, view, to, Side::destination);
 }

@@ -91,6 +91,7 @@ CapturePlan make_capture_plan(const Config& config) {
   plan.stage = config.startup.stage;
   plan.queue = config.startup.queue;
   plan.workers = config.startup.workers;
+  plan.super_packets = config.startup.super_packets;
   plan.bypass = config.startup.queue_bypass;
   for (const VirtualService& service : config.services) {
     add_service(plan, service);

@@ -113,7 +113,7 @@ std::string_view CaptureRules::backend() const {
 
 std::string CaptureRules::print(const CapturePlan& plan) const {
   if (state_->tool) return state_->tool->print(plan);
-  return "# Either: nft -f\n" + nft_text(plan, nft_queue(plan)) + "# Or:\n" +
+  return "# Either: nft -f\n" + nft_text(plan, nft_queues(plan)) + "# Or:\n" +
          iptables_text(plan, {});
 }
 

@@ -16,8 +16,14 @@ std::string ipset_member(const ServiceKey& key) {
 // Writes one chain's rules, through sets or member by member.
 class IptablesWriter {
  public:
-  IptablesWriter(const CapturePlan& plan, IpFamily family, bool sets)
-      : plan_(plan), family_plan_(family_plan(plan, family)), family_(family), sets_(sets) {}
+  // Super-packets come from the network: what processes of this host send or get takes the way of
+  // datagrams, since the kernel does not expect a changed packet to be one.
+  IptablesWriter(const CapturePlan& plan, IpFamily family, bool sets, bool from_network)
+      : plan_(plan),
+        family_plan_(family_plan(plan, family)),
+        family_(family),
+        sets_(sets),
+        streams_(plan.super_packets && from_network) {}
 
   // ip6tables cannot tell a later fragment from the first one, which the director sorts out.
   void fragments(bool replies) {
@@ -49,7 +55,7 @@ class IptablesWriter {
       const auto& addresses = side(replies).*group.addresses;
       if (addresses.empty()) continue;
       for (const std::string& match : protocol_matches(group.name)) {
-        for_addresses(group.name, addresses, replies, match);
+        for_addresses(group.name, addresses, replies, match, streams_ && group.name == "tcp");
       }
     }
   }
@@ -58,7 +64,7 @@ class IptablesWriter {
     for (const std::uint32_t mark : family_plan_.marks) {
       for (const std::string_view group : {"tcp", "udp", "sctp", "ipsec"}) {
         for (const std::string& match : protocol_matches(group)) {
-          queue(match + " -m mark --mark " + std::to_string(mark));
+          queue(match + " -m mark --mark " + std::to_string(mark), streams_ && group == "tcp");
         }
       }
     }
@@ -67,7 +73,8 @@ class IptablesWriter {
   void ftp_data() {
     if (family_plan_.ftp.empty()) return;
     for (const char* ports : {"20", "1024:65535"}) {
-      for_addresses("ftp", family_plan_.ftp, false, std::string("-p tcp -m tcp --dport ") + ports);
+      for_addresses("ftp", family_plan_.ftp, false, std::string("-p tcp -m tcp --dport ") + ports,
+                    streams_);
     }
   }
 
@@ -97,24 +104,32 @@ class IptablesWriter {
   }
 
   void ports(bool replies) {
-    if (sets_) return queue(set_match(kPortStem, replies, replies ? "src,src" : "dst,dst"));
+    if (sets_) {
+      const std::string match = set_match(kPortStem, replies, replies ? "src,src" : "dst,dst");
+      if (streams_) queue("-p tcp " + match, true);
+      return queue(match);
+    }
     for (const ServiceKey& key : side(replies).ports) {
       const std::string protocol(protocol_name(key.protocol));
       queue(address_match(key.listen.address, replies) + " -p " + protocol + " -m " + protocol +
-            (replies ? " --sport " : " --dport ") + to_string(key.listen.port));
+                (replies ? " --sport " : " --dport ") + to_string(key.listen.port),
+            streams_ && key.protocol == ServiceProtocol::tcp);
     }
   }
 
   void for_addresses(std::string_view stem, const std::vector<IpAddress>& addresses, bool replies,
-                     const std::string& match) {
-    if (sets_) return queue(match + ' ' + set_match(stem, replies, replies ? "src" : "dst"));
+                     const std::string& match, bool streams = false) {
+    if (sets_) {
+      return queue(match + ' ' + set_match(stem, replies, replies ? "src" : "dst"), streams);
+    }
     for (const IpAddress& address : addresses) {
-      queue(address_match(address, replies) + ' ' + match);
+      queue(address_match(address, replies) + ' ' + match, streams);
     }
   }
 
-  void queue(const std::string& match) {
-    rules_.push_back(match + " -j NFQUEUE --queue-num " + std::to_string(plan_.queue) +
+  void queue(const std::string& match, bool streams = false) {
+    const unsigned number = plan_.queue + (streams ? plan_.workers : 0U);
+    rules_.push_back(match + " -j NFQUEUE --queue-num " + std::to_string(number) +
                      (plan_.bypass ? " --queue-bypass" : ""));
   }
 
@@ -122,6 +137,7 @@ class IptablesWriter {
   const FamilyPlan& family_plan_;
   IpFamily family_;
   bool sets_;
+  bool streams_;
   std::vector<std::string> rules_;
 };
 
@@ -182,7 +198,8 @@ std::vector<IptablesChain> iptables_chains(const CapturePlan& plan, IpFamily fam
   const FamilyPlan& part = family_plan(plan, family);
   if (family == IpFamily::v6 && part.empty()) return {};
   const bool early = plan.stage == CaptureStage::early;
-  IptablesWriter input(plan, family, features.sets), forward = input, output = input;
+  IptablesWriter input(plan, family, features.sets, !early), output = input;
+  IptablesWriter forward(plan, family, features.sets, true);
   write_requests(plan, features, early ? forward : input);
   std::vector<IptablesChain> chains;
   if (part.has_nat()) {

@@ -86,7 +86,8 @@ struct NfQueue::Slots {
 
 void NfQueue::Close::operator()(mnl_socket* socket) const { mnl_socket_close(socket); }
 
-NfQueue::NfQueue(std::uint16_t queue) : queue_(queue), verdicts_(kVerdictBuffer) {
+NfQueue::NfQueue(std::uint16_t queue, QueueKind kind)
+    : queue_(queue), kind_(kind), verdicts_(kVerdictBuffer) {
   socket_.reset(mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC));
   if (!socket_) throw_errno(errno, "opening a netfilter socket");
   if (mnl_socket_bind(socket_.get(), 0, MNL_SOCKET_AUTOPID) < 0) {
@@ -122,6 +123,10 @@ void NfQueue::bind_queue() {
   nfq_nlmsg_cfg_put_cmd(message, AF_UNSPEC, NFQNL_CFG_CMD_BIND);
   nfq_nlmsg_cfg_put_params(message, NFQNL_COPY_PACKET, kCopyRange);
   nfq_nlmsg_cfg_put_qmaxlen(message, kMaxWaiting);
+  if (kind_ == QueueKind::streams) {
+    mnl_attr_put_u32(message, NFQA_CFG_FLAGS, htonl(NFQA_CFG_F_GSO));
+    mnl_attr_put_u32(message, NFQA_CFG_MASK, htonl(NFQA_CFG_F_GSO));
+  }
   if (mnl_socket_sendto(socket_.get(), message, message->nlmsg_len) < 0) {
     throw_bind_error(errno, queue_);
   }
@@ -182,6 +187,7 @@ void NfQueue::take(std::span<std::byte> slot, std::size_t length) {
       .packet = PacketBuffer(slot.first(kPacketHeadroom + message->begin + message->size),
                              kPacketHeadroom + message->begin, message->size)});
   packets_.back().packet.set_mark(message->mark);
+  packets_.back().packet.set_offload(message->offload);
 }
 
 // Room for one more message at the end of those to send.

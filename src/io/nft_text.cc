@@ -45,11 +45,12 @@ std::vector<TextSet> sets_of(const FamilyPlan& plan, IpFamily family) {
 // Writes the rules of one version of IP.
 class NftWriter {
  public:
-  NftWriter(const CapturePlan& plan, const Words& words, const std::string& verdict)
+  NftWriter(const CapturePlan& plan, const Words& words, const NftVerdicts& verdicts)
       : early_(plan.stage == CaptureStage::early),
         plan_(family_plan(plan, words.family)),
         words_(words),
-        verdict_(verdict) {}
+        verdict_("counter " + verdicts.datagrams + '\n'),
+        streams_(verdicts.streams.empty() ? "" : "counter " + verdicts.streams + '\n') {}
 
   bool has_nat() const { return plan_.has_nat(); }
   bool own_requests() const { return plan_.own_requests; }
@@ -79,27 +80,32 @@ class NftWriter {
   std::string requests() const {
     std::string text = endpoints(false);
     if (!plan_.marks.empty()) {
-      text += rule("meta nfproto ipv" + std::string(v4() ? "4" : "6") +
-                   " meta l4proto { tcp, udp, sctp, esp, ah } meta mark @" +
-                   set_name("marks", words_.family, false) + ' ');
+      text += transport_rule("meta nfproto ipv" + std::string(v4() ? "4" : "6") +
+                             " meta l4proto { tcp, udp, sctp, esp, ah } meta mark @" +
+                             set_name("marks", words_.family, false) + ' ');
     }
     if (!plan_.ftp.empty()) {
-      text += rule(lookup("ftp", false) + "tcp dport { 20, 1024-65535 } ");
+      text += transport_rule(lookup("ftp", false) + "tcp dport { 20, 1024-65535 } ");
     }
     return text;
   }
 
   std::string endpoints(bool replies) const {
     const std::string side = replies ? "saddr" : "daddr";
-    return rule(std::string(words_.ip) + ' ' + side + " . meta l4proto . th " +
-                (replies ? "sport" : "dport") + " @" + set_name(kPortStem, words_.family, replies) +
-                ' ') +
+    return transport_rule(std::string(words_.ip) + ' ' + side + " . meta l4proto . th " +
+                          (replies ? "sport" : "dport") + " @" +
+                          set_name(kPortStem, words_.family, replies) + ' ') +
            whole_protocols(replies, "");
   }
 
  private:
   bool v4() const { return words_.family == IpFamily::v4; }
   std::string rule(const std::string& match) const { return "\t\t" + match + verdict_; }
+  // Whatever TCP matches goes to the queue of streams, where there is one.
+  std::string transport_rule(const std::string& match) const {
+    if (streams_.empty()) return rule(match);
+    return "\t\tmeta l4proto tcp " + match + streams_ + rule(match);
+  }
 
   std::string lookup(std::string_view stem, bool replies) const {
     return std::string(words_.ip) + (replies ? " saddr @" : " daddr @") +
@@ -113,7 +119,10 @@ class NftWriter {
       if ((side.*group.addresses).empty()) continue;
       const bool ipsec = group.name == "ipsec";
       const std::string protocol = ipsec ? "{ esp, ah }" : std::string(group.name);
-      text += rule(which + "meta l4proto " + protocol + ' ' + lookup(group.name, replies));
+      const std::string match = which + "meta l4proto " + protocol + ' ';
+      text += which.empty() && group.name == "tcp"
+                  ? transport_rule(match + lookup(group.name, replies))
+                  : rule(match + lookup(group.name, replies));
       // Beyond AH, an extension header to nft, there may be any protocol.
       if (ipsec && !v4()) text += rule(which + "ip6 nexthdr ah " + lookup(group.name, replies));
     }
@@ -123,7 +132,7 @@ class NftWriter {
   bool early_;
   const FamilyPlan& plan_;
   const Words& words_;
-  const std::string& verdict_;
+  std::string verdict_, streams_;
 };
 
 // A packet that came in a broadcast or multicast frame is not for the director, whatever its
@@ -193,23 +202,30 @@ std::string nft_members(const std::vector<std::string>& members) {
   return text + "}";  // nft takes a comma before the brace
 }
 
-std::string nft_queue(const CapturePlan& plan) {
-  return "queue num " + std::to_string(plan.queue) + (plan.bypass ? " bypass" : "");
+NftVerdicts nft_queues(const CapturePlan& plan) {
+  const std::string end = plan.bypass ? " bypass" : "";
+  const std::string datagrams = "queue num " + std::to_string(plan.queue) + end;
+  if (!plan.super_packets) return datagrams;
+  return {datagrams, "queue num " + std::to_string(plan.queue + plan.workers) + end};
 }
 
-std::string nft_chains(const CapturePlan& plan, const std::string& verdict) {
-  const std::string end = "counter " + verdict + '\n';
-  Writers writers{NftWriter(plan, kV4, end)};
-  if (!plan.v6.empty()) writers.emplace_back(plan, kV6, end);
+std::string nft_chains(const CapturePlan& plan, const NftVerdicts& verdicts) {
+  const auto writers_of = [&plan](const NftVerdicts& all) {
+    Writers writers{NftWriter(plan, kV4, all)};
+    if (!plan.v6.empty()) writers.emplace_back(plan, kV6, all);
+    return writers;
+  };
+  const Writers from_network = writers_of(verdicts);
+  const Writers local = writers_of(verdicts.datagrams);
   const bool early = plan.stage == CaptureStage::early;
   const bool nat = plan.v4.has_nat() || plan.v6.has_nat();
   std::string text;
-  if (!early || nat) text += input(plan, writers);
-  if (early || nat) text += prerouting(plan, writers);
-  return text + output(writers);
+  if (!early || nat) text += input(plan, early ? local : from_network);
+  if (early || nat) text += prerouting(plan, from_network);
+  return text + output(local);
 }
 
-std::string nft_text(const CapturePlan& plan, const std::string& verdict) {
+std::string nft_text(const CapturePlan& plan, const NftVerdicts& verdicts) {
   std::string text = "table " + std::string(kNftTable) + " {\n";
   for (const TextSet& set : nft_sets(plan)) {
     const Words& words = set.family == IpFamily::v4 ? kV4 : kV6;
@@ -219,7 +235,7 @@ std::string nft_text(const CapturePlan& plan, const std::string& verdict) {
     if (!set.members.empty()) text += "\t\telements = " + nft_members(set.members) + '\n';
     text += "\t}\n";
   }
-  return text + nft_chains(plan, verdict) + "}\n";
+  return text + nft_chains(plan, verdicts) + "}\n";
 }
 
 }  // namespace lvsd

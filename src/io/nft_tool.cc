@@ -28,10 +28,11 @@ Result<std::unique_ptr<CaptureTool>, Error> NftTool::probe() {
   return std::unique_ptr<CaptureTool>(std::move(tool));
 }
 
-std::string NftTool::print(const CapturePlan& plan) const { return nft_text(plan, verdict(plan)); }
+std::string NftTool::print(const CapturePlan& plan) const { return nft_text(plan, verdicts(plan)); }
 
-std::string NftTool::verdict(const CapturePlan& plan) const {
-  return verdict_.empty() ? nft_queue(plan) : verdict_;
+NftVerdicts NftTool::verdicts(const CapturePlan& plan) const {
+  if (verdict_.empty()) return nft_queues(plan);
+  return verdict_;
 }
 
 // The old table and the new one change places within one transaction, so no packet sees neither.
@@ -57,7 +58,7 @@ Status NftTool::load_members(const std::vector<TextSet>& wanted) {
 
 Status NftTool::apply(const CapturePlan& plan, bool anew) {
   std::vector<TextSet> wanted = nft_sets(plan);
-  std::string chains = nft_chains(plan, verdict(plan));
+  std::string chains = nft_chains(plan, verdicts(plan));
   const bool members_only = !anew && chains == chains_ && sets_.size() == wanted.size();
   // Members alone keep the rules and their counters; it fails only where the table is not as we
   // believe, and then all is written.

@@ -52,6 +52,12 @@ void take(std::uint16_t type, std::span<const std::byte> value, std::size_t offs
     case NFQA_IFINDEX_INDEV:
       out.in = InterfaceIndex{number(value)};
       break;
+    case NFQA_SKB_INFO: {
+      const std::uint32_t flags = number(value);
+      out.offload = {.unfinished_checksum = (flags & NFQA_SKB_CSUMNOTREADY) != 0,
+                     .aggregated = (flags & NFQA_SKB_GSO) != 0};
+      break;
+    }
     case NFQA_CAP_LEN:
       seen.full_length = number(value);
       break;

@@ -38,13 +38,13 @@ std::optional<IpAddress> destination_of(std::span<const std::byte> packet) {
 // Messages to one version of IP, and the socket that takes them.
 struct RawSocket::Batch {
   FileDescriptor fd;
-  std::array<iovec, kSendBatch> pieces{};
+  std::array<std::array<iovec, 2>, kSendBatch> pieces{};
   std::array<sockaddr_storage, kSendBatch> targets{};
   std::array<mmsghdr, kSendBatch> messages{};
   std::size_t filled = 0;
 
   explicit Batch(int family);
-  void put(const IpAddress& to, std::span<const std::byte> packet);
+  void put(const IpAddress& to, const Emission& packet);
   void send(SendCounters& counters) {
     send_batch(fd.get(), std::span(messages).first(filled), counters);
     filled = 0;
@@ -68,20 +68,19 @@ RawSocket::Batch::Batch(int family) : fd(socket(family, SOCK_RAW | SOCK_CLOEXEC,
     msghdr& message = messages[i].msg_hdr;
     message.msg_name = &targets[i];
     message.msg_namelen = family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
-    message.msg_iov = &pieces[i];
-    message.msg_iovlen = 1;
+    message.msg_iov = pieces[i].data();
+    message.msg_iovlen = pieces[i].size();
   }
 }
 
-void RawSocket::Batch::put(const IpAddress& to, std::span<const std::byte> packet) {
+void RawSocket::Batch::put(const IpAddress& to, const Emission& packet) {
   if (to.is_v4()) {
     reinterpret_cast<sockaddr_in&>(targets[filled]).sin_addr.s_addr = to.v4().wire().raw();
   } else {
     auto& target = reinterpret_cast<sockaddr_in6&>(targets[filled]);
     std::memcpy(&target.sin6_addr, to.bytes().data(), sizeof target.sin6_addr);
   }
-  // The kernel only reads it; iovec is older than const.
-  pieces[filled] = {.iov_base = const_cast<std::byte*>(packet.data()), .iov_len = packet.size()};
+  pieces[filled] = {piece(packet.head), piece(packet.packet)};
   ++filled;
 }
 
@@ -92,13 +91,13 @@ RawSocket::~RawSocket() = default;
 
 void RawSocket::send(std::span<const Emission> packets) {
   for (const Emission& emission : packets) {
-    const std::optional<IpAddress> to = destination_of(emission.packet);
+    const std::optional<IpAddress> to = destination_of(emission.start());
     Batch& batch = to && to->is_v4() ? *v4_ : *v6_;
     if (!to || !batch.fd.valid()) {
       ++counters_.refused;
       continue;
     }
-    batch.put(*to, emission.packet);
+    batch.put(*to, emission);
     if (batch.filled == kSendBatch) batch.send(counters_);
   }
   for (Batch* batch : {v4_.get(), v6_.get()}) {

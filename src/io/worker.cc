@@ -46,17 +46,26 @@ TimePoint read_clock() {
 struct Worker::State {
   State(const WorkerSettings& settings, std::shared_ptr<const Network> network)
       : number(settings.number), director(settings.director, std::move(network)) {
-    queue.emplace(settings.queue);
+    if (settings.streams) {
+      const bool whole = packet_socket.takes_unfinished();
+      streams.emplace(*settings.streams, whole ? QueueKind::streams : QueueKind::datagrams);
+    }
+    datagrams.emplace(settings.datagrams);
   }
 
   void run();
   void wait();
   void read_mail(TimePoint now);
-  void handle_packets(TimePoint now);
-  void decide(QueuedPacket& packet, TimePoint now);
+  void handle_packets(NfQueue& queue, TimePoint now);
+  void decide(NfQueue& queue, QueuedPacket& packet, TimePoint now);
+  template <class Do>
+  void for_queues(Do&& what) {
+    if (streams) what(*streams);
+    what(*datagrams);
+  }
   void expire(TimePoint now);
   void emit();
-  EdgeCounters edge_counters() const;
+  EdgeCounters edge_counters();
 
   unsigned number;
   Mailbox<WorkerMessage> mailbox{kMailboxLimit};
@@ -68,7 +77,7 @@ struct Worker::State {
   Emissions emissions;
   std::uint64_t batches = 0;
   // Bound last, so that nothing waits in the kernel for a worker that could not be built.
-  std::optional<NfQueue> queue;
+  std::optional<NfQueue> streams, datagrams;
   std::thread thread;
 };
 
@@ -78,13 +87,13 @@ struct Worker::State {
 // way round they would be lost. The kernel keeps its copy for those few microseconds.
 void Worker::State::run() {
   while (!mailbox.closed()) {
-    if (!queue->more()) wait();
+    if (!datagrams->more() && !(streams && streams->more())) wait();
     const TimePoint now = read_clock();
     read_mail(now);
-    handle_packets(now);
+    for_queues([&](NfQueue& queue) { handle_packets(queue, now); });
     expire(now);
     emit();
-    queue->settle();
+    for_queues([](NfQueue& queue) { queue.settle(); });
   }
   read_mail(read_clock());
   emit();
@@ -98,8 +107,11 @@ void Worker::State::wait() {
     const auto seconds = std::chrono::floor<std::chrono::seconds>(left);
     timeout = timespec{.tv_sec = seconds.count(), .tv_nsec = (left - seconds).count()};
   }
-  std::array<pollfd, 2> fds{pollfd{.fd = queue->fd(), .events = POLLIN, .revents = 0},
-                            pollfd{.fd = mailbox.fd(), .events = POLLIN, .revents = 0}};
+  // A negative descriptor is passed over.
+  std::array<pollfd, 3> fds{
+      pollfd{.fd = datagrams->fd(), .events = POLLIN, .revents = 0},
+      pollfd{.fd = mailbox.fd(), .events = POLLIN, .revents = 0},
+      pollfd{.fd = streams ? streams->fd() : -1, .events = POLLIN, .revents = 0}};
   // Its result says nothing that the next turn would not find out.
   ppoll(fds.data(), fds.size(), timeout ? &*timeout : nullptr, nullptr);
 }
@@ -126,28 +138,28 @@ void Worker::State::read_mail(TimePoint now) {
   mail.clear();  // not to keep an old Network or Changes alive until the next message
 }
 
-void Worker::State::handle_packets(TimePoint now) {
-  const std::span<QueuedPacket> packets = queue->receive();
+void Worker::State::handle_packets(NfQueue& queue, TimePoint now) {
+  const std::span<QueuedPacket> packets = queue.receive();
   if (!packets.empty()) ++batches;
-  for (QueuedPacket& packet : packets) decide(packet, now);
+  for (QueuedPacket& packet : packets) decide(queue, packet, now);
 }
 
-void Worker::State::decide(QueuedPacket& packet, TimePoint now) {
+void Worker::State::decide(NfQueue& queue, QueuedPacket& packet, TimePoint now) {
   // Our rules capture nothing but IP; what a rule of the operator's may bring is not for us.
   if (packet.protocol != ethertype::kIpv4 && packet.protocol != ethertype::kIpv6) {
-    queue->accept(packet.id);
+    queue.accept(packet.id);
     return;
   }
   const Verdict verdict = director.handle(packet.packet, now, emissions);
   std::visit(Overloaded{[&](const Accept& accept) {
                           if (accept.changed) {
-                            queue->accept_changed(packet.id, packet.packet.bytes());
+                            queue.accept_changed(packet.id, packet.packet.bytes());
                           } else {
-                            queue->accept(packet.id);
+                            queue.accept(packet.id);
                           }
                         },
                         // For the stack, a packet that we sent on or keep is gone as well.
-                        [&](const auto&) { queue->drop(packet.id); }},
+                        [&](const auto&) { queue.drop(packet.id); }},
              verdict);
 }
 
@@ -164,9 +176,13 @@ void Worker::State::emit() {
   emissions.clear();
 }
 
-EdgeCounters Worker::State::edge_counters() const {
-  const QueueCounters counted = queue->counters();
-  const QueueStatus kernel = queue->status().value_or(QueueStatus{});
+EdgeCounters Worker::State::edge_counters() {
+  QueueCounters counted;
+  QueueStatus kernel;
+  for_queues([&](const NfQueue& queue) {
+    counted += queue.counters();
+    kernel += queue.status().value_or(QueueStatus{});
+  });
   const SendCounters& frames = packet_socket.counters();
   const SendCounters& routed = raw_socket.counters();
   return {.received = counted.received,
@@ -211,7 +227,8 @@ void Worker::start() {
 void Worker::stop() {
   state_->mailbox.close();
   if (state_->thread.joinable()) state_->thread.join();
-  state_->queue.reset();
+  state_->streams.reset();
+  state_->datagrams.reset();
 }
 
 bool Worker::post(WorkerMessage message) { return state_->mailbox.post(std::move(message)); }

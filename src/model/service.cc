@@ -69,6 +69,11 @@ std::string to_string(const ServiceKey& key) {
   return where + "/" + std::string(to_string(key.protocol));
 }
 
+std::string_view to_string(Oversize oversize) {
+  constexpr std::array<std::string_view, 3> kNames{"icmp", "split", "fragment"};
+  return kNames[static_cast<std::size_t>(oversize)];
+}
+
 std::string_view to_string(PersistenceEngine engine) {
   return engine == PersistenceEngine::sip ? "sip" : "";
 }

@@ -58,6 +58,25 @@ PacketView view_of(const Ipv4Header& header) {
   return view;
 }
 
+// The maximum segment size among the options of a SYN.
+std::uint16_t announced_mss(Bytes options) noexcept {
+  constexpr std::byte kEnd{0}, kNoOperation{1}, kMss{2};
+  std::size_t at = 0;
+  while (at < options.size() && options[at] != kEnd) {
+    if (options[at] == kNoOperation) {
+      ++at;
+      continue;
+    }
+    const auto value = options[at] == kMss ? load<Be16>(options, at + 2) : std::nullopt;
+    if (value) return value->host();
+    const std::size_t length =
+        at + 1 < options.size() ? std::to_integer<std::size_t>(options[at + 1]) : 0;
+    if (length < 2) return 0;
+    at += length;
+  }
+  return 0;
+}
+
 // A first fragment is held to the same rule as a whole packet: one too small for its own TCP header
 // is an evasion technique, not traffic (RFC 1858 section 3). The kernel's IPVS forwards a TCP
 // packet whose data offset is impossible; here it is refused, so that whoever looks behind the
@@ -73,6 +92,10 @@ std::optional<Malformed> read_tcp(Bytes packet, PacketView& view) noexcept {
   view.has_ports = true;
   view.tcp_flags = tcp->flags;
   view.payload_offset = static_cast<std::uint32_t>(view.transport_offset + header_length);
+  if ((tcp->flags & TcpHeader::kSyn) != 0) {
+    view.tcp_mss = announced_mss(packet.subspan(view.transport_offset + sizeof(TcpHeader),
+                                                header_length - sizeof(TcpHeader)));
+  }
   return std::nullopt;
 }
 

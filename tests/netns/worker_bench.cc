@@ -174,7 +174,7 @@ WorkerSnapshot snapshot(Worker& worker) {
 Measure forward_all(const Lab& lab) {
   const Inside inside(lab.director);
   WorkerSettings settings;
-  settings.queue = kQueue;
+  settings.datagrams = kQueue;
   Worker worker(settings, network(lab));
   worker.start();
   worker.post(ApplyMessage{one_service(), [] {}});

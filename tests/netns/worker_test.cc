@@ -73,7 +73,7 @@ class LiveWorker : public testing::Test {
   void make_worker(std::optional<Mac> server_mac) {
     const Inside inside(lab_->director);
     WorkerSettings settings;
-    settings.queue = kQueue;
+    settings.datagrams = kQueue;
     settings.number = 3;
     worker_ = std::make_unique<Worker>(settings, network(server_mac));
   }
@@ -219,7 +219,7 @@ TEST_F(LiveWorker, HasTheKernelResolveANeighbor) {
     const Inside inside(lab_->director);
     monitor = std::make_unique<NetworkMonitor>();
     WorkerSettings settings;
-    settings.queue = kQueue;
+    settings.datagrams = kQueue;
     worker_ = std::make_unique<Worker>(settings, monitor->network());
   }
   const auto d1 = InterfaceIndex{test::interface_index(lab_->director, "d1")};

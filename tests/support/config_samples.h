@@ -64,7 +64,7 @@ inline VirtualService random_service(std::mt19937_64& random) {
                     Port(static_cast<std::uint16_t>(80 + random() % 3))};
   const bool v6 = random() % 3 == 0;
   if (v6) out.key.listen.address = *IpAddress::parse("2001:db8:1::10");
-  if (random() % 4 == 0) out.oversize = Oversize::fragment;
+  if (random() % 2 == 0) out.oversize = random() % 2 == 0 ? Oversize::fragment : Oversize::icmp;
   out.name = random() % 3 == 0 ? to_string(out.key) : "service-" + std::to_string(random());
   out.scheduler = static_cast<SchedulerKind>(random() % kSchedulerKinds);
   if (takes_flags(out.scheduler)) out.scheduler_flags = {random() % 2 == 0, random() % 2 == 0};
@@ -83,6 +83,7 @@ inline Config random_config(std::mt19937_64& random) {
   if (sometimes()) out.startup.stage = CaptureStage::late;
   if (sometimes()) out.startup.queue = static_cast<std::uint16_t>(random());
   if (sometimes()) out.startup.queue_bypass = true;
+  if (sometimes()) out.startup.super_packets = false;
   if (sometimes()) out.startup.connection_limit = static_cast<std::uint32_t>(1 + random() % 1000);
   if (sometimes()) out.announce.enabled = false;
   if (sometimes()) out.announce = {true, "eth" + std::to_string(random() % 3)};

@@ -88,7 +88,7 @@ TEST(IptablesText, EarlyStageHasRequestsAndRepliesInRaw) {
   ASSERT_EQ(chains.size(), 3U);
   EXPECT_EQ(chains[1].table, "raw");
   EXPECT_EQ(chains[1].jump(), "PREROUTING -j LVSD");
-  const std::string queue = " -j NFQUEUE --queue-num 7";
+  const std::string queue = " -j NFQUEUE --queue-num 7", streams = " -j NFQUEUE --queue-num 8";
   EXPECT_EQ(chains[1].rules, (std::vector<std::string>{
                                  "-m pkttype ! --pkt-type unicast -j RETURN",
                                  "-p tcp -f -m set --match-set lvsd-addresses4 dst" + queue,
@@ -96,10 +96,12 @@ TEST(IptablesText, EarlyStageHasRequestsAndRepliesInRaw) {
                                  "-p icmp -m icmp --icmp-type 3" + queue,
                                  "-p icmp -m icmp --icmp-type 4" + queue,
                                  "-p icmp -m icmp --icmp-type 11" + queue,
+                                 "-p tcp -m set --match-set lvsd-services4 dst,dst" + streams,
                                  "-m set --match-set lvsd-services4 dst,dst" + queue,
                                  "-m addrtype --dst-type LOCAL -j RETURN",
                                  "-p tcp -f -m set --match-set lvsd-nat-addresses4 src" + queue,
                                  "-p udp -f -m set --match-set lvsd-nat-addresses4 src" + queue,
+                                 "-p tcp -m set --match-set lvsd-nat-sources4 src,src" + streams,
                                  "-m set --match-set lvsd-nat-sources4 src,src" + queue,
                              }));
   // Replies to the director's own sockets, and those of its own processes.
@@ -113,7 +115,7 @@ TEST(IptablesText, EarlyStageHasRequestsAndRepliesInRaw) {
 TEST(IptablesText, WithoutNatNoRuleLooksAtSources) {
   const auto chains = iptables_chains(make_capture_plan(direct_config()), IpFamily::v4, {});
   ASSERT_EQ(chains.size(), 1U);
-  EXPECT_EQ(chains[0].rules.size(), 7U);
+  EXPECT_EQ(chains[0].rules.size(), 8U);
   for (const std::string& rule : chains[0].rules) {
     EXPECT_EQ(rule.find("src"), std::string::npos) << rule;
     if (rule.find("RETURN") != std::string::npos) continue;
@@ -128,11 +130,11 @@ TEST(IptablesText, LateStageIsAtInputAndRepliesStayInRaw) {
   ASSERT_EQ(chains.size(), 3U);
   EXPECT_EQ(chains[0].table, "security");
   EXPECT_EQ(chains[0].hook, "INPUT");
-  EXPECT_EQ(chains[0].rules.size(), 6U);  // groups, three ICMP types, services, NAT replies
+  EXPECT_EQ(chains[0].rules.size(), 8U);  // groups, three ICMP types, services, NAT replies: twice
   EXPECT_EQ(chains[1].table, "raw");
   EXPECT_EQ(chains[1].rules.at(0), "-m pkttype ! --pkt-type unicast -j RETURN");
   EXPECT_EQ(chains[1].rules.at(1), "-m addrtype --dst-type LOCAL -j RETURN");
-  EXPECT_EQ(count(iptables_text(make_capture_plan(config), {}), "lvsd-services4 dst,dst"), 1U);
+  EXPECT_EQ(count(iptables_text(make_capture_plan(config), {}), "lvsd-services4 dst,dst"), 2U);
 
   IptablesFeatures features;
   features.security_table = false;
@@ -155,7 +157,30 @@ TEST(IptablesText, WithoutSetsThereIsOneRulePerMember) {
   EXPECT_EQ(count(text, "-A LVSD -d 192.0.2.10/32 -p tcp -m tcp --dport 80 -j NFQUEUE"), 1U);
   EXPECT_EQ(count(text, " -s 10.0.0.11/32 -p udp -m udp --sport 53 -j NFQUEUE"), 3U);
   EXPECT_EQ(count(text, "-A LVSD -d 192.0.2.10/32 -p udp -f -j NFQUEUE"), 1U);
-  EXPECT_EQ(count(text, "-j NFQUEUE --queue-num 7 --queue-bypass\n"), count(text, "NFQUEUE"));
+  EXPECT_EQ(count(text, "--dport 80 -j NFQUEUE --queue-num 8 --queue-bypass\n"), 1U);
+  EXPECT_EQ(count(text, "--dport 53 -j NFQUEUE --queue-num 7 --queue-bypass\n"), 1U);
+  EXPECT_EQ(count(text, " --queue-bypass\n"), count(text, "NFQUEUE"));
+}
+
+TEST(CaptureText, WithoutSuperPacketsOneQueueServesAll) {
+  Config config = mixed_config();
+  config.startup.super_packets = false;
+  const CapturePlan plan = make_capture_plan(config);
+  const std::string text = iptables_text(plan, {});
+  EXPECT_EQ(count(text, "--queue-num 7\n"), count(text, "NFQUEUE"));
+  const std::string nft = nft_text(plan, nft_queues(plan));
+  EXPECT_EQ(count(nft, "queue num 7\n"), count(nft, "queue num"));
+}
+
+TEST(CaptureText, NftSendsTcpFromTheNetworkToTheQueueOfStreams) {
+  const CapturePlan plan = make_capture_plan(mixed_config());
+  const std::string nft = nft_text(plan, nft_queues(plan));
+  EXPECT_EQ(count(nft,
+                  "meta l4proto tcp ip daddr . meta l4proto . th dport @services4 "
+                  "counter queue num 8\n"),
+            1U);
+  const std::string output = nft.substr(nft.find("chain output"));
+  EXPECT_EQ(count(output, "queue num 8"), 0U);
 }
 
 TEST(IptablesText, RulesDoNotGrowWithServices) {
@@ -215,7 +240,7 @@ TEST(NftText, LateStageAndBypass) {
   config.startup.stage = CaptureStage::late;
   config.startup.queue_bypass = true;
   const CapturePlan plan = make_capture_plan(config);
-  const std::string text = nft_text(plan, nft_queue(plan));
+  const std::string text = nft_text(plan, nft_queues(plan));
   EXPECT_EQ(count(text, "hook input priority 99"), 1U);
   EXPECT_EQ(count(text, "hook prerouting"), 0U);
   EXPECT_EQ(count(text, "ip daddr @addresses4 icmp type { 3, 4, 11 } counter queue num 0 bypass\n"),
@@ -225,7 +250,7 @@ TEST(NftText, LateStageAndBypass) {
 }
 
 TEST(NftText, EmptySetsHaveNoElements) {
-  const std::string text = nft_text(CapturePlan{}, nft_queue(CapturePlan{}));
+  const std::string text = nft_text(CapturePlan{}, nft_queues(CapturePlan{}));
   EXPECT_EQ(count(text, "elements"), 0U);
   EXPECT_EQ(count(text, "\tset "), 4U);
 }
@@ -245,7 +270,7 @@ TEST(CaptureText, EachVersionOfIpHasItsOwnSetsAndRules) {
   EXPECT_TRUE(iptables_chains(make_capture_plan(direct_config()), IpFamily::v6, {}).empty());
   const auto chains = iptables_chains(plan, IpFamily::v6, {});
   ASSERT_EQ(chains.size(), 3U);
-  const std::string queue = " -j NFQUEUE --queue-num 0";
+  const std::string queue = " -j NFQUEUE --queue-num 0", streams = " -j NFQUEUE --queue-num 1";
   EXPECT_EQ(chains[1].rules,
             (std::vector<std::string>{
                 "-m pkttype ! --pkt-type unicast -j RETURN",
@@ -255,10 +280,12 @@ TEST(CaptureText, EachVersionOfIpHasItsOwnSetsAndRules) {
                 "-p ipv6-icmp -m icmp6 --icmpv6-type 2" + queue,
                 "-p ipv6-icmp -m icmp6 --icmpv6-type 3" + queue,
                 "-p ipv6-icmp -m icmp6 --icmpv6-type 4" + queue,
+                "-p tcp -m set --match-set lvsd-services6 dst,dst" + streams,
                 "-m set --match-set lvsd-services6 dst,dst" + queue,
                 "-m addrtype --dst-type LOCAL -j RETURN",
                 "-p tcp -m frag -m set --match-set lvsd-nat-addresses6 src" + queue,
                 "-p udp -m frag -m set --match-set lvsd-nat-addresses6 src" + queue,
+                "-p tcp -m set --match-set lvsd-nat-sources6 src,src" + streams,
                 "-m set --match-set lvsd-nat-sources6 src,src" + queue,
             }));
   const std::string text = iptables_text(plan, {});

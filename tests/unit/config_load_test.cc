@@ -97,7 +97,8 @@ TEST(Show, FillsInEveryDefault) {
                                "[{address: 10.0.0.1}]}]")),
             "director:\n"
             "  workers: 1\n"
-            "  capture: {backend: auto, stage: early, queue: 0, queue_bypass: false}\n"
+            "  capture: {backend: auto, stage: early, queue: 0, queue_bypass: false, "
+            "super_packets: true}\n"
             "  announce: true\n"
             "  connections: {limit: 1048576}\n"
             "timeouts: {tcp: 900s, tcp_fin: 120s, udp: 300s}\n"

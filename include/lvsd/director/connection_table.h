@@ -44,6 +44,9 @@ struct Connection {
   std::uint32_t control = 0;     // index + 1 of the connection that controls this one; 0: none
   std::uint32_t controls = 0;    // how many this one controls
   std::uint32_t timeout_ms = 0;  // what its timer was last started with
+  // The largest segment that whoever sends towards the server, or the client, is known to make:
+  // payload and TCP options, as an MSS; 0: nothing is known. Super-packets are cut to it.
+  std::uint16_t segment_to_server = 0, segment_to_client = 0;
   TimerLinks timer;
   TimePoint expires{};
   std::uint64_t packets_in = 0;

@@ -30,6 +30,11 @@ std::uint8_t outer_tos(std::uint8_t inner);
 bool encapsulate(PacketBuffer& packet, const PacketView& view, const Tunnel& tunnel,
                  const OuterHeader& outer);
 
+// The same headers at the start of `head`, which goes on with the start of the inner packet; its
+// rest is in `tail`.
+void write_tunnel_headers(std::span<std::byte> head, std::span<const std::byte> tail,
+                          const PacketView& view, const Tunnel& tunnel, const OuterHeader& outer);
+
 // The source port of a connection's GUE packets: one of the kernel's range of ephemeral ports, by
 // the connection's hash, so that links and queues are chosen by connection.
 Port gue_source_port(std::uint64_t hash);

@@ -25,6 +25,11 @@ void record_route(std::span<std::byte> packet, const Ipv4Address& own);
 void rewrite_destination(std::span<std::byte> packet, const PacketView& view, const Endpoint& to);
 void rewrite_source(std::span<std::byte> packet, const PacketView& view, const Endpoint& to);
 
+// The checksum of a TCP packet as a device finishes it: the sum of the pseudo header, by the
+// addresses that are in the packet now; and finished.
+void begin_tcp_checksum(std::span<std::byte> packet, const PacketView& view);
+void finish_tcp_checksum(std::span<std::byte> packet, const PacketView& view);
+
 // ICMP errors (reference section 1.12). Client side to real server: outer destination, quoted
 // source. Server side to client: outer source, quoted destination. The quoted layer-4 checksum
 // stays as it is; the ICMP checksum is recomputed.

@@ -59,7 +59,10 @@ struct FamilyPlan {
 
 struct CapturePlan {
   CaptureStage stage = CaptureStage::early;
-  std::uint16_t queue = 0;  // first queue; one per worker from there on
+  // The first queue; one per worker from there on. With super-packets as many again follow, for TCP
+  // from the network.
+  std::uint16_t queue = 0;
+  bool super_packets = false;
   unsigned workers = 1;
   bool bypass = false;
   FamilyPlan v4, v6;

@@ -96,10 +96,19 @@ std::string ipset_create(const TextSet& set, std::string_view name);
 std::string iptables_text(const CapturePlan& plan, const IptablesFeatures& features);
 
 std::vector<TextSet> nft_sets(const CapturePlan& plan);
-std::string nft_queue(const CapturePlan& plan);  // "queue num 0"
-std::string nft_chains(const CapturePlan& plan, const std::string& verdict);
+// What is done with a packet that matches: TCP from the network may have a queue of its own.
+struct NftVerdicts {
+  std::string datagrams, streams;  // the second empty: as the first
+
+  NftVerdicts(std::string all) : datagrams(std::move(all)) {}
+  NftVerdicts(const char* all) : datagrams(all) {}
+  NftVerdicts(std::string first, std::string second)
+      : datagrams(std::move(first)), streams(std::move(second)) {}
+};
+NftVerdicts nft_queues(const CapturePlan& plan);  // "queue num 0"
+std::string nft_chains(const CapturePlan& plan, const NftVerdicts& verdicts);
 std::string nft_members(const std::vector<std::string>& members);  // "{ a, b }"
 // table inet lvsd { ... }, its rules ending in `verdict`
-std::string nft_text(const CapturePlan& plan, const std::string& verdict);
+std::string nft_text(const CapturePlan& plan, const NftVerdicts& verdicts);
 
 }  // namespace lvsd

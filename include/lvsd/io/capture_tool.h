@@ -70,7 +70,7 @@ class NftTool final : public CaptureTool {
  private:
   Status load_table(const CapturePlan& plan);
   Status load_members(const std::vector<TextSet>& wanted);
-  std::string verdict(const CapturePlan& plan) const;
+  NftVerdicts verdicts(const CapturePlan& plan) const;
 
   std::string verdict_;
   std::vector<TextSet> sets_;  // as last loaded

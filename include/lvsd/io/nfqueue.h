@@ -12,8 +12,10 @@
 // makes the socket refuse everything until it has been read empty, which turns a burst into an
 // outage. The kernel's counters say what was lost instead.
 //
-// Neither NFQA_CFG_F_GSO (packets come segmented, with their checksums finished) nor F_CONNTRACK
-// nor F_FAIL_OPEN is set. Closing the socket unbinds the queue, and the kernel drops what waited in
+// A queue for streams takes super-packets as they are, with unfinished checksums (NFQA_CFG_F_GSO,
+// Linux 3.10); it is for TCP alone, since a super-packet of UDP loses its datagrams' boundaries. In
+// a queue for datagrams packets come segmented and finished. F_CONNTRACK and F_FAIL_OPEN are never
+// set. Closing the socket unbinds the queue, and the kernel drops what waited in
 // it.
 #pragma once
 
@@ -48,14 +50,24 @@ struct QueueCounters {
   std::uint64_t truncated = 0;  // not whole when it reached us, therefore dropped
   std::uint64_t overruns = 0;   // messages of the kernel that did not fit in the socket's buffer
   std::uint64_t refused = 0;    // verdicts the kernel did not take: the packet was gone already
+
+  QueueCounters& operator+=(const QueueCounters& other) {
+    received += other.received;
+    truncated += other.truncated;
+    overruns += other.overruns;
+    refused += other.refused;
+    return *this;
+  }
 };
+
+enum class QueueKind : std::uint8_t { streams, datagrams };
 
 class NfQueue {
  public:
   static constexpr std::size_t kBatch = 64;  // recvmmsg on netlink gives no more at a time
 
   // Throws std::system_error; the message says which queue and why, as far as the kernel tells.
-  explicit NfQueue(std::uint16_t queue);
+  explicit NfQueue(std::uint16_t queue, QueueKind kind = QueueKind::datagrams);
   ~NfQueue();
   NfQueue(const NfQueue&) = delete;
   NfQueue& operator=(const NfQueue&) = delete;
@@ -89,6 +101,7 @@ class NfQueue {
   void flush();
 
   std::uint16_t queue_;
+  QueueKind kind_;
   std::unique_ptr<mnl_socket, Close> socket_;
   std::unique_ptr<Slots> slots_;
   std::vector<QueuedPacket> packets_;

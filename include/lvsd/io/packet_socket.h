@@ -25,12 +25,16 @@ class PacketSocket {
 
   // Sends each as a frame: MACs, EtherType by IP version, packet. In order.
   void send(std::span<const Emission> frames);
+  // Whether the kernel finishes checksums and cuts super-packets for us (PACKET_VNET_HDR, Linux
+  // 2.6.27). Where it does not, no emission may have anything unfinished.
+  bool takes_unfinished() const { return takes_unfinished_; }
   const SendCounters& counters() const { return counters_; }
 
  private:
   struct Batch;
   std::unique_ptr<Batch> batch_;
   FileDescriptor fd_;
+  bool takes_unfinished_ = false;
   SendCounters counters_;
 };
 

@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "lvsd/model/network.h"
+#include "lvsd/net/packet_buffer.h"
 
 namespace lvsd {
 
@@ -20,6 +21,7 @@ struct QueueMessage {
   std::uint8_t hook = 0;       // NF_INET_PRE_ROUTING, ...
   InterfaceIndex in = kNoInterface;
   std::uint32_t mark = 0;
+  Offload offload;
   std::size_t begin = 0, size = 0;  // of the packet, within the message
   // Fewer bytes than the packet has: the message was cut by our receive buffer, or the packet is
   // longer than one netlink attribute can carry. `begin` and `size` are then zero.
@@ -35,6 +37,13 @@ struct QueueStatus {
   std::uint32_t waiting = 0;       // packets without a verdict
   std::uint32_t dropped = 0;       // the queue was full
   std::uint32_t user_dropped = 0;  // the socket would not take the message
+
+  QueueStatus& operator+=(const QueueStatus& other) {
+    waiting += other.waiting;
+    dropped += other.dropped;
+    user_dropped += other.user_dropped;
+    return *this;
+  }
 };
 
 // The status of `queue` in the text of /proc/net/netfilter/nfnetlink_queue; nothing if it is not

@@ -23,6 +23,11 @@ struct SendCounters {
   std::uint64_t errors() const { return no_buffer + link_down + too_big + refused; }
 };
 
+// The kernel only reads it; iovec is older than const.
+inline iovec piece(std::span<const std::byte> bytes) {
+  return {.iov_base = const_cast<std::byte*>(bytes.data()), .iov_len = bytes.size()};
+}
+
 void count_send_error(int error, SendCounters& counters);
 
 void send_batch(int fd, std::span<mmsghdr> messages, SendCounters& counters);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// One worker: one thread, its own NFQUEUE socket, Director, packet and raw sockets. It shares
+// One worker: one thread, its own NFQUEUE sockets, Director, packet and raw sockets. It shares
 // nothing with other workers but immutable values (Changes, Network). All it is told comes through
 // a bounded mailbox that it empties between two batches; every message that wants an answer carries
 // the function to call with it, which runs on the worker's thread and must only post elsewhere.
@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <variant>
 
 #include "lvsd/director/director.h"
@@ -53,7 +54,8 @@ using WorkerMessage =
     std::variant<ApplyMessage, NetworkMessage, SnapshotMessage, ConnectionsMessage>;
 
 struct WorkerSettings {
-  std::uint16_t queue = 0;
+  std::uint16_t datagrams = 0;           // its queue of packets as they are
+  std::optional<std::uint16_t> streams;  // and that of TCP, with super-packets
   DirectorSettings director;
   unsigned number = 0;  // the thread is called lvsd-w<number>
 };

@@ -34,8 +34,9 @@ struct StartupConfig {
   unsigned workers = 1;
   CaptureBackend backend = CaptureBackend::automatic;
   CaptureStage stage = CaptureStage::early;
-  std::uint16_t queue = 0;                     // NFQUEUE number of the first worker
+  std::uint16_t queue = 0;                     // NFQUEUE number, the first
   bool queue_bypass = false;                   // --queue-bypass: accept when nobody listens
+  bool super_packets = true;                   // TCP has queues of its own, with F_GSO
   std::uint32_t connection_limit = 1U << 20U;  // entries per worker, about 100 bytes each
   friend bool operator==(const StartupConfig&, const StartupConfig&) = default;
 };

@@ -20,12 +20,29 @@ enum class EmissionKind : std::uint8_t {
   refresh,  // no packet: `next_hop` is in use; have the kernel probe that its MAC still holds
 };
 
+// What a device, or the kernel before it, still has to do with a TCP packet.
+struct Unfinished {
+  // Where the TCP header is whose checksum holds the sum of the pseudo header; 0: it is finished.
+  std::uint16_t transport_offset = 0;
+  // Payload per segment of a super-packet, which then has an unfinished checksum; 0: one segment.
+  std::uint16_t segment_size = 0;
+  friend bool operator==(const Unfinished&, const Unfinished&) = default;
+};
+
+// The packet is `head` followed by `packet`: segments cut from one super-packet have heads of their
+// own and share its payload where it was received.
 struct Emission {
   EmissionKind kind = EmissionKind::frame;
   InterfaceIndex interface = kNoInterface;
   Mac source, destination;
   IpAddress next_hop;
-  std::span<const std::byte> packet;  // from the IP header on
+  std::span<const std::byte> packet;  // from the IP header on, or behind `head`
+  std::span<const std::byte> head = {};
+  Unfinished unfinished = {};
+
+  std::size_t size() const { return head.size() + packet.size(); }
+  // Where the IP header is.
+  std::span<const std::byte> start() const { return head.empty() ? packet : head; }
 };
 
 class Emissions {

@@ -134,8 +134,11 @@ struct Destination {
 };
 
 // What becomes of a packet for a tunnel that is too large and must not be cut (reference 6.2): its
-// sender is told, or the outer packet is cut.
-enum class Oversize : std::uint8_t { icmp, fragment };
+// sender is told; TCP is cut into segments that fit, and of the rest the sender is told; or the
+// outer packet is cut.
+enum class Oversize : std::uint8_t { icmp, split, fragment };
+
+std::string_view to_string(Oversize oversize);  // "split"
 
 // What recognizes the connections that belong together, besides the client's address: the SIP
 // engine goes by Call-ID (reference section 5.5).
@@ -178,7 +181,7 @@ struct VirtualService {
   ServiceKey key;
   SchedulerKind scheduler = SchedulerKind::wlc;
   SchedulerFlags scheduler_flags = {};
-  Oversize oversize = Oversize::icmp;
+  Oversize oversize = Oversize::split;
   Helper helper = Helper::none;
   std::optional<Persistence> persistence = {};
   bool one_packet = false;  // each UDP datagram is scheduled anew (reference section 1.13)

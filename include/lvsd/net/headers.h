@@ -89,7 +89,8 @@ struct TcpHeader {
   std::uint8_t flags = 0;
   Be16 window, checksum, urgent;
 
-  static constexpr std::uint8_t kFin = 0x01, kSyn = 0x02, kRst = 0x04, kPsh = 0x08, kAck = 0x10;
+  static constexpr std::uint8_t kFin = 0x01, kSyn = 0x02, kRst = 0x04, kPsh = 0x08, kAck = 0x10,
+                                kCwr = 0x80;
   std::size_t header_length() const { return std::size_t{unsigned{data_offset} >> 4U} * 4; }
 };
 static_assert(sizeof(TcpHeader) == 20 && alignof(TcpHeader) == 1);

@@ -12,6 +12,15 @@
 
 namespace lvsd {
 
+// What the sender left to a device that the packet never met: how the kernel hands packets over
+// when it is asked not to undo its own offloads (NFQA_CFG_F_GSO). TCP only.
+struct Offload {
+  // The TCP checksum is the sum of the pseudo header alone, not complemented.
+  bool unfinished_checksum = false;
+  // A super-packet: the payload of many segments behind one header. Its checksum is unfinished too.
+  bool aggregated = false;
+};
+
 class PacketBuffer {
  public:
   // `storage[begin, begin + size)` is the packet, storage[0, begin) its headroom.
@@ -34,6 +43,9 @@ class PacketBuffer {
   std::uint32_t mark() const { return mark_; }
   void set_mark(std::uint32_t mark) { mark_ = mark; }
 
+  Offload offload() const { return offload_; }
+  void set_offload(Offload offload) { offload_ = offload; }
+
   // Cuts the packet to `count` bytes (link-layer padding); never grows it.
   void truncate(std::size_t count) {
     if (count < size_) size_ = count;
@@ -44,6 +56,7 @@ class PacketBuffer {
   std::size_t begin_;
   std::size_t size_;
   std::uint32_t mark_ = 0;
+  Offload offload_;
 };
 
 // What an edge should leave free before each packet: room for the largest outer header (IPv6 with

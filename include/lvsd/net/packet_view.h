@@ -60,6 +60,7 @@ struct PacketView {
   std::uint8_t ttl = 0;
   std::uint8_t tos = 0;
   std::uint8_t tcp_flags = 0;
+  std::uint16_t tcp_mss = 0;  // what a SYN announces (RFC 9293 section 3.7.1); 0: nothing
   std::optional<std::uint8_t> sctp_chunk;  // type of the first one, where there is one
   bool sctp_cookie_abort = false;          // the first is a COOKIE, and an ABORT follows it
   std::uint8_t icmp_type = 0, icmp_code = 0;
