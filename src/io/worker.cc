@@ -46,11 +46,11 @@ TimePoint read_clock() {
 struct Worker::State {
   State(const WorkerSettings& settings, std::shared_ptr<const Network> network)
       : number(settings.number), director(settings.director, std::move(network)) {
+    datagrams.emplace(settings.datagrams);
     if (settings.streams) {
       const bool whole = packet_socket.takes_unfinished();
       streams.emplace(*settings.streams, whole ? QueueKind::streams : QueueKind::datagrams);
     }
-    datagrams.emplace(settings.datagrams);
   }
 
   void run();

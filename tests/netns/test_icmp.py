@@ -47,8 +47,9 @@ def icmp_errors(frames, **wanted):
 
 
 def test_tunnel_overhead_is_told_to_the_client(lab, lvsd):
-    """Every link takes 1500 bytes, the tunnel 20 of them: the client learns 1480."""
-    lvsd(configuration(service("web", f"{VIP['tun']}:80/tcp", "tun", RS1)))
+    """Every link takes 1500 bytes, the tunnel 20 of them: with oversize: icmp, the client learns
+    1480."""
+    lvsd(configuration(service("web", f"{VIP['tun']}:80/tcp", "tun", RS1, oversize="icmp")))
     with Capture(lab, "client", ["eth0"]) as wire:
         source = upload(lab, "tun")
     with open(source, "rb") as sent, open(lab.path("rs1", "upload", "copy"), "rb") as stored:
@@ -58,6 +59,22 @@ def test_tunnel_overhead_is_told_to_the_client(lab, lvsd):
     assert told and told[0][ICMP].code == 4 and told[0][ICMP].nexthopmtu == 1480
     assert_checksums(told[0][IP])
     assert told[0][IPerror].dst == VIP["tun"] and told[0][IPerror].src == CLIENT
+
+
+def test_a_split_tunnel_tells_nobody(lab, lvsd):
+    """By default what does not fit is cut into segments that do: no ICMP is needed."""
+    lvsd(configuration(service("web", f"{VIP['tun']}:80/tcp", "tun", RS1)))
+    with Capture(lab, "client", ["eth0"]) as wire, Capture(lab, "rs1", ["eth0"]) as far:
+        source = upload(lab, "tun")
+    with open(source, "rb") as sent, open(lab.path("rs1", "upload", "copy"), "rb") as stored:
+        assert sent.read() == stored.read()
+    assert path_mtu(lab, VIP["tun"]) is None
+    assert not icmp_errors(wire.frames, outgoing=False)
+    outer = [packet for _, packet in ip_frames(far.frames, outgoing=False) if packet[IP].proto == 4]
+    assert len(outer) > 1300 and max(len(packet[IP]) for packet in outer) == 1500
+    for packet in outer:
+        assert packet[IP].frag == 0 and not packet[IP].flags.MF
+        assert_checksums(packet[IP])
 
 
 def test_a_narrow_path_behind_the_tunnel_is_told_to_the_client(lab, lvsd):

@@ -83,10 +83,11 @@ DirectorFixture::DirectorFixture(const std::vector<VirtualService>& services, Ne
   apply(start_with(services));
 }
 
-Verdict DirectorFixture::handle(View packet, std::uint32_t mark) {
+Verdict DirectorFixture::handle(View packet, std::uint32_t mark, Offload offload) {
   OwnedPacket owned(packet);
   PacketBuffer buffer = owned.buffer();
   buffer.set_mark(mark);
+  buffer.set_offload(offload);
   const Verdict verdict = director.handle(buffer, now, emissions_);
   changed.assign(buffer.bytes().begin(), buffer.bytes().end());
   collect();
@@ -131,8 +132,10 @@ void DirectorFixture::collect() {
     if (emission.kind == EmissionKind::resolve) ++resolves;
     if (emission.kind == EmissionKind::refresh) ++refreshes;
     if (emission.packet.empty()) continue;
+    Bytes whole(emission.head.begin(), emission.head.end());
+    whole.insert(whole.end(), emission.packet.begin(), emission.packet.end());
     sent.push_back({emission.kind, emission.interface, emission.source, emission.destination,
-                    Bytes(emission.packet.begin(), emission.packet.end())});
+                    std::move(whole), emission.unfinished});
   }
   emissions_.clear();
 }

@@ -36,7 +36,8 @@ struct Sent {
   EmissionKind kind;
   InterfaceIndex interface;
   Mac source, destination;
-  Bytes packet;
+  Bytes packet;  // whole, head and all
+  Unfinished unfinished = {};
 };
 
 class DirectorFixture {
@@ -46,7 +47,7 @@ class DirectorFixture {
                            std::uint32_t connection_limit = 1000);
 
   // At `now`; what it emits replaces `sent`.
-  Verdict handle(View packet, std::uint32_t mark = 0);
+  Verdict handle(View packet, std::uint32_t mark = 0, Offload offload = {});
   void set_network(Network::Parts parts);
   void apply(const Changes& changes);
   void pass(Duration time);  // moves the clock, running expiries on the way

@@ -9,6 +9,7 @@ lvsd_unit_test(director_test
   director_options_test.cc
   director_persistence_test.cc
   director_sctp_test.cc
+  director_segments_test.cc
   director_services_test.cc
   rate_estimator_test.cc
   sctp_state_test.cc
