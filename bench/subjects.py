@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What is measured: each puts itself between client and real server for one virtual address, with
+TCP 80 (nginx), TCP and UDP 5201 (iperf3) and UDP 5353 (an echo) behind it, and goes away again."""
+import os
+import shutil
+
+import servers
+from daemon import Lvsd, build_directory, configuration, service
+from lab import ADDRESS, MAC, VIP, wait_for
+
+DIRECTOR_CPU = 1
+PORTS = (("web", "80/tcp"), ("bulk", "5201/tcp"), ("datagrams", "5201/udp"), ("echo", "5353/udp"))
+
+
+def pinned(*command):
+    return ["taskset", "-c", str(DIRECTOR_CPU), *command]
+
+
+class Subject:
+    udp = True
+
+    def __init__(self, lab):
+        self.lab, self.children = lab, []
+
+    def missing(self):
+        """Why it cannot be measured here, or nothing."""
+
+    def start(self):
+        raise NotImplementedError
+
+    def stop(self):
+        for child in self.children:
+            self.lab.stop(child)
+        self.children = []
+
+    def pids(self):
+        return [child.pid for child in self.children]
+
+
+class Nobody(Subject):
+    """The roof: the client's packets go straight to the router, which forwards them to the server."""
+    name, method, vip = "none", "routed", VIP["dr"]
+
+    def start(self):
+        self.lab.ip("client", f"route add {self.vip}/32 via 10.0.1.254")
+        self.lab.ip("router", f"route add {self.vip}/32 via {ADDRESS['rs1']}")
+
+    def stop(self):
+        self.lab.ip("client", f"route del {self.vip}/32")
+        self.lab.ip("router", f"route del {self.vip}/32")
+
+
+class Director(Subject):
+    def __init__(self, lab, method):
+        super().__init__(lab)
+        self.name, self.method, self.vip = f"lvsd {method}", method, VIP[method]
+        self.daemon = None
+
+    def start(self):
+        text = configuration(*(service(name, f"{self.vip}:{port}", self.method, ADDRESS["rs1"])
+                               for name, port in PORTS))
+        self.daemon = Lvsd(self.lab, text, name=f"bench-{self.method}")
+        self.daemon.start()
+        self.lab.run("director", ["taskset", "-a", "-p", "-c", str(DIRECTOR_CPU),
+                                  str(self.daemon.child.pid)])
+
+    def stop(self):
+        self.daemon.stop()
+
+    def pids(self):
+        return [self.daemon.child.pid]
+
+
+class NullForward(Subject):
+    """Receives and sends unchanged: what NFQUEUE and a packet socket cost with nothing between."""
+    name, method, vip = "null forwarder", "dr", VIP["dr"]
+
+    def start(self):
+        log = self.lab.path("null.log")
+        open(log, "w", encoding="ascii").close()
+        program = os.path.join(build_directory(), "bench", "null_forward")
+        self.children.append(self.lab.start(
+            "director", pinned(program, "forward", "100", "be", MAC["director", "be"],
+                               MAC["rs1", "eth0"]), log=log))
+        wait_for(lambda: "ready" in servers.read(log), "the null forwarder")
+        self.rules("-A")
+
+    def rules(self, action):
+        for match, queue in ((["-p", "tcp"], 101), ([], 100)):
+            self.lab.run("director", ["iptables", "-t", "raw", action, "PREROUTING", "-d", self.vip,
+                                      *match, "-j", "NFQUEUE", "--queue-num", str(queue)])
+
+    def stop(self):
+        self.rules("-D")
+        super().stop()
+
+
+class Nftables(Subject):
+    """The kernel's own destination and source NAT."""
+    name, method, vip = "nftables dnat", "nat", VIP["nat"]
+
+    def start(self):
+        self.lab.sysctl("director", "net/ipv4/ip_forward", 1)
+        self.lab.run("director", ["nft", "-f", "-"], stdin=f"""
+table ip bench {{
+  chain before {{
+    type nat hook prerouting priority dstnat
+    ip daddr {self.vip} dnat to {ADDRESS['rs1']}
+  }}
+  chain after {{
+    type nat hook postrouting priority srcnat
+    oifname "be" masquerade
+  }}
+}}""")
+
+    def stop(self):
+        self.lab.run("director", ["nft", "delete", "table", "ip", "bench"])
+        self.lab.sysctl("director", "net/ipv4/ip_forward", 0)
+
+
+class Proxy(Subject):
+    """A program that ends the client's connection and opens one of its own."""
+    method, vip, udp = "proxy", VIP["nat"], False
+    program = template = ""
+
+    def missing(self):
+        return None if shutil.which(self.program) else f"{self.program} is not installed"
+
+    def arguments(self, file):
+        raise NotImplementedError
+
+    def start(self):
+        self.lab.ip("director", f"addr add {self.vip}/32 dev lo")
+        file = self.lab.path(f"{self.program}.conf")
+        with open(file, "w", encoding="ascii") as out:
+            out.write(self.template.format(vip=self.vip, server=ADDRESS["rs1"]))
+        self.children.append(self.lab.start("director", pinned(*self.arguments(file)),
+                                            log=self.lab.path(f"{self.program}.log")))
+        servers.await_listener(self.lab, "director", self.children[0], 5201, "-t",
+                               self.lab.path(f"{self.program}.log"))
+
+    def stop(self):
+        super().stop()
+        self.lab.ip("director", f"addr del {self.vip}/32 dev lo")
+
+
+class Haproxy(Proxy):
+    name, program = "haproxy", "haproxy"
+    template = """global
+  nbthread 1
+  maxconn 4000
+defaults
+  mode tcp
+  option splice-auto
+  timeout connect 5s
+  timeout client 60s
+  timeout server 60s
+listen web
+  bind {vip}:80
+  server rs1 {server}:80
+listen bulk
+  bind {vip}:5201
+  server rs1 {server}:5201
+"""
+
+    def arguments(self, file):
+        return ["haproxy", "-db", "-f", file]
+
+
+class NginxStream(Proxy):
+    name, program = "nginx stream", "nginx"
+    module = "/usr/lib/nginx/modules/ngx_stream_module.so"
+    template = """load_module %s;
+daemon off; master_process off; pid none; error_log stderr;
+events {{ worker_connections 8000; }}
+stream {{
+  server {{ listen {vip}:80; proxy_pass {server}:80; }}
+  server {{ listen {vip}:5201; proxy_pass {server}:5201; }}
+}}
+""" % module
+
+    def missing(self):
+        return None if os.path.exists(self.module) else "libnginx-mod-stream is not installed"
+
+    def arguments(self, file):
+        return ["nginx", "-c", file]
+
+
+def all_subjects(lab):
+    return [Nobody(lab), NullForward(lab), Director(lab, "dr"), Director(lab, "tun"),
+            Director(lab, "nat"), Haproxy(lab), NginxStream(lab), Nftables(lab)]
