@@ -2,6 +2,7 @@
 #include "director_world.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <numeric>
@@ -97,6 +98,23 @@ std::vector<std::byte> finished(const Emission& emission) {
   if (begun != whole) broken("the checksum of an unfinished packet was not begun", whole);
   finish_tcp_checksum(whole, *view);
   return whole;
+}
+
+// What was made of right packets, for programs that know nothing of lvsd to judge: a classic pcap
+// of IP packets in the file that the environment names.
+void write_for_judges(View packet) {
+  static std::FILE* const file = [] {
+    const char* const name = std::getenv("LVSD_EMITTED");
+    std::FILE* const out = name != nullptr ? std::fopen(name, "wb") : nullptr;
+    constexpr std::array<std::uint32_t, 6> kHeader{0xa1b2c3d4, 2 | 4U << 16U, 0, 0, 262144, 101};
+    if (out != nullptr) std::fwrite(kHeader.data(), sizeof kHeader, 1, out);
+    return out;
+  }();
+  if (file == nullptr) return;
+  const auto size = static_cast<std::uint32_t>(packet.size());
+  const std::array<std::uint32_t, 4> record{0, 0, size, size};
+  std::fwrite(record.data(), sizeof record, 1, file);
+  std::fwrite(packet.data(), packet.size(), 1, file);
 }
 
 // Every third right TCP packet comes with an unfinished checksum, every sixth as a super-packet.
@@ -210,6 +228,7 @@ void DirectorWorld::judge_emissions(View packet, const Verdict& verdict) {
     std::vector<std::byte> whole = finished(emission);
     const std::string wrong = right ? wrong_with(whole) : wrong_with_header(whole);
     if (!wrong.empty()) broken("emitted packet: " + wrong, whole);
+    if (right) write_for_judges(whole);
     sent_.push_back(std::move(whole));
   }
   const bool forwarded = std::holds_alternative<Forwarded>(verdict);
