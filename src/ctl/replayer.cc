@@ -6,6 +6,8 @@
 
 #include "lvsd/config/diff.h"
 #include "lvsd/config/load.h"
+#include "lvsd/forward/rewrite.h"
+#include "lvsd/forward/segment.h"
 #include "lvsd/model/overloaded.h"
 #include "lvsd/net/headers.h"
 
@@ -35,6 +37,16 @@ std::size_t known_bytes(std::span<const std::byte> emission, const Arrival& cut)
     known = std::min(known, ip->header_length());
   }
   return known;
+}
+
+// A capture taken where the kernel had joined segments already (GRO, or before a card cut them)
+// shows them as live, where the kernel says so: larger than the link takes.
+bool is_super_packet(const Arrival& arrival, std::span<const std::byte> packet,
+                     const Network& network) {
+  const Interface* const link = network.interface(arrival.interface);
+  if (link == nullptr || packet.size() <= link->mtu) return false;
+  const auto view = parse_packet(packet);
+  return view && view->is(IpProtocol::tcp);
 }
 
 }  // namespace
@@ -92,6 +104,9 @@ void Replayer::decide(const Arrival& arrival) {
     complete(std::span(storage_).subspan(kPacketHeadroom));
   }
   PacketBuffer buffer(storage_, kPacketHeadroom, arrival.length);
+  if (is_super_packet(arrival, buffer.bytes(), *network_)) {
+    buffer.set_offload({.unfinished_checksum = true, .aggregated = true});
+  }
   buffer.set_mark(mark_of(buffer.bytes(), arrival.interface, *network_));
   const Verdict verdict = director_.handle(buffer, now_, emissions_);
   count(verdict);
@@ -186,8 +201,32 @@ void Replayer::emit(std::uint64_t cause, TimePoint time, const Arrival* cut) {
   emissions_.clear();
 }
 
+// What the device would make of it.
 void Replayer::emit_packet(const Emission& emission, std::uint64_t cause, TimePoint time,
                            const Arrival* cut) {
+  if (emission.unfinished == Unfinished{}) return emit_finished(emission, cause, time, cut);
+  std::vector<std::byte> whole(emission.packet.begin(), emission.packet.end());
+  const Result<PacketView, Malformed> view = parse_packet(whole);
+  LVSD_ASSERT(view.has_value() && emission.head.empty());
+  Emission one = emission;
+  one.unfinished = {};
+  one.packet = whole;
+  if (emission.unfinished.segment_size == 0) {
+    finish_tcp_checksum(whole, *view);
+    return emit_finished(one, cause, time, cut);
+  }
+  Emissions memory;
+  std::vector<Segment> segments;
+  cut_to_segments(whole, *view, emission.unfinished.segment_size, 0, memory, segments);
+  for (const Segment& segment : segments) {
+    one.head = segment.head;
+    one.packet = segment.payload;
+    emit_finished(one, cause, time, cut);
+  }
+}
+
+void Replayer::emit_finished(const Emission& emission, std::uint64_t cause, TimePoint time,
+                             const Arrival* cut) {
   ++report_.emitted;
   const bool routed = emission.kind == EmissionKind::routed;
   const Interface* const egress = network_->interface(emission.interface);

@@ -49,6 +49,8 @@ class Replayer {
   void emit(std::uint64_t cause, TimePoint time, const Arrival* cut);
   void emit_packet(const Emission& emission, std::uint64_t cause, TimePoint time,
                    const Arrival* cut);
+  void emit_finished(const Emission& emission, std::uint64_t cause, TimePoint time,
+                     const Arrival* cut);
   std::optional<NamedDestination> named(DestinationId id) const;
   void remember_names();
   void tally(DestinationId id, Direction direction, bool new_connection);
