@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""FTP through NAT with vsftpd, curl and lftp: active and passive, up and down, compared by hash."""
+"""FTP with vsftpd, curl and lftp: active and passive, up and down, compared by hash. Through NAT by
+the helper, through DR and TUN by persistence."""
 import hashlib
 import os
 import shutil
@@ -8,15 +9,15 @@ import pytest
 
 import servers
 from daemon import configuration, service
-from lab import ADDRESS, VIP, Lab, wait_for
+from lab import ADDRESS, ADDRESS6, VIP, VIP6, Lab, wait_for
 
 SIZE = 3_000_001
-PORTS = {"rs1": 21, "rs2": 2121}
+PORTS = {"rs1": 21, "rs2": 2121}  # of the servers of IPv4; rs3 serves both versions of IP
 CURL_MODES = {"PASV": ["--disable-epsv"], "EPSV": [], "PORT": ["--disable-eprt", "--ftp-port", "-"],
               "EPRT": ["--ftp-port", "-"]}
 
 VSFTPD_CONF = """\
-listen=YES
+{listen}=YES
 listen_port={port}
 background=NO
 anonymous_enable=YES
@@ -39,7 +40,7 @@ def digest(path):
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def start_vsftpd(lab, server, port):
+def start_vsftpd(lab, server, port, listen="listen"):
     home, empty = lab.path(f"{server}-ftp"), lab.path("empty")
     os.makedirs(os.path.join(home, "incoming"))
     os.makedirs(empty, exist_ok=True)
@@ -49,7 +50,7 @@ def start_vsftpd(lab, server, port):
     os.chmod(os.path.join(home, "file"), 0o644)
     conf, log = lab.path(f"{server}-vsftpd.conf"), lab.path(f"{server}-vsftpd.log")
     with open(conf, "w", encoding="ascii") as file:
-        file.write(VSFTPD_CONF.format(port=port, data_port=port - 1, home=home, empty=empty))
+        file.write(VSFTPD_CONF.format(listen=listen, port=port, data_port=port - 1, home=home, empty=empty))
     child = lab.start(server, ["vsftpd", conf], log=log)
     servers.await_listener(lab, server, child, port, "-t", log)
 
@@ -63,6 +64,9 @@ def lab():
             file.write(os.urandom(SIZE))
         for server, port in PORTS.items():
             start_vsftpd(made, server, port)
+        start_vsftpd(made, "rs3", 21, listen="listen_ipv6")
+        for server in ("rs1", "rs3"):
+            servers.start_tunnel_end(made, server)
         yield made
 
 
@@ -105,6 +109,40 @@ def test_lftp_transfers_many_over_one_control_connection(lab, lvsd, passive):
         os.unlink(f"{lab.path('lftp')}-{number}")
     (listed,) = daemon.ctl_json("list")["services"][0]["destinations"]
     assert listed["active"] + listed["inactive"] >= 6
+
+
+@pytest.mark.parametrize("mode", ("EPSV", "EPRT"))
+def test_ipv6_downloads_and_uploads(lab, lvsd, mode):
+    lvsd(configuration(service("ftp", f"[{VIP6['nat']}]:21/tcp", "nat", f"[{ADDRESS6['rs3']}]:21")))
+    words = ["curl", "--silent", "--show-error", "--fail", "--max-time", "20", *CURL_MODES[mode]]
+    url, fetched = f"ftp://[{VIP6['nat']}]", lab.path("fetched")
+    said = lab.run("client", [*words, "--verbose", "--output", fetched, url + "/file"])
+    assert f"> {mode}" in said
+    assert digest(fetched) == digest(lab.path("original"))
+    os.unlink(fetched)
+    stored = lab.path("rs3-ftp", "incoming", mode + "6")
+    lab.run("client", [*words, "--upload-file", lab.path("original"), f"{url}/incoming/{mode}6"])
+    wait_for(lambda: os.path.getsize(stored) == SIZE, "the end of the upload")
+    assert digest(stored) == digest(lab.path("original"))
+
+
+# Any port of the virtual address, and each client's connections to the same server: what announces
+# ports is never read. Two clients, so that both servers have their turn.
+@pytest.mark.parametrize("method", ("dr", "tun"))
+def test_persistence_carries_ftp_past_the_director(lab, lvsd, method):
+    daemon = lvsd(configuration(service("ftp", f"{VIP[method]}/tcp", method, ADDRESS["rs1"],
+                                        ADDRESS["rs3"], persistence="300s")))
+    fetched = lab.path("fetched")
+    for client in ("10.1.0.5", "10.1.0.6"):
+        for mode in ("EPSV", "PORT"):
+            options = CURL_MODES[mode] if mode == "EPSV" else ["--disable-eprt", "--ftp-port", client]
+            lab.run("client", ["curl", "--silent", "--show-error", "--fail", "--max-time", "20",
+                               "--interface", client, *options, "--output", fetched,
+                               f"ftp://{VIP[method]}/file"])
+            assert digest(fetched) == digest(lab.path("original"))
+            os.unlink(fetched)
+    listed = daemon.ctl_json("list")["services"][0]["destinations"]
+    assert all(one["active"] + one["inactive"] >= 3 for one in listed), listed
 
 
 def test_without_the_helper_passive_mode_names_the_real_server(lab, lvsd):
