@@ -51,6 +51,9 @@ def prepare(lab):
     servers.start_tunnel_end(lab, "rs1")
     for address in (ADDRESS["rs1"], VIP["dr"], VIP["tun"]):
         servers.start_iperf3(lab, "rs1", address)
+    # Or thousands of connections that are over keep their ports from the next subject.
+    for space in ("client", "director", "rs1"):
+        lab.sysctl(space, "net/ipv4/tcp_max_tw_buckets", 0)
     for device in ("cl", "be"):
         lab.run("director", ["sh", "-c", f"echo {1 << DIRECTOR_CPU:x} > "
                                          f"/sys/class/net/{device}/queues/rx-0/rps_cpus"])

@@ -113,6 +113,10 @@ table ip bench {{
   }}
 }}""")
 
+        # The server forgets at once what is over; so must this, or its ports run out.
+        for state in ("time_wait", "close", "last_ack", "fin_wait"):
+            self.lab.sysctl("director", f"net/netfilter/nf_conntrack_tcp_timeout_{state}", 1)
+
     def stop(self):
         self.lab.run("director", ["nft", "delete", "table", "ip", "bench"])
         self.lab.sysctl("director", "net/ipv4/ip_forward", 0)

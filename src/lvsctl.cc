@@ -26,6 +26,7 @@ constexpr std::array kCommands{
     Command{"status", lvsd::ctl::status, "how the daemon is: counters, reasons, workers"},
     Command{"rules", lvsd::ctl::rules, "the capture rules of the daemon"},
     Command{"network", lvsd::ctl::network, "the network as the daemon sees it"},
+    Command{"zero", lvsd::ctl::zero, "set counters and rates to zero"},
     Command{"reload", lvsd::ctl::reload, "read the configuration again, and wait for the result"},
 };
 

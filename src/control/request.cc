@@ -46,6 +46,8 @@ std::string_view to_string(Command command) {
       return "network";
     case reload:
       return "reload";
+    case zero:
+      return "zero";
   }
   return "";
 }
@@ -56,6 +58,7 @@ Result<Request, Error> parse_request(std::string_view line) {
   if (!request.is_object()) return fail("request is not a JSON object on one line");
   std::optional<Command> wanted;
   std::optional<std::uint32_t> worker, place;
+  std::optional<std::string> service;
   for (const auto& [key, value] : request.items()) {
     if (key == "version") {
       if (!value.is_number_integer() || value != kControlVersion) {
@@ -76,6 +79,9 @@ Result<Request, Error> parse_request(std::string_view line) {
         return fail("\"" + key + "\" is not a number from 0 to 4294967295");
       }
       (key == "worker" ? worker : place) = value.get<std::uint32_t>();
+    } else if (key == "service") {
+      if (!value.is_string()) return fail("\"service\" is not a string");
+      service = value.get<std::string>();
     } else {
       return fail("unknown key " + printable(key) + " in the request");
     }
@@ -84,7 +90,10 @@ Result<Request, Error> parse_request(std::string_view line) {
   if (*wanted != Command::connections && (worker || place)) {
     return fail("only the command connections takes a \"worker\" and a \"cursor\"");
   }
-  return Request{*wanted, {worker.value_or(0), place.value_or(0)}};
+  if (*wanted != Command::zero && service) {
+    return fail("only the command zero takes a \"service\"");
+  }
+  return Request{*wanted, {worker.value_or(0), place.value_or(0)}, service};
 }
 
 std::string error_reply(std::string_view sentence) {
@@ -98,7 +107,8 @@ std::string request_line(const Request& request) {
     line["worker"] = request.cursor.worker;
     line["cursor"] = request.cursor.place;
   }
-  return line.dump() + "\n";
+  if (request.service) line["service"] = *request.service;
+  return line.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
 }
 
 std::string control_socket(std::string_view run_dir) { return std::string(run_dir) + "/lvsd.sock"; }

@@ -96,6 +96,18 @@ int network(const Words& words) {
   return command.status();
 }
 
+int zero(const Words& words) {
+  LiveCommand command(Command::zero,
+                      "Sets the counters and rates of all services, and the totals, to zero.");
+  command.add_options()("service", po::value<std::string>()->value_name("NAME"),
+                        "of this service and its destinations only");
+  if (!command.parse(words)) return command.status();
+  Request request{Command::zero, {}, {}};
+  if (command.given("service")) request.service = command.text("service");
+  command.ask(request);
+  return command.status();
+}
+
 int reload(const Words& words) {
   LiveCommand command(Command::reload, "Reloads the configuration, and waits for the result.");
   command.patience(kReloadPatience);

@@ -2,6 +2,7 @@
 // Control requests, and the dump that USR1 asks for.
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
@@ -53,6 +54,8 @@ json Daemon::State::answer(const Request& request) {
       return reload_reply(reload());
     case Command::connections:
       return connections(request.cursor);
+    case Command::zero:
+      return zero(request.service);
     case Command::list:
     case Command::status:
       break;
@@ -71,6 +74,17 @@ json Daemon::State::answer(const Request& request) {
                                .exposure = exposure.view(),
                                .retiring = exposure.retiring(running),
                                .last_reload = last_reload})}});
+}
+
+json Daemon::State::zero(const std::optional<std::string>& name) {
+  if (!name) {
+    fleet.zero({});
+    return good(json::object());
+  }
+  const auto found = std::ranges::find(running.services, *name, &VirtualService::name);
+  if (found == running.services.end()) return bad("there is no service called " + *name);
+  fleet.zero(found->key);
+  return good(json::object());
 }
 
 json Daemon::State::connections(const Cursor& cursor) {

@@ -47,6 +47,7 @@ struct Daemon::State {
   std::string answer(std::string_view line);
   nlohmann::json answer(const Request& request);
   nlohmann::json connections(const Cursor& cursor);
+  nlohmann::json zero(const std::optional<std::string>& name);
   void dump();
 
   const Options options;

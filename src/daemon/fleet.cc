@@ -143,6 +143,10 @@ Result<std::vector<WorkerSnapshot>, Error> Fleet::snapshot() {
   return snapshots;
 }
 
+void Fleet::zero(const std::optional<ServiceKey>& service) {
+  for (std::size_t i = 0; i < workers_.size(); ++i) send(i, ZeroMessage{service});
+}
+
 Result<ConnectionPage, Error> Fleet::connections(std::size_t worker, std::uint32_t first,
                                                  std::uint32_t places) {
   auto answers = std::make_shared<Answers<ConnectionPage>>(1);

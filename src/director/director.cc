@@ -74,6 +74,7 @@ void Director::update_network(std::shared_ptr<const Network> network, TimePoint 
   state_->counters.forwarded += settled.forwarded;
 }
 
+void Director::zero(const std::optional<ServiceKey>& service) { state_->zero(service); }
 DirectorSnapshot Director::snapshot() const { return state_->snapshot(state_->last_now); }
 
 DirectorSnapshot Director::snapshot(TimePoint now) const {

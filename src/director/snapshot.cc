@@ -39,6 +39,27 @@ void Director::State::estimate_rates(TimePoint now) {
   rate_clock.pass(periods);
 }
 
+void Director::State::zero(const std::optional<ServiceKey>& key) {
+  const auto begin_anew = [](Statistics& statistics, RateEstimator& estimator) {
+    statistics = {};
+    estimator = {};
+  };
+  for (const auto& [name, service] : services) {
+    if (key && name != *key) continue;
+    begin_anew(service->statistics, service->rates);
+    for (const DestinationId id : service->order) {
+      begin_anew(destinations[id].statistics, destinations.extra(id).rates);
+    }
+  }
+  if (key) return;
+  begin_anew(counters.statistics, rates);
+  for (const auto& service : removed) begin_anew(service->statistics, service->rates);
+  for (std::uint32_t i = 0; i < destinations.states().size(); ++i) {
+    begin_anew(destinations[DestinationId{i}].statistics,
+               destinations.extra(DestinationId{i}).rates);
+  }
+}
+
 DirectorSnapshot Director::State::snapshot(TimePoint now) const {
   DirectorSnapshot out;
   const std::uint64_t periods = rate_clock.periods_until(now);

@@ -217,6 +217,7 @@ struct Director::State {
   // snapshot.cc
   DirectorSnapshot snapshot(TimePoint now) const;
   void estimate_rates(TimePoint now);
+  void zero(const std::optional<ServiceKey>& key);
 
   // connection_page.cc
   ConnectionPage page(std::uint32_t first, std::uint32_t places, TimePoint now) const;

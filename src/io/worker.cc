@@ -132,7 +132,8 @@ void Worker::State::read_mail(TimePoint now) {
                    },
                    [&](ConnectionsMessage& request) {
                      request.reply(director.connections(request.first, request.places, now));
-                   }},
+                   },
+                   [&](ZeroMessage& request) { director.zero(request.service); }},
         message);
   }
   mail.clear();  // not to keep an old Network or Changes alive until the next message

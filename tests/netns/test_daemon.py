@@ -316,6 +316,28 @@ def test_privileges_are_given_away_and_nothing_misses_them(lab, lvsd):
     assert daemon.stop() == 0
 
 
+def test_zero_sets_counters_of_one_service_or_of_all(lab, lvsd):
+    """As ipvsadm -Z; connections and their destinations stay."""
+    other = service("other", f"{VIP['nat']}:8080/tcp", "nat", f"{ADDRESS['rs1']}:80")
+    daemon = lvsd(configuration(web("nat"), other))
+    curl_many(lab, VIP["nat"], 2)
+    curl_many(lab, f"{VIP['nat']}:8080", 2)
+
+    def counted():
+        return [(one["statistics"]["connections"],
+                 sum(row["statistics"]["connections"] for row in one["destinations"]))
+                for one in daemon.ctl_json("list")["services"]]
+    assert counted() == [(2, 2), (2, 2)]
+    daemon.ctl("zero", "--service", "other")
+    assert counted() == [(2, 2), (0, 0)]
+    assert sum(row["inactive"] + row["active"]
+               for one in daemon.ctl_json("list")["services"] for row in one["destinations"]) == 4
+    with pytest.raises(LabError, match="there is no service called 'nobody'|called nobody"):
+        daemon.ctl("zero", "--service", "nobody")
+    daemon.ctl("zero")
+    assert counted() == [(0, 0), (0, 0)]
+
+
 def test_a_second_daemon_is_told_why(lab, lvsd):
     daemon = lvsd(configuration(web("nat")))
     with pytest.raises(LabError, match=rf"in use by lvsd with pid {daemon.child.pid}"):

@@ -38,6 +38,15 @@ TEST(ControlRequest, OnlyConnectionsHaveACursor) {
             "\"worker\" is not a number from 0 to 4294967295");
 }
 
+TEST(ControlRequest, ZeroMayNameAService) {
+  EXPECT_EQ(parse_request(R"({"command": "zero"})")->service, std::nullopt);
+  const std::string line = request_line({Command::zero, {}, "web"});
+  EXPECT_EQ(parse_request(std::string_view(line))->service, "web");
+  EXPECT_EQ(refusal(R"({"command": "zero", "service": 7})"), "\"service\" is not a string");
+  EXPECT_EQ(refusal(R"({"command": "list", "service": "web"})"),
+            "only the command zero takes a \"service\"");
+}
+
 TEST(ControlRequest, EveryPrefixIsRefused) {
   std::string line = request_line({Command::reload});
   line.pop_back();
@@ -50,11 +59,13 @@ TEST(ControlRequest, RefusalsNameWhatIsWrong) {
   EXPECT_EQ(refusal(""), "request is not a JSON object on one line");
   EXPECT_EQ(refusal("[1, 2]"), "request is not a JSON object on one line");
   EXPECT_EQ(refusal("\xff\xfe garbage"), "request is not a JSON object on one line");
-  EXPECT_EQ(refusal("{}"),
-            "request has no \"command\"; known: list, connections, status, rules, network, reload");
+  EXPECT_EQ(
+      refusal("{}"),
+      "request has no \"command\"; known: list, connections, status, rules, network, reload, zero");
   EXPECT_EQ(refusal(R"({"command": 7})"), "\"command\" is not a string");
-  EXPECT_EQ(refusal(R"({"command": "lisst"})"),
-            "unknown command 'lisst'; known: list, connections, status, rules, network, reload");
+  EXPECT_EQ(
+      refusal(R"({"command": "lisst"})"),
+      "unknown command 'lisst'; known: list, connections, status, rules, network, reload, zero");
   EXPECT_EQ(refusal(R"({"command": "list", "services": 1})"),
             "unknown key 'services' in the request");
   EXPECT_EQ(refusal(R"({"command": "list", "version": 2})"),
@@ -63,8 +74,9 @@ TEST(ControlRequest, RefusalsNameWhatIsWrong) {
 }
 
 TEST(ControlRequest, WhatIsQuotedCannotGarbleATerminal) {
-  EXPECT_EQ(refusal(R"({"command": "\u001b[2Jlist"})"),
-            "unknown command '?[2Jlist'; known: list, connections, status, rules, network, reload");
+  EXPECT_EQ(
+      refusal(R"({"command": "\u001b[2Jlist"})"),
+      "unknown command '?[2Jlist'; known: list, connections, status, rules, network, reload, zero");
   const std::string message = refusal(R"({"command": ")" + std::string(5000, 'x') + R"("})");
   EXPECT_LT(message.size(), 150U);
 }

@@ -5,6 +5,7 @@
 //   {"command": "list"}
 //   {"command": "connections", "worker": 0, "cursor": 0}    the first page; a reply names the
 //   "next"
+//   {"command": "zero", "service": "web"}                   without a service: all
 //   {"version": 1, "ok": true, ...}    or    {"version": 1, "ok": false, "error": "one sentence"}
 //
 // Unknown commands and unknown keys are refused by name rather than ignored, so that an lvsctl
@@ -14,6 +15,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -24,9 +26,10 @@ namespace lvsd {
 inline constexpr int kControlVersion = 1;
 inline constexpr std::size_t kMaxRequest = std::size_t{64} * 1024;  // bytes, newline included
 
-enum class Command : std::uint8_t { list, connections, status, rules, network, reload };
+enum class Command : std::uint8_t { list, connections, status, rules, network, reload, zero };
 inline constexpr std::array kCommands{Command::list,  Command::connections, Command::status,
-                                      Command::rules, Command::network,     Command::reload};
+                                      Command::rules, Command::network,     Command::reload,
+                                      Command::zero};
 std::string_view to_string(Command command);
 
 struct Cursor {  // into the workers' tables
@@ -34,7 +37,8 @@ struct Cursor {  // into the workers' tables
 };
 struct Request {
   Command command = Command::list;
-  Cursor cursor = {};  // of `connections` only
+  Cursor cursor = {};                       // of `connections` only
+  std::optional<std::string> service = {};  // of `zero` only: by name; none: all
 };
 
 Result<Request, Error> parse_request(std::string_view line);

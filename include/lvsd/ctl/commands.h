@@ -24,5 +24,6 @@ int status(const Words& words);
 int rules(const Words& words);
 int network(const Words& words);
 int reload(const Words& words);
+int zero(const Words& words);
 
 }  // namespace lvsd::ctl

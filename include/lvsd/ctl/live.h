@@ -31,6 +31,7 @@ class LiveCommand {
   int status() const { return status_; }
   int failure() const { return status_ == kFine ? kNo : status_; }
   bool given(const char* option) const { return values_.count(option) > 0; }
+  const std::string& text(const char* option) const { return values_[option].as<std::string>(); }
   void patience(std::chrono::seconds patience) { patience_ = patience; }
 
  private:

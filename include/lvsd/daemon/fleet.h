@@ -32,6 +32,7 @@ class Fleet {
   Status apply(const std::shared_ptr<const Changes>& changes);
   void set_network(const std::shared_ptr<const Network>& network);
   Result<std::vector<WorkerSnapshot>, Error> snapshot();
+  void zero(const std::optional<ServiceKey>& service);  // as Director::zero()
   // A part of one worker's table, as Director::connections().
   Result<ConnectionPage, Error> connections(std::size_t worker, std::uint32_t first,
                                             std::uint32_t places);

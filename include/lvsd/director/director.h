@@ -111,6 +111,9 @@ class Director {
   // Takes a new view of the network; packets that waited for a neighbour it knows are emitted.
   void update_network(std::shared_ptr<const Network> network, TimePoint now, Emissions& out);
 
+  // Sets to zero what was counted, and the rates, of one service and its destinations, or of all
+  // and the totals; the counts of verdicts go on. (Reference 8.1; ipvsadm -Z.)
+  void zero(const std::optional<ServiceKey>& service);
   DirectorSnapshot snapshot() const;  // as of the latest time it was told
   DirectorSnapshot snapshot(TimePoint now) const;
   // The live connections in at most `places` places of the table, beginning with `first`: so many

@@ -50,8 +50,11 @@ struct ConnectionsMessage {
   std::uint32_t first = 0, places = 0;  // as of Director::connections()
   std::function<void(ConnectionPage)> reply;
 };
+struct ZeroMessage {
+  std::optional<ServiceKey> service;  // none: all
+};
 using WorkerMessage =
-    std::variant<ApplyMessage, NetworkMessage, SnapshotMessage, ConnectionsMessage>;
+    std::variant<ApplyMessage, NetworkMessage, SnapshotMessage, ConnectionsMessage, ZeroMessage>;
 
 struct WorkerSettings {
   std::uint16_t datagrams = 0;           // its queue of packets as they are
