@@ -67,7 +67,7 @@ def measure(lab, subject, works, seconds, results):
         return str(wrong)
     try:
         for name in works:
-            what, needs, _, _ = WORKS[name]
+            what, needs = WORKS[name]
             if needs == "udp" and not subject.udp:
                 continue
             try:

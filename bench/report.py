@@ -1,8 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Figures as a table for a terminal, and as a chart (SVG) for the README."""
+"""Figures as a table for a terminal, and as a table and a chart (SVG) for the README.
+    report.py RESULTS.json README.md CHART.svg [--write]
+compares the README's table and the chart with what the results say, or writes them."""
+import json
+import re
+import sys
 from html import escape
 
-from work import WORKS
+# Name: (the figure that is shown, more of it is better).
+SHOWN = {
+    "bulk up, 1 connection": ("gbit_per_s", True), "bulk up, 8 connections": ("gbit_per_s", True),
+    "bulk down, 1 connection": ("gbit_per_s", True),
+    "bulk down, 8 connections": ("gbit_per_s", True), "new connections": ("per_s", True),
+    "small datagrams": ("process_us_per_packet", False), "round trip": ("p50_us", False)}
 
 UNITS = {"gbit_per_s": "Gbit/s", "per_s": "/s", "process_us_per_packet": "µs CPU per packet",
          "p50_us": "µs"}
@@ -20,7 +30,7 @@ def spread(figure):
 def table(out):
     lines = []
     for work, subjects in out["results"].items():
-        _, _, shown, _ = WORKS[work]
+        shown, _ = SHOWN[work]
         base = subjects.get(BASE, {}).get(shown, {}).get("median")
         lines += [f"\n{work} ({UNITS[shown]})",
                   f"  {'':16}{'median':>10}  {'spread':>20}  {'to null':>8}  further"]
@@ -43,7 +53,7 @@ def chart(out):
     width, left, right, bar, gap = 760, 170, 110, 16, 5
     body, y = [], 46
     for work, subjects in out["results"].items():
-        _, _, shown, more = WORKS[work]
+        shown, more = SHOWN[work]
         best = max(figures[shown]["median"] for figures in subjects.values())
         body.append(f'<text x="10" y="{y}" class="work">{escape(work)} ({escape(UNITS[shown])}, '
                     f'{"more" if more else "less"} is better)</text>')
@@ -76,3 +86,43 @@ def chart(out):
 <text x="10" y="{y - 6}" class="note">{escape(note)}</text>
 </svg>
 '''
+
+
+def machine_line(out):
+    machine = out["machine"]
+    return (f"{machine['processor']}, {machine['cpus']} CPUs, Linux {machine['kernel']}, "
+            f"{machine['date']}; medians of {out['rounds']} rounds of {out['seconds']} s")
+
+
+def markdown(out):
+    subjects = list(dict.fromkeys(name for row in out["results"].values() for name in row))
+    lines = ["| | " + " | ".join(subjects) + " |", "|---" * (len(subjects) + 1) + "|"]
+    for work, row in out["results"].items():
+        shown, _ = SHOWN[work]
+        cells = [digits(row[name][shown]["median"]) if name in row else "" for name in subjects]
+        lines.append(f"| {work}, {UNITS[shown]} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + f"\n\n({machine_line(out)}.)\n"
+
+
+def main():
+    results, readme, picture = sys.argv[1:4]
+    with open(results, encoding="utf-8") as file:
+        out = json.load(file)
+    with open(readme, encoding="utf-8") as file:
+        text = file.read()
+    marked = re.compile(r"(<!-- bench -->\n).*?(<!-- /bench -->)", re.DOTALL)
+    wanted = marked.sub(lambda found: found[1] + markdown(out) + found[2], text)
+    if not marked.search(text):
+        sys.exit(f"{readme}: there is no place for the table")
+    if sys.argv[4:] == ["--write"]:
+        for path, content in ((readme, wanted), (picture, chart(out))):
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(content)
+        return
+    with open(picture, encoding="utf-8") as file:
+        if wanted != text or file.read() != chart(out):
+            sys.exit(f"{readme} or {picture} is not what {results} says; run this with --write")
+
+
+if __name__ == "__main__":
+    main()
