@@ -44,7 +44,8 @@ Daemon::State::State(const Options& given, const Config& config)
     : options(given),
       run_dir(options.run_dir),
       network(monitor.network()),
-      running(config),
+      file(config),
+      running(effective(file, influences)),
       fleet(config.startup, network),
       exposure(config.startup.backend, run_dir.path()),
       signals(io, SIGHUP, SIGTERM, SIGINT),
@@ -54,11 +55,11 @@ Daemon::State::State(const Options& given, const Config& config)
   signals.add(SIGUSR1);
 }
 
-void Daemon::State::start(const Config& config) {
+void Daemon::State::start() {
   control.emplace(io, control_socket(run_dir.path()),
                   [this](std::string_view line) { return answer(line); });
-  require(fleet.start(std::make_shared<const Changes>(diff({}, config))));
-  if (const Status opened = exposure.open(config, *network); !opened) {
+  require(fleet.start(std::make_shared<const Changes>(diff({}, running))));
+  if (const Status opened = exposure.open(running, *network); !opened) {
     // What of it did go in is of no use without the rest.
     if (const Status closed = exposure.close(); !closed)
       spdlog::error("{}", closed.error().message);
@@ -152,7 +153,7 @@ std::string Daemon::State::status_line() const {
 Daemon::Daemon(const Options& options, const Config& config) {
   ::signal(SIGPIPE, SIG_IGN);  // a log reader that went away must not take us along
   state_ = std::make_unique<State>(options, config);
-  state_->start(config);
+  state_->start();
 }
 
 Daemon::~Daemon() = default;

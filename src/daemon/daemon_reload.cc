@@ -50,18 +50,37 @@ ReloadResult Daemon::State::apply(const Config& next) {
     result.problems.push_back(workers.error().message);
     return result;
   }
-  const Changes changes = diff(running, next);
+  Config wanted = effective(next, influences);
+  const Changes changes = diff(running, wanted);
   result.summary = summarize(changes);
   result.needs_restart = changes.needs_restart;
   for (const std::string& line : describe(changes, running)) spdlog::info("reload: {}", line);
   for (const std::string& key : changes.needs_restart) {
     spdlog::warn("reload: {} takes effect at the next restart only", key);
   }
+  file = next;
   if (changes.empty()) return result;
-  Config applied = next;
-  applied.startup = running.startup;
-  change(applied, live_destinations(directors(*workers)), result);
+  wanted.startup = running.startup;
+  change(wanted, live_destinations(directors(*workers)), result);
   return result;
+}
+
+Status Daemon::State::reconcile() {
+  Config wanted = effective(file, influences);
+  wanted.startup = running.startup;
+  auto changes = std::make_shared<const Changes>(diff(running, wanted));
+  if (changes->empty()) return Done{};
+  if (only_edits(*changes)) {  // weights: nothing that is captured or announced
+    const Status applied = fleet.apply(changes);
+    running = wanted;
+    return applied;
+  }
+  const auto workers = fleet.snapshot();
+  if (!workers) return fail(workers.error().message);
+  ReloadResult result;
+  change(wanted, live_destinations(directors(*workers)), result);
+  for (const std::string& problem : result.problems) spdlog::error("{}", problem);
+  return result.problems.empty() ? Status(Done{}) : fail(result.problems.front());
 }
 
 void Daemon::State::change(const Config& next, const Live& live, ReloadResult& result) {

@@ -16,6 +16,7 @@
 #include "lvsd/control/request.h"
 #include "lvsd/daemon/control_socket.h"
 #include "lvsd/daemon/daemon.h"
+#include "lvsd/daemon/effective.h"
 #include "lvsd/daemon/exposure.h"
 #include "lvsd/daemon/fleet.h"
 #include "lvsd/daemon/reload.h"
@@ -28,7 +29,7 @@ struct Daemon::State {
   State(const Options& given, const Config& config);
 
   // daemon.cc
-  void start(const Config& config);
+  void start();
   bool stop();
   void wait_for_signal();
   void wait_for_network();
@@ -41,6 +42,8 @@ struct Daemon::State {
   // daemon_reload.cc
   ReloadResult reload();  // HUP and `lvsctl reload` alike
   ReloadResult apply(const Config& next);
+  // To be called after `influences` changed: brings the workers to what is effective now.
+  Status reconcile();
   void change(const Config& next, const Live& live, ReloadResult& result);
 
   // daemon_answers.cc
@@ -56,7 +59,9 @@ struct Daemon::State {
   boost::asio::io_context io{1};
   NetworkMonitor monitor;
   std::shared_ptr<const Network> network;  // as the workers have it
-  Config running;                          // its startup part is the one that lvsd started with
+  Config file;                             // as last loaded
+  Influences influences;                   // what changes it at run time
+  Config running;  // effective(file, influences); its startup part is the one lvsd started with
   Fleet fleet;
   Exposure exposure;
   std::optional<ReloadResult> last_reload;

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What the workers run is not the file alone: it is the file as changed at run time. Each influence
+// is a value here, and effective() composes them, so that every change of any of them takes one
+// path: effective() -> diff() -> the workers, like a reload. The core never learns why a weight is
+// what it is.
+//
+// The rule of composition, in this order, for each destination:
+//   1. the file's weight, or the operator's where one was given;
+//   2. times what slow start allows;
+//   3. zero where the operator drains it, or health takes it out.
+// Later ones never raise what earlier ones lowered.
+#pragma once
+
+#include "lvsd/model/changes.h"
+
+namespace lvsd {
+
+struct Influences {};
+
+Config effective(const Config& file, const Influences& influences);
+
+// Whether all that changes is how destinations that stay are weighed: no address, rule or method.
+bool only_edits(const Changes& changes);
+
+}  // namespace lvsd
