@@ -178,6 +178,14 @@ std::string format_list(const Listing& listing, const ListOptions& options) {
   return text;
 }
 
+std::string format_timeouts(const Timeouts& timeouts) {
+  const auto whole = [](Duration duration) {
+    return std::chrono::duration_cast<std::chrono::seconds>(duration).count();
+  };
+  return fmt::format("Timeout (tcp tcpfin udp): {} {} {}\n", whole(timeouts.tcp),
+                     whole(timeouts.tcp_fin), whole(timeouts.udp));
+}
+
 std::string describe_retired(const Listing& listing) {
   std::uint64_t destinations = 0, connections = 0;
   for (const ListedService& listed : listing.services) {

@@ -50,6 +50,14 @@ json to_json(const Statistics& s) {
           {"bytes_out", s.bytes_out}};
 }
 
+double in_seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
+
+json to_json(const Timeouts& timeouts) {
+  return {{"tcp", in_seconds(timeouts.tcp)},
+          {"tcp_fin", in_seconds(timeouts.tcp_fin)},
+          {"udp", in_seconds(timeouts.udp)}};
+}
+
 json to_json(const Tunnel& tunnel) {
   return {{"type", to_string(tunnel.encapsulation)},
           {"port", tunnel.port.host()},
@@ -57,7 +65,7 @@ json to_json(const Tunnel& tunnel) {
 }
 
 json to_json(const Persistence& persistence) {
-  return {{"timeout", std::chrono::duration<double>(persistence.timeout).count()},
+  return {{"timeout", in_seconds(persistence.timeout)},
           {"netmask", persistence.netmask},
           {"engine", to_string(persistence.engine)}};
 }
@@ -134,10 +142,19 @@ ForwardingMethod parse_method_of(const json& object) {
   return out;
 }
 
+// A century, so that what a hostile daemon says stays a Duration.
+Duration parse_seconds(const json& object, const char* key) {
+  constexpr double kMost = 100.0 * 366 * 24 * 3600;
+  const json& value = object.at(key);
+  if (!value.is_number() || !(value.get<double>() >= 0 && value.get<double>() <= kMost)) {
+    refuse(std::string(key) + " is not a number of seconds in range");
+  }
+  return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(value.get<double>()));
+}
+
 Persistence parse_persistence(const json& object) {
   Persistence out;
-  const auto seconds = std::chrono::duration<double>(object.at("timeout").get<double>());
-  out.timeout = std::chrono::duration_cast<Duration>(seconds);
+  out.timeout = parse_seconds(object, "timeout");
   out.netmask = number<std::uint8_t>(object, "netmask");
   const auto engine = object.at("engine").get<std::string>();
   if (engine == to_string(PersistenceEngine::sip)) out.engine = PersistenceEngine::sip;
@@ -193,6 +210,7 @@ Listing make_listing(const std::vector<DirectorSnapshot>& workers, const Config&
   std::unordered_set<ServiceKey, ServiceKeyHash> configured;
   for (const VirtualService& service : config.services) configured.insert(service.key);
   Listing listing;
+  listing.timeouts = config.timeouts;
   std::map<ServiceKey, std::size_t> places;
   for (const DirectorSnapshot& worker : workers) {
     listing.size += worker.connection_limit;
@@ -232,13 +250,19 @@ json to_json(const Listing& listing) {
     if (service.persistence) entry["persistence"] = to_json(*service.persistence);
     services.push_back(std::move(entry));
   }
-  return {{"size", listing.size}, {"services", std::move(services)}};
+  return {{"size", listing.size},
+          {"timeouts", to_json(listing.timeouts)},
+          {"services", std::move(services)}};
 }
 
 Result<Listing, Error> parse_listing(const json& reply) {
   try {
     Listing listing;
     listing.size = number<std::uint64_t>(reply, "size");
+    const json& timeouts = reply.at("timeouts");
+    listing.timeouts = {.tcp = parse_seconds(timeouts, "tcp"),
+                        .tcp_fin = parse_seconds(timeouts, "tcp_fin"),
+                        .udp = parse_seconds(timeouts, "udp")};
     for (const json& service : reply.at("services")) {
       listing.services.push_back(parse_service(service));
     }

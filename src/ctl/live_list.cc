@@ -16,7 +16,8 @@ int list(const Words& words) {
       "thresholds", "upper and lower thresholds instead of methods and weights")(
       "persistent-conn", "how many clients are remembered")(
       "connections,c", "the connections one by one, as ipvsadm -Lnc does")(
-      "tun-info", "how tunnels encapsulate");
+      "tun-info", "how tunnels encapsulate")(
+      "timeout", "the timeouts of TCP, of TCP after a FIN, and of UDP, and nothing else");
   if (!command.parse(words)) return command.status();
   if (command.given("connections")) return list_connections(command);
   const auto reply = command.ask();
@@ -25,6 +26,10 @@ int list(const Words& words) {
   if (!listing) {
     std::cerr << "lvsctl: " << listing.error().message << "\n";
     return kNo;
+  }
+  if (command.given("timeout")) {
+    std::cout << format_timeouts(listing->timeouts);
+    return command.status();
   }
   // Where several are given, the first of ipvsadm's order counts.
   ListForm form = ListForm::connections;

@@ -69,6 +69,7 @@ def test_list_is_shaped_like_ipvsadm(lab, lvsd):
     stats = daemon.ctl("list", "--stats")
     found = re.search(rf"^TCP  {re.escape(VIP['nat'])}:80 +3 +(\d+) +(\d+) +(\d+) +(\d+)$", stats, re.M)
     assert found and all(int(number) > 10 for number in found.groups()), stats
+    assert daemon.ctl("list", "--timeout") == "Timeout (tcp tcpfin udp): 900 120 300\n"
     reply = daemon.ctl_json("list")
     assert reply["ok"] is True and reply["version"] == 1
     assert {s["name"]: s["statistics"]["connections"] for s in reply["services"]} == {

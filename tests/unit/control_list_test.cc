@@ -173,6 +173,18 @@ TEST(ControlList, MarksPersistenceAndTunnelsAsIpvsadmPrintsThem) {
   EXPECT_EQ(to_json(*back), to_json(listing));
 }
 
+TEST(ControlList, TimeoutsAsIpvsadmPrintsThem) {
+  using std::chrono::milliseconds;
+  using std::chrono::seconds;
+  EXPECT_EQ(format_timeouts({}), "Timeout (tcp tcpfin udp): 900 120 300\n");
+  Config config;
+  config.timeouts = {seconds(4), milliseconds(2500), seconds(86400)};
+  const auto back = parse_listing(to_json(make_listing({}, config)));
+  ASSERT_TRUE(back) << back.error().message;
+  EXPECT_EQ(back->timeouts, config.timeouts);
+  EXPECT_EQ(format_timeouts(back->timeouts), "Timeout (tcp tcpfin udp): 4 2 86400\n");
+}
+
 TEST(ControlList, LargeNumbersAreCutAsIpvsadmCutsThem) {
   const Statistics large{99'999'999, 100'000'000, 1'000'000'000, 999'999'999'999,
                          123'456'789'012'345};
@@ -240,6 +252,11 @@ TEST(ControlList, AListingOfAnotherFormIsRefused) {
   nlohmann::json wide = whole;
   wide["services"][0]["port"] = 65536;
   EXPECT_FALSE(parse_listing(wide));
+  for (const double seconds : {-1.0, 1e300}) {
+    nlohmann::json long_ago = whole;
+    long_ago["timeouts"]["udp"] = seconds;
+    EXPECT_FALSE(parse_listing(long_ago)) << seconds;
+  }
   spoil_each(whole, nlohmann::json::json_pointer(), spoilt);
   EXPECT_GT(spoilt, 50);
 }

@@ -25,6 +25,7 @@ struct ListedService {
 struct Listing {
   std::uint64_t size = 0;  // connections that the table can hold
   std::vector<ListedService> services;
+  Timeouts timeouts = {};  // the file's, which services may override
 };
 
 // One snapshot per worker; `config` says which services are retired.
@@ -46,6 +47,7 @@ struct ListOptions {
   bool exact = false;  // statistics and rates without K, M, G, T
 };
 std::string format_list(const Listing& listing, const ListOptions& options);
+std::string format_timeouts(const Timeouts& timeouts);  // as ipvsadm -L --timeout
 
 // "2 retired destinations still have 7 connections", or nothing.
 std::string describe_retired(const Listing& listing);
