@@ -11,7 +11,8 @@
 namespace lvsd {
 namespace {
 
-constexpr std::array<std::string_view, 4> kFileKeys{"director", "timeouts", "ipvs", "services"};
+constexpr std::array<std::string_view, 5> kFileKeys{"director", "timeouts", "oversize", "ipvs",
+                                                    "services"};
 constexpr std::array<std::string_view, 4> kDirectorKeys{"workers", "capture", "announce",
                                                         "connections"};
 constexpr std::array<std::string_view, 5> kCaptureKeys{"backend", "stage", "queue", "queue_bypass",
@@ -101,14 +102,16 @@ void read_timeouts(const Item& item, Timeouts& timeouts) {
 Config read_config(const Item& root) {
   Config config;
   const Mapping map(root, kFileKeys,
-                    "the file is a mapping of director, timeouts, ipvs and services");
+                    "the file is a mapping of director, timeouts, oversize, ipvs and services");
   if (const auto field = map.find("director")) read_director(*field, config);
   if (const auto field = map.find("timeouts")) read_timeouts(*field, config.timeouts);
+  Oversize oversize = Oversize::split;  // of services that do not say otherwise
+  if (const auto field = map.find("oversize")) assign(oversize, read_oversize(*field));
   if (const auto field = map.find("ipvs")) config.ipvs = read_ipvs(*field);
   if (const auto field = map.require("services",
                                      "list them; a director without any says so with "
                                      "'services: []'")) {
-    config.services = read_services(*field);
+    config.services = read_services(*field, oversize);
   }
   return config;
 }

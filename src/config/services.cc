@@ -235,6 +235,8 @@ class DestinationsReader {
 
 class ServicesReader {
  public:
+  explicit ServicesReader(Oversize oversize) : oversize_(oversize) {}
+
   std::vector<VirtualService> read(const Item& list) {
     std::vector<VirtualService> out;
     if (!list.require(ValueKind::list, "list the services, or write 'services: []'")) return out;
@@ -252,6 +254,7 @@ class ServicesReader {
     const Mapping map(item, kServiceKeys, kServiceRemedy, kOtherServiceKeys);
     if (!map.valid()) return std::nullopt;
     VirtualService out;
+    out.oversize = oversize_;
     const std::optional<Item> by = map.find("fwmark") ? map.find("fwmark") : map.find("listen");
     const std::optional<ServiceKey> key = read_key(item, map);
     if (key) judge_key(*by, *key);
@@ -338,12 +341,15 @@ class ServicesReader {
     Place place;
     bool given = false;
   };
+  Oversize oversize_;
   std::unordered_map<ServiceKey, Place, ServiceKeyHash> keys_;
   std::unordered_map<std::string, Name> names_;
 };
 
 }  // namespace
 
-std::vector<VirtualService> read_services(const Item& item) { return ServicesReader().read(item); }
+std::vector<VirtualService> read_services(const Item& item, Oversize oversize) {
+  return ServicesReader(oversize).read(item);
+}
 
 }  // namespace lvsd

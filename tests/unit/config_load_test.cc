@@ -149,6 +149,17 @@ TEST(Load, TunnelsOfServicesAndDestinations) {
   EXPECT_EQ(service.destinations.at(3).method, ForwardingMethod(DirectRouting{}));
 }
 
+TEST(Load, OversizeOfTheFileIsWhatServicesBeginWith) {
+  const Config config = parsed(
+      "services:\n"
+      "  - {listen: 192.0.2.10:80/tcp, destinations: []}\n"
+      "  - {listen: 192.0.2.11:80/tcp, oversize: split, destinations: []}\n"
+      "oversize: icmp\n");
+  ASSERT_EQ(config.services.size(), 2U);
+  EXPECT_EQ(config.services[0].oversize, Oversize::icmp);
+  EXPECT_EQ(config.services[1].oversize, Oversize::split);
+}
+
 TEST(Load, PersistenceMarksAndOptions) {
   const Config config = parsed(
       "ipvs: {expire_nodest_conn: true, drop_packet: auto, conn_reuse_mode: 3}\n"

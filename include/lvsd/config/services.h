@@ -12,8 +12,8 @@
 
 namespace lvsd {
 
-// What could be read; the rest is in the item's report.
-std::vector<VirtualService> read_services(const Item& item);
+// What could be read; the rest is in the item's report. `oversize` is the file's default.
+std::vector<VirtualService> read_services(const Item& item, Oversize oversize);
 
 // "192.0.2.10:80/tcp", or "192.0.2.10/tcp" for every port
 std::optional<ServiceKey> read_listen(const Item& item);
