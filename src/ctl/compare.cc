@@ -125,6 +125,9 @@ bool made_by_director(const Decoded& packet, const Network& network) {
   const std::string& protocol = *packet.find("ip.protocol");
   const bool tunnel = protocol == "4" || protocol == "41" || protocol == "47" ||
                       packet.find("gue.protocol") != nullptr;
+  // What follows a GUE packet's first fragment has nothing that says so.
+  const std::string* const offset = packet.find("ip.offset");
+  if (protocol == "17" && offset != nullptr && *offset != "0") return local;
   if (tunnel) return local;
   // An ICMP error of ours has the VIP as its source where the VIP is an address of ours, and always
   // the precedence "internetwork control" (RFC 1812 section 4.3.2.5).

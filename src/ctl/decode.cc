@@ -127,7 +127,8 @@ class Decoder {
     // A total length below the header is nonsense: then everything is the packet.
     const std::size_t said = begin + header->total_length.host();
     const std::size_t packet_end = said < header_end ? end : std::min(said, end);
-    transport({header->protocol, header->fragment_offset() == 0, depth}, header_end, packet_end);
+    transport({header->protocol, header->fragment_offset() == 0, header->more_fragments(), depth},
+              header_end, packet_end);
     if (packet_end < end) add("padding", hexadecimal(slice(packet_end, end)));
   }
 
@@ -136,6 +137,7 @@ class Decoder {
   struct Content {
     std::uint8_t protocol;
     bool first;  // of its fragments, or no fragment
+    bool more;   // fragments follow
     int depth;
   };
 
@@ -152,7 +154,7 @@ class Decoder {
     add("ip.dst", to_string(header->destination));
     const std::size_t headers_end = begin + sizeof(Ipv6Header);
     const std::size_t packet_end = std::min(headers_end + header->payload_length.host(), end);
-    extensions({header->next_header, true, depth}, headers_end, packet_end);
+    extensions({header->next_header, true, false, depth}, headers_end, packet_end);
     if (packet_end < end) add("padding", hexadecimal(slice(packet_end, end)));
   }
 
@@ -164,8 +166,10 @@ class Decoder {
       const auto length = std::to_integer<std::size_t>(bytes_[begin + 1]);
       std::size_t size = 0;
       if (content.protocol == kFragment) {
-        fragment_fields(*load<Ipv6FragmentHeader>(bytes_, begin));
-        content.first = load<Ipv6FragmentHeader>(bytes_, begin)->fragment_offset() == 0;
+        const auto fragment = *load<Ipv6FragmentHeader>(bytes_, begin);
+        fragment_fields(fragment);
+        content.first = fragment.fragment_offset() == 0;
+        content.more = fragment.more_fragments();
         size = sizeof(Ipv6FragmentHeader);
       } else if (content.protocol == kAuthentication) {
         size = (length + 2) * 4;
@@ -223,7 +227,7 @@ class Decoder {
       case IpProtocol::tcp:
         return tcp(begin, end);
       case IpProtocol::udp:
-        return udp(begin, end, content.depth);
+        return udp(begin, end, content);
       case IpProtocol::icmp:
         return icmp_message(begin, end, content.depth, icmp::is_error);
       case IpProtocol::icmpv6:
@@ -279,7 +283,7 @@ class Decoder {
     data(begin + sizeof(UdpHeader), end);
   }
 
-  void udp(std::size_t begin, std::size_t end, int depth) {
+  void udp(std::size_t begin, std::size_t end, const Content& content) {
     const auto header = load<UdpHeader>(bytes_.first(end), begin);
     if (!header) return data(begin, end);
     add("udp.src", to_string(Port(header->source)));
@@ -287,24 +291,26 @@ class Decoder {
     add("udp.length", std::to_string(header->length.host()));
     add("udp.checksum", fmt::format("0x{:04x}", header->checksum.host()));
     const std::size_t payload = begin + sizeof(UdpHeader);
-    if (is_gue(payload, end)) return gue(payload, end, depth);
+    if (is_gue(payload, end, content.more)) return gue(payload, end, content.depth);
     data(payload, end);
   }
 
   // No port says that it is GUE, so everything else has to: a header as IPVS writes it, and a
-  // packet of just the right length.
-  bool is_gue(std::size_t begin, std::size_t end) const {
+  // packet of just the right length, or a longer one where more fragments follow.
+  bool is_gue(std::size_t begin, std::size_t end, bool more) const {
     const auto header = load<GueHeader>(bytes_.first(end), begin);
     if (!header || header->version_length > 0x1f) return false;
     const std::size_t inner = begin + sizeof(GueHeader) + std::size_t{4} * header->version_length;
+    const auto fits = [&](std::size_t length) {
+      return more ? length > end - inner : length == end - inner;
+    };
     if (header->protocol == static_cast<std::uint8_t>(IpProtocol::ipip)) {
       const auto ip = load<Ipv4Header>(bytes_.first(end), inner);
-      return ip && ip->version() == 4 && ip->total_length.host() == end - inner;
+      return ip && ip->version() == 4 && fits(ip->total_length.host());
     }
     if (header->protocol != static_cast<std::uint8_t>(IpProtocol::ipv6)) return false;
     const auto ip = load<Ipv6Header>(bytes_.first(end), inner);
-    return ip && ip->version() == 6 &&
-           sizeof(Ipv6Header) + ip->payload_length.host() == end - inner;
+    return ip && ip->version() == 6 && fits(sizeof(Ipv6Header) + ip->payload_length.host());
   }
 
   void gue(std::size_t begin, std::size_t end, int depth) {

@@ -177,6 +177,25 @@ TEST_F(CompareTest, MadeIdsAreIgnoredOnlyInPacketsTheDirectorMakes) {
   EXPECT_EQ(c.difference()->field, "ip.id");
 }
 
+// Both have another source port, so that the first one's sum differs, too.
+TEST_F(CompareTest, FragmentsOfAGueTunnelsPacketAreMadeByTheDirector) {
+  constexpr std::size_t kPort = 34, kUdpSum = 40, kInnerTtl = 14 + 20 + 8 + 4 + 8;
+  for (int i = 0; i < 2; ++i) {
+    expect(from_hex(test::kGueFirst));
+    expect(from_hex(test::kGueLater));
+  }
+  Comparison c = load({"made.ip.id", "made.udp.src"});
+  Bytes first = with(test::kGueFirst, kIpId, 7);
+  first[kPort] = std::byte{0xd0};
+  first[kUdpSum] = std::byte{1};
+  take(c, first);
+  take(c, with(test::kGueLater, kIpId, 7));
+  EXPECT_FALSE(c.difference()) << c.difference()->field;
+  take(c, with(test::kGueFirst, kInnerTtl, 9));
+  ASSERT_TRUE(c.difference());
+  EXPECT_EQ(c.difference()->field, "inner.ip.ttl");
+}
+
 TEST_F(CompareTest, CutPacketsTakeTheirPlaceButAreNotCompared) {
   expect(from_hex(test::kTcp), 10);
   expect(from_hex(test::kTcp));
