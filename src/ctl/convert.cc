@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// lvsctl convert --from ipvsadm|lvsd --to lvsd|ipvsadm [FILE]
+// lvsctl convert --from ipvsadm|keepalived|ldirectord|lvsd --to lvsd|ipvsadm [FILE]
 #include "lvsd/ctl/convert.h"
 
+#include <glob.h>
+
+#include <algorithm>
+#include <array>
 #include <boost/program_options.hpp>
+#include <filesystem>
 #include <iostream>
 #include <iterator>
 #include <nlohmann/json.hpp>
@@ -24,7 +29,8 @@ struct Options {
 po::options_description describe_options(Options& options) {
   po::options_description described;
   auto add = described.add_options();
-  add("from", po::value(&options.from)->value_name("LANGUAGE"), "ipvsadm or lvsd");
+  add("from", po::value(&options.from)->value_name("LANGUAGE"),
+      "ipvsadm, keepalived, ldirectord or lvsd");
   add("to", po::value(&options.to)->value_name("LANGUAGE"), "lvsd or ipvsadm");
   add("file", po::value(&options.file)->value_name("FILE"),
       "what to convert; - or none is standard input");
@@ -36,11 +42,9 @@ po::options_description describe_options(Options& options) {
 // What is wrong with the two languages; empty where nothing is.
 std::string judge_languages(const Options& options) {
   if (options.from.empty() || options.to.empty()) return "--from and --to are needed";
-  if (options.from == "keepalived" || options.from == "ldirectord") {
-    return "reading the files of " + options.from + " is not in this version of lvsd";
-  }
-  if (options.from != "ipvsadm" && options.from != "lvsd") {
-    return "--from " + options.from + ": ipvsadm or lvsd is expected";
+  constexpr std::array<std::string_view, 4> kFrom{"ipvsadm", "keepalived", "ldirectord", "lvsd"};
+  if (std::find(kFrom.begin(), kFrom.end(), options.from) == kFrom.end()) {
+    return "--from " + options.from + ": ipvsadm, keepalived, ldirectord or lvsd is expected";
   }
   if (options.to != "ipvsadm" && options.to != "lvsd") {
     return "--to " + options.to + ": lvsd or ipvsadm is expected";
@@ -58,11 +62,37 @@ std::optional<std::string> read_input(const std::string& file) {
   return std::nullopt;
 }
 
+// The files that an `include` of keepalived.conf names: a pattern, relative to the file that has
+// it.
+Include includes_of(const std::string& input) {
+  return [input](const std::string& pattern, const std::string& file) {
+    namespace fs = std::filesystem;
+    const std::string& from = file.empty() ? input : file;
+    const fs::path directory = from == "-" ? fs::path() : fs::path(from).parent_path();
+    std::vector<TextFile> out;
+    glob_t found{};
+    if (::glob((directory / pattern).c_str(), 0, nullptr, &found) == 0) {
+      for (std::size_t i = 0; i < found.gl_pathc; ++i) {
+        if (auto text = read_file(found.gl_pathv[i])) {
+          out.push_back({found.gl_pathv[i], std::move(*text)});
+        }
+      }
+    }
+    ::globfree(&found);
+    return out;
+  };
+}
+
+Rules read_foreign(const Options& options, std::string_view text) {
+  if (options.from == "keepalived") return read_keepalived(text, includes_of(options.file));
+  return options.from == "ldirectord" ? read_ldirectord(text) : read_rules(text);
+}
+
 // Each language into itself puts the text in order: as `ipvsadm -S` and `lvsctl check --show` do.
 std::optional<Converted> convert_text(const Options& options, std::string text) {
   std::vector<Remark> before;
-  if (options.from == "ipvsadm") {
-    Converted yaml = ipvsadm_to_lvsd(text);
+  if (options.from != "lvsd") {
+    Converted yaml = rules_to_lvsd(read_foreign(options, text));
     if (options.to == "lvsd") return yaml;
     text = std::move(yaml.text);
     before = std::move(yaml.left_out);
@@ -83,7 +113,8 @@ std::optional<Converted> convert_text(const Options& options, std::string text) 
 void print_text(const Options& options, const Converted& converted) {
   std::cout << converted.text << std::flush;
   for (const Remark& remark : converted.left_out) {
-    std::cerr << (options.file == "-" ? "standard input" : options.file);
+    const std::string& input = options.file == "-" ? "standard input" : options.file;
+    std::cerr << (remark.file.empty() ? input : remark.file);
     if (remark.line != 0) std::cerr << ":" << remark.line;
     std::cerr << ": left out: " << remark.what << "\n";
   }
@@ -93,6 +124,7 @@ void print_json(const Converted& converted) {
   nlohmann::json answer{{"text", converted.text}, {"left_out", nlohmann::json::array()}};
   for (const Remark& remark : converted.left_out) {
     answer["left_out"].push_back({{"line", remark.line}, {"what", remark.what}});
+    if (!remark.file.empty()) answer["left_out"].back()["file"] = remark.file;
   }
   // Remarks quote the input, which need not be UTF-8.
   std::cout << answer.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << std::endl;
@@ -120,7 +152,8 @@ int convert(const Words& words) {
     return usage_error("convert", error.what());
   }
   if (options.help) {
-    std::cout << "usage: lvsctl convert --from ipvsadm|lvsd --to lvsd|ipvsadm [FILE]\n"
+    std::cout << "usage: lvsctl convert --from ipvsadm|keepalived|ldirectord|lvsd"
+                 " --to lvsd|ipvsadm [FILE]\n"
               << described;
     return kFine;
   }

@@ -1,76 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "lvsd/ctl/ipvsadm_rules.h"
 
-#include <netdb.h>
-
 #include <algorithm>
-#include <bit>
-#include <charconv>
 
 #include "lvsd/ctl/ipvsadm_line.h"
+#include "lvsd/ctl/rule_words.h"
 
 namespace lvsd::ctl {
 namespace {
-
-constexpr std::uint32_t kDefaultPersistence = 360;  // -p without a number
-constexpr std::uint32_t kLongestTimeout = 2678400;  // 31 days
-
-template <class T>
-using Read = Result<T, Error>;
-
-Read<std::uint32_t> read_number(const std::string& option, std::string_view text,
-                                std::uint32_t least, std::uint32_t most) {
-  std::uint32_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error == std::errc() && end == text.data() + text.size() && number >= least &&
-      number <= most) {
-    return number;
-  }
-  return fail(option + ": '" + std::string(text) + "' is not a number of " + std::to_string(least) +
-              ".." + std::to_string(most));
-}
-
-// A port by number, or by its name in this machine's /etc/services, as `ipvsadm -S` prints it
-// without -n.
-Read<Port> read_port(std::string_view text, const std::string& protocol) {
-  const bool number =
-      std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
-  if (number) {
-    const auto port = read_number("port", text, 0, 65535);
-    if (!port) return Unexpected{port.error()};
-    return Port(static_cast<std::uint16_t>(*port));
-  }
-  const std::string name(text);
-  const servent* entry = getservbyname(name.c_str(), protocol.empty() ? nullptr : protocol.c_str());
-  if (entry != nullptr) return Port(std::bit_cast<Be16>(static_cast<std::uint16_t>(entry->s_port)));
-  return fail("'" + name + "' is not a port, nor in /etc/services; ipvsadm -S -n prints numbers");
-}
-
-// host[:port], [v6]:port, or a bare IPv6 address. Host names are not looked up: the answer would
-// depend on the machine and the hour.
-Read<Endpoint> read_endpoint(std::string_view text, const std::string& protocol, Port otherwise) {
-  std::string_view host = text, port;
-  bool has_port = false;
-  if (!text.empty() && text.front() == '[') {
-    const std::size_t close = text.find(']');
-    host = text.substr(1, close == std::string_view::npos ? close : close - 1);
-    has_port = close != std::string_view::npos && text.substr(close + 1, 1) == ":";
-    if (has_port) port = text.substr(close + 2);
-  } else if (std::count(text.begin(), text.end(), ':') == 1) {
-    host = text.substr(0, text.find(':'));
-    port = text.substr(text.find(':') + 1);
-    has_port = true;
-  }
-  const std::optional<IpAddress> address = IpAddress::parse(host);
-  if (!address) {
-    return fail("'" + std::string(host) +
-                "' is not an address; names are not looked up, ipvsadm -S -n prints numbers");
-  }
-  if (!has_port) return Endpoint{*address, otherwise};
-  const auto number = read_port(port, protocol);
-  if (!number) return Unexpected{number.error()};
-  return Endpoint{*address, *number};
-}
 
 // Which service the line is about: exactly one of -t, -u, --sctp-service and -f.
 Read<RuleService> read_key(const IpvsadmLine& line) {
@@ -96,28 +33,6 @@ Read<RuleService> read_key(const IpvsadmLine& line) {
   return service;
 }
 
-// 255.255.255.0 or, in IPv6, a prefix length.
-Read<std::uint32_t> read_netmask(const std::string& text, bool ipv6) {
-  if (ipv6) return read_number("-M", text, 1, 128);
-  const std::optional<IpAddress> mask = IpAddress::parse(text);
-  if (mask && mask->is_v4()) {
-    const std::uint32_t bits = mask->v4().wire().host();
-    const auto ones = static_cast<std::uint32_t>(std::countl_one(bits));
-    if (ones > 0 && static_cast<std::uint32_t>(std::popcount(bits)) == ones) return ones;
-  }
-  return fail("-M: '" + text + "' is not a netmask such as 255.255.255.0");
-}
-
-std::vector<std::string> split_flags(std::string_view text) {
-  std::vector<std::string> flags;
-  while (!text.empty()) {
-    const std::size_t comma = std::min(text.find(','), text.size());
-    if (comma > 0) flags.emplace_back(text.substr(0, comma));
-    text.remove_prefix(std::min(comma + 1, text.size()));
-  }
-  return flags;
-}
-
 // -A and -E: what is not given is the default, in an edit too.
 Read<RuleService> read_service(const IpvsadmLine& line) {
   auto key = read_key(line);
@@ -130,7 +45,7 @@ Read<RuleService> read_service(const IpvsadmLine& line) {
   const bool ipv6 = service.protocol.empty() ? service.ipv6_mark : !service.listen.address.is_v4();
   if (ipv6) service.netmask = 128;
   if (line.has("netmask")) {
-    const auto netmask = read_netmask(line.value("netmask"), ipv6);
+    const auto netmask = read_netmask("-M", line.value("netmask"), ipv6);
     if (!netmask) return Unexpected{netmask.error()};
     service.netmask = *netmask;
   }

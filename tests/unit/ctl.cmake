@@ -1,6 +1,7 @@
 lvsd_unit_test(ctl_test
   check_test.cc
   compare_test.cc
+  convert_foreign_test.cc
   convert_test.cc
   decode_test.cc
   link_layer_test.cc

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "lvsd/ctl/ipvsadm_rules.h"
+#include "lvsd/ctl/keepalived_blocks.h"
 #include "lvsd/model/config.h"
 
 namespace lvsd::ctl {
@@ -19,6 +20,14 @@ struct Converted {
   std::string text;
   std::vector<Remark> left_out;  // by line
 };
+
+// Rules, of whatever language -> lvsd.yaml.
+Converted rules_to_lvsd(Rules rules);
+
+// What keepalived and ldirectord make of their files in the kernel, where they add services and
+// servers in the order of the file.
+Rules read_keepalived(std::string_view text, const Include& include);
+Rules read_ldirectord(std::string_view text);
 
 // ipvsadm's lines -> lvsd.yaml, destinations newest first.
 Converted ipvsadm_to_lvsd(std::string_view text);

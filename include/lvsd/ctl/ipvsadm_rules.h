@@ -21,10 +21,13 @@ namespace lvsd::ctl {
 struct Remark {
   std::size_t line = 0;
   std::string what;
+  std::string file = {};  // which the text includes; empty for the text itself
+  friend bool operator==(const Remark&, const Remark&) = default;
 };
 
 struct RuleDestination {
   std::size_t line = 0;  // which gave it its settings: -a, or the last -e
+  std::string file = {};
   Endpoint endpoint;
   char method = 'g';  // -g, -i, -m
   std::uint32_t weight = 1, upper_threshold = 0, lower_threshold = 0;
@@ -33,6 +36,7 @@ struct RuleDestination {
 
 struct RuleService {
   std::size_t line = 0;  // -A, or the last -E
+  std::string file = {};
   std::string protocol;  // "tcp", "udp", "sctp"; empty: by firewall mark
   Endpoint listen;
   std::uint32_t mark = 0;
@@ -52,6 +56,7 @@ struct RuleService {
 
 struct RuleTimeouts {
   std::size_t line = 0;
+  std::string file = {};
   std::uint32_t tcp = 0, tcp_fin = 0, udp = 0;  // seconds; 0: left as it was
 };
 

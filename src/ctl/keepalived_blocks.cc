@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lvsd/ctl/keepalived_blocks.h"
+
+#include <algorithm>
+#include <map>
+
+namespace lvsd::ctl {
+namespace {
+
+constexpr std::size_t kMostDepth = 32, kMostIncludes = 16, kMostFiles = 1000;
+constexpr std::size_t kLongestLine = std::size_t{1} << 16U;
+
+enum class Kind : std::uint8_t { word, open, close, end };
+
+struct Token {
+  Kind kind = Kind::end;
+  std::size_t line = 0;
+  std::size_t file = 0;  // among the lexer's
+  std::string text;
+};
+
+bool is_space(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\v' || c == '\f'; }
+
+bool is_name(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
+
+std::string_view trimmed(std::string_view text) {
+  while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
+  while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
+  return text;
+}
+
+class Lexer {
+ public:
+  Lexer(const Include& include, std::vector<Remark>& remarks)
+      : include_(include), remarks_(remarks) {}
+
+  std::vector<Token> read(std::string_view text) {
+    files_.emplace_back();
+    read_text(text, 0, 0);
+    return std::move(tokens_);
+  }
+  const std::string& file(const Token& token) const { return files_[token.file]; }
+
+ private:
+  void read_text(std::string_view text, std::size_t file, std::size_t depth) {
+    for (std::size_t number = 1; !text.empty();) {
+      const std::size_t first = number;
+      std::string line = next_line(text, number);
+      if (expand(line, first, file)) read_line(line, first, file, depth);
+      tokens_.push_back({Kind::end, first, file, {}});
+    }
+  }
+
+  // A line and those that backslashes join to it.
+  static std::string next_line(std::string_view& text, std::size_t& number) {
+    std::string line;
+    for (bool more = true; more && !text.empty(); ++number) {
+      const std::size_t end = std::min(text.find('\n'), text.size());
+      std::string_view part = text.substr(0, end);
+      text.remove_prefix(std::min(end + 1, text.size()));
+      if (!part.empty() && part.back() == '\r') part.remove_suffix(1);
+      more = !part.empty() && part.back() == '\\';
+      if (more) part.remove_suffix(1);
+      line += part;
+      if (more) line += ' ';
+    }
+    return line;
+  }
+
+  // Puts in what parameters stand for; false where the line is a definition, or was left out.
+  bool expand(std::string& line, std::size_t number, std::size_t file) {
+    const std::string_view text = trimmed(line);
+    if (text.starts_with('@')) {
+      return leave_out(number, file, "it counts on some machines only (" + std::string(text) + ")");
+    }
+    const std::size_t equals = text.find('=');
+    if (text.starts_with('$') && equals != std::string_view::npos &&
+        std::all_of(text.begin() + 1, text.begin() + static_cast<std::ptrdiff_t>(equals),
+                    is_name)) {
+      std::string value(trimmed(text.substr(equals + 1)));
+      if (substitute(value, number, file)) {
+        parameters_.insert_or_assign(std::string(text.substr(1, equals - 1)), std::move(value));
+      }
+      return false;
+    }
+    return substitute(line, number, file);
+  }
+
+  bool substitute(std::string& line, std::size_t number, std::size_t file) {
+    std::string out;
+    for (std::size_t at = 0; at < line.size();) {
+      if (line[at] == '!' || line[at] == '#') {  // at worst it is in quotes, and holds no parameter
+        out.append(line, at);
+        break;
+      }
+      if (line[at] != '$') {
+        out += line[at++];
+        continue;
+      }
+      const bool braces = at + 1 < line.size() && line[at + 1] == '{';
+      const std::size_t begin = at + (braces ? 2 : 1);
+      std::size_t end = begin;
+      while (end < line.size() && is_name(line[end])) ++end;
+      const auto known = parameters_.find(line.substr(begin, end - begin));
+      const bool closed = !braces || (end < line.size() && line[end] == '}');
+      if (known == parameters_.end() || !closed) {
+        out += line[at++];
+        continue;
+      }
+      out += known->second;
+      at = braces ? end + 1 : end;
+      if (out.size() > kLongestLine) return leave_out(number, file, "it is too long");
+    }
+    line = std::move(out);
+    return true;
+  }
+
+  void read_line(std::string_view line, std::size_t number, std::size_t file, std::size_t depth) {
+    const std::size_t before = tokens_.size();
+    std::size_t at = 0;
+    while (at < line.size() && line[at] != '!' && line[at] != '#') {
+      if (is_space(line[at])) {
+        ++at;
+      } else if (line[at] == '{' || line[at] == '}') {
+        tokens_.push_back({line[at] == '{' ? Kind::open : Kind::close, number, file, {}});
+        ++at;
+      } else {
+        tokens_.push_back({Kind::word, number, file, read_word(line, at, number, file)});
+      }
+    }
+    if (tokens_.size() == before || tokens_[before].kind != Kind::word) return;
+    // include, and its kin of later versions, which differ in how strict they are about the file
+    const std::string& word = tokens_[before].text;
+    if (word != "include" && (word.size() != 8 || !word.starts_with("include"))) return;
+    std::vector<Token> words(
+        std::make_move_iterator(tokens_.begin() + static_cast<std::ptrdiff_t>(before)),
+        std::make_move_iterator(tokens_.end()));
+    tokens_.resize(before);
+    take_in(words, depth);
+  }
+
+  std::string read_word(std::string_view line, std::size_t& at, std::size_t number,
+                        std::size_t file) {
+    std::string out;
+    while (at < line.size()) {
+      const char c = line[at];
+      if (c == '"') {
+        const std::size_t end = line.find('"', at + 1);
+        if (end == std::string_view::npos) leave_out(number, file, "a quote is not closed");
+        out += line.substr(at + 1, end == std::string_view::npos ? end : end - at - 1);
+        at = end == std::string_view::npos ? line.size() : end + 1;
+        continue;
+      }
+      const bool parameter = c == '{' && !out.empty() && out.back() == '$';
+      if (is_space(c) || c == '!' || c == '#' || c == '}' || (c == '{' && !parameter)) break;
+      out += c;
+      ++at;
+      if (!parameter) continue;
+      const std::size_t end = line.find('}', at);  // one that nobody defined
+      if (end == std::string_view::npos) continue;
+      out += line.substr(at, end + 1 - at);
+      at = end + 1;
+    }
+    return out;
+  }
+
+  void take_in(const std::vector<Token>& words, std::size_t depth) {
+    const Token& first = words.front();
+    const std::string pattern = words.size() > 1 ? words[1].text : std::string();
+    if (words.size() != 2 || words[1].kind != Kind::word) {
+      leave_out(first.line, first.file, "'include' needs the name of a file");
+      return;
+    }
+    if (depth == kMostIncludes) {
+      leave_out(first.line, first.file, "files include each other too deeply");
+      return;
+    }
+    const std::vector<TextFile> found = include_(pattern, files_[first.file]);
+    if (found.empty()) {
+      leave_out(first.line, first.file, "there is no file " + pattern + " that can be read");
+    }
+    for (const TextFile& each : found) {
+      if (files_.size() > kMostFiles) {
+        leave_out(first.line, first.file, "too many files");
+        return;
+      }
+      files_.push_back(each.name);
+      read_text(each.text, files_.size() - 1, depth + 1);
+    }
+  }
+
+  bool leave_out(std::size_t number, std::size_t file, std::string why) {
+    remarks_.push_back({number, std::move(why), files_[file]});
+    return false;
+  }
+
+  const Include& include_;
+  std::vector<Remark>& remarks_;
+  std::vector<std::string> files_;
+  std::vector<Token> tokens_;
+  std::map<std::string, std::string, std::less<>> parameters_;
+};
+
+class Parser {
+ public:
+  explicit Parser(const Include& include) : lexer_(include, out_.remarks) {}
+
+  Blocks read(std::string_view text) {
+    tokens_ = lexer_.read(text);
+    read_list(out_.list, 0, nullptr);
+    return std::move(out_);
+  }
+
+ private:
+  // Up to the closing brace of `around`, or the end of all.
+  void read_list(std::vector<Block>& list, std::size_t depth, Block* around) {
+    Block block;
+    const auto finish = [&] {
+      if (!block.words.empty()) list.push_back(std::move(block));
+      block = Block();
+    };
+    while (at_ < tokens_.size()) {
+      Token& token = tokens_[at_++];
+      if (token.kind == Kind::word) {
+        if (block.words.empty()) start(block, token);
+        block.last = token.line;
+        block.words.push_back(std::move(token.text));
+      } else if (token.kind == Kind::open) {
+        if (block.words.empty()) start(block, token);
+        open(block, token, depth);
+        finish();
+      } else if (token.kind == Kind::close && around == nullptr) {
+        finish();
+        remark(token, "a closing brace without an opening one");
+      } else if (token.kind == Kind::close) {
+        finish();
+        around->last = token.line;
+        return;
+      } else if (!block.words.empty() && !skip_to_open()) {
+        finish();
+      }
+    }
+    finish();
+    if (around != nullptr) {
+      out_.remarks.push_back({around->line, "its brace is not closed", around->file});
+    }
+  }
+
+  void start(Block& block, const Token& token) const {
+    block.line = block.last = token.line;
+    block.file = lexer_.file(token);
+  }
+
+  void open(Block& block, const Token& token, std::size_t depth) {
+    if (depth < kMostDepth) {
+      read_list(block.inside, depth + 1, &block);
+      return;
+    }
+    remark(token, "too many braces within each other");
+    for (std::size_t open = 1; at_ < tokens_.size() && open > 0; ++at_) {
+      if (tokens_[at_].kind == Kind::open) ++open;
+      if (tokens_[at_].kind == Kind::close) --open;
+    }
+  }
+
+  // Whether the next thing, on whatever line, is an opening brace; goes there if so.
+  bool skip_to_open() {
+    std::size_t next = at_;
+    while (next < tokens_.size() && tokens_[next].kind == Kind::end) ++next;
+    if (next == tokens_.size() || tokens_[next].kind != Kind::open) return false;
+    at_ = next;
+    return true;
+  }
+
+  void remark(const Token& token, std::string what) {
+    out_.remarks.push_back({token.line, std::move(what), lexer_.file(token)});
+  }
+
+  Blocks out_;
+  Lexer lexer_;
+  std::vector<Token> tokens_;
+  std::size_t at_ = 0;
+};
+
+}  // namespace
+
+std::string Block::text() const {
+  std::string out;
+  for (const std::string& word : words) out += (out.empty() ? "" : " ") + word;
+  return out;
+}
+
+Blocks read_blocks(std::string_view text, const Include& include) {
+  return Parser(include).read(text);
+}
+
+}  // namespace lvsd::ctl
