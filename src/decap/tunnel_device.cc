@@ -17,6 +17,8 @@
 #include <stdexcept>
 #include <system_error>
 
+#include "lvsd/io/file_descriptor.h"
+
 namespace lvsd::decap {
 namespace {
 
@@ -56,7 +58,7 @@ int open_device(const std::string& name) {
   return fd;
 }
 
-void set_address(int control, const std::string& name, unsigned long what, Ipv4Address address) {
+void set_v4(int control, const std::string& name, unsigned long what, Ipv4Address address) {
   ifreq request = request_for(name);
   sockaddr_in inet{};
   inet.sin_family = AF_INET;
@@ -67,17 +69,43 @@ void set_address(int control, const std::string& name, unsigned long what, Ipv4A
   }
 }
 
-// Further addresses go under alias labels (NAME:1, ...): one ioctl interface, no netlink needed.
-void set_addresses(int control, const std::string& name,
-                   const std::vector<Ipv4Address>& addresses) {
+// struct in6_ifreq, whose kernel header does not compile beside netinet/in.h.
+struct Ipv6Request {
+  in6_addr address;
+  std::uint32_t prefix_length;
+  int interface;
+};
+
+// The device has no neighbours, so nobody is asked whether the address is taken.
+void set_v6(const std::string& name, const IpAddress& address) {
+  Ipv6Request request{{}, 128, static_cast<int>(::if_nametoindex(name.c_str()))};
+  std::memcpy(&request.address, address.bytes().data(), address.bytes().size());
+  const FileDescriptor control(::socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  if (!control.valid() || ::ioctl(control.get(), SIOCSIFADDR, &request) < 0) {
+    fail_with("cannot put " + to_string(address) + " on " + name);
+  }
+}
+
+// Further IPv4 addresses go under alias labels (NAME:1, ...): ioctls do, no netlink is needed.
+void set_addresses(int control, const std::string& name, const std::vector<IpAddress>& addresses) {
   const Ipv4Address host_mask(Ipv4Address::Bytes{255, 255, 255, 255});
   std::size_t index = 0;
-  for (const auto& address : addresses) {
+  for (const IpAddress& address : addresses) {
+    if (!address.is_v4()) {
+      set_v6(name, address);
+      continue;
+    }
     const std::string label = index == 0 ? name : name + ":" + std::to_string(index);
-    set_address(control, label, SIOCSIFADDR, address);
-    set_address(control, label, SIOCSIFNETMASK, host_mask);
+    set_v4(control, label, SIOCSIFADDR, address.v4());
+    set_v4(control, label, SIOCSIFNETMASK, host_mask);
     ++index;
   }
+}
+
+void set_mtu(int control, const std::string& name, unsigned mtu) {
+  ifreq request = request_for(name);
+  request.ifr_mtu = static_cast<int>(mtu);
+  if (::ioctl(control, SIOCSIFMTU, &request) < 0) fail_with("cannot set the MTU of " + name);
 }
 
 void bring_up(int control, const std::string& name) {
@@ -91,32 +119,26 @@ void allow_asymmetric_paths(const std::string& name) {
   const std::string base = "/proc/sys/net/ipv4/conf/";
   int for_all = 0;
   std::ifstream(base + "all/rp_filter") >> for_all;
-  if (for_all == 1) {
-    throw std::runtime_error(
-        "net.ipv4.conf.all.rp_filter is 1, which drops all that comes out of a tunnel; "
-        "set it to 0 or 2");
-  }
   std::ofstream setting(base + name + "/rp_filter");
-  setting << 0 << std::flush;
-  if (!setting) throw std::runtime_error("cannot switch off net.ipv4.conf." + name + ".rp_filter");
+  setting << (for_all == 0 ? 0 : 2) << std::flush;
+  if (!setting) throw std::runtime_error("cannot write net.ipv4.conf." + name + ".rp_filter");
 }
 
 }  // namespace
 
-TunnelDevice::TunnelDevice(std::string name, const std::vector<Ipv4Address>& addresses)
+TunnelDevice::TunnelDevice(std::string name, const std::vector<IpAddress>& addresses, unsigned mtu)
     : name_(std::move(name)), fd_(open_device(name_)) {
-  const int control = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  const FileDescriptor control(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   try {
-    if (control < 0) fail_with("cannot open a control socket");
+    if (!control.valid()) fail_with("cannot open a control socket");
     allow_asymmetric_paths(name_);
-    set_addresses(control, name_, addresses);
-    bring_up(control, name_);
+    set_mtu(control.get(), name_, mtu);
+    bring_up(control.get(), name_);
+    set_addresses(control.get(), name_, addresses);
   } catch (...) {
-    if (control >= 0) ::close(control);
     ::close(fd_);
     throw;
   }
-  ::close(control);
 }
 
 TunnelDevice::~TunnelDevice() { ::close(fd_); }

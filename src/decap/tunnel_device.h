@@ -3,8 +3,9 @@
 // here, gone with this object. The kernel takes what is written to it as received on that device.
 //
 // Reverse path filtering would drop every packet that comes out of the tunnel (the way back to the
-// client is another interface), so it is switched off for the device; a strict setting for *all*
-// interfaces would win over that, and is refused with an explanation.
+// client is another interface), so it is switched off for the device. The larger of the device's
+// setting and that of *all* interfaces counts; where the latter is not 0, the device's is 2, loose,
+// which wins over 1.
 #pragma once
 
 #include <string>
@@ -17,7 +18,7 @@ namespace lvsd::decap {
 class TunnelDevice {
  public:
   // Throws std::system_error, or std::runtime_error with a sentence.
-  TunnelDevice(std::string name, const std::vector<Ipv4Address>& addresses);
+  TunnelDevice(std::string name, const std::vector<IpAddress>& addresses, unsigned mtu);
   ~TunnelDevice();
   TunnelDevice(const TunnelDevice&) = delete;
   TunnelDevice& operator=(const TunnelDevice&) = delete;

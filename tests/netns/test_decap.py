@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """lvsd-decap on a real server, without a director: hand-made tunnel packets."""
 import os
+import signal
 
 import pytest
 
 import servers
 from capture import Capture
-from lab import ADDRESS, MAC, VIP, Lab, LabError, wait_for
-from traffic import CLIENT, IP, UDP, Ether, ip_frames
+from lab import ADDRESS, MAC, VIP, VIP6, Lab, LabError, wait_for
+from scapy.layers.inet import ICMP, IPerror
+from traffic import CLIENT, IP, UDP, Ether, assert_checksums, ip_frames
 
 DIRECTOR, RS1 = ADDRESS["director"], ADDRESS["rs1"]
 
@@ -69,8 +71,8 @@ def test_it_takes_its_device_along(lab):
 @pytest.mark.parametrize("arguments, message", [
     (["--from", DIRECTOR], "--vip is missing"),
     (["--vip", VIP["tun"]], "--from is missing"),
-    (["--vip", "10.0.3.300", "--from", DIRECTOR], "10.0.3.300: not an IPv4 address"),
-    (["--vip", VIP["tun"], "--from", "everyone"], "everyone: not an IPv4 address or prefix"),
+    (["--vip", "10.0.3.300", "--from", DIRECTOR], "10.0.3.300: not an IP address"),
+    (["--vip", VIP["tun"], "--from", "everyone"], "everyone: not an IP address or prefix"),
     (["--vip", VIP["tun"], "--from", DIRECTOR, "--device", "x" * 16], "1 to 15 characters"),
     (["--vips", VIP["tun"]], "unrecognised option"),
 ])
@@ -80,15 +82,58 @@ def test_wrong_arguments_are_explained(lab, arguments, message):
         lab.run("rs1", [program, *arguments], timeout=5)
 
 
-def test_strict_reverse_path_filtering_is_explained(lab):
-    program = os.path.join(servers.build_directory(), "lvsd-decap")
+def test_strict_reverse_path_filtering_does_not_matter(lab):
+    """The larger of the device's setting and of `all` counts: loose wins over strict."""
     lab.sysctl("rs1", "net/ipv4/conf/all/rp_filter", 1)
     try:
-        with pytest.raises(LabError, match="all.rp_filter is 1"):
-            lab.run("rs1", [program, "--vip", VIP["tun"], "--from", DIRECTOR], timeout=5)
+        child = servers.start_tunnel_end(lab, "rs1")
+        try:
+            assert lab.sysctl("rs1", "net/ipv4/conf/tun0/rp_filter") == "2"
+            with Capture(lab, "client", ["eth0"]) as wire:
+                send(lab, question())
+                wait_for(lambda: list(ip_frames(wire.frames, outgoing=False)), "the answer")
+        finally:
+            lab.stop(child)
     finally:
         lab.sysctl("rs1", "net/ipv4/conf/all/rp_filter", 0)
-    assert "lvsd-tun" not in lab.run("rs1", ["ip", "-o", "link"])
+
+
+@pytest.mark.parametrize("vips, source, code", [((VIP["tun"],), "10.0.2.12", 13),
+                                                ((VIP["nat"],), DIRECTOR, 1)])
+def test_refusals_are_told(lab, vips, source, code):
+    """A stranger, and an address that is not on the device; the answer quotes the tunnel packet."""
+    child = servers.start_tunnel_end(lab, "rs1", vips=vips)
+    try:
+        with Capture(lab, "rs1", ["eth0"]) as wire:
+            send(lab, question(), source=source)
+
+            def told():
+                for _, frame in ip_frames(wire.frames, outgoing=True):
+                    if ICMP in frame and frame[ICMP].type == 3:
+                        return frame
+                return None
+            answer = wait_for(told, "the ICMP error")
+        assert (answer[IP].dst, answer[ICMP].code) == (source, code)
+        assert (answer[IPerror].src, answer[IPerror].dst, answer[IPerror].proto) == (source, RS1, 4)
+        assert_checksums(answer[IP])
+    finally:
+        lab.stop(child)
+
+
+def test_it_detaches_once_it_is_ready(lab):
+    program, pid_file = os.path.join(servers.build_directory(), "lvsd-decap"), lab.path("decap.pid")
+    lab.run("rs1", [program, "--vip", VIP["tun"], "--vip", VIP6["tun"], "--from", DIRECTOR,
+                    "--detach", pid_file])
+    addresses = lab.run("rs1", ["ip", "-o", "addr", "show", "dev", "lvsd-tun"])
+    assert f"{VIP['tun']}/32" in addresses and f"{VIP6['tun']}/128" in addresses
+    pid = int(servers.read(pid_file))
+    with open(f"/proc/{pid}/status", encoding="ascii") as status:
+        assert "CapEff:\t0000000000000000" in status.read()
+    os.kill(pid, signal.SIGTERM)
+    wait_for(lambda: not os.path.exists(pid_file), "its end")
+    with pytest.raises(LabError, match="name 'x{16}' is not of"):
+        lab.run("rs1", [program, "--vip", VIP["tun"], "--from", DIRECTOR, "--device", "x" * 16,
+                        "--detach", pid_file])
 
 
 def test_it_can_be_started_again_at_once(lab):
