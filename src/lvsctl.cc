@@ -27,13 +27,14 @@ constexpr std::array kCommands{
     Command{"rules", lvsd::ctl::rules, "the capture rules of the daemon"},
     Command{"network", lvsd::ctl::network, "the network as the daemon sees it"},
     Command{"zero", lvsd::ctl::zero, "set counters and rates to zero"},
+    Command{"realserver", lvsd::ctl::realserver, "set a real server up: plan, apply, check, undo"},
     Command{"reload", lvsd::ctl::reload, "read the configuration again, and wait for the result"},
 };
 
 void print_usage(std::ostream& out) {
   out << "usage: lvsctl COMMAND [option ...]\n\n";
   for (const Command& command : kCommands) {
-    out << "  " << command.name << std::string(10 - command.name.size(), ' ') << command.summary
+    out << "  " << command.name << std::string(12 - command.name.size(), ' ') << command.summary
         << "\n";
   }
   out << "\nlvsctl COMMAND --help says more, lvsctl --version which release this is; see "

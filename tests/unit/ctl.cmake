@@ -7,3 +7,4 @@ lvsd_unit_test(ctl_test
   link_layer_test.cc
   pcap_test.cc
   LIBS lvsd_ctl nlohmann_json::nlohmann_json)
+lvsd_unit_test(realserver_test realserver_test.cc LIBS lvsd_realserver)

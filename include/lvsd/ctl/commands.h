@@ -26,4 +26,7 @@ int network(const Words& words);
 int reload(const Words& words);
 int zero(const Words& words);
 
+// On a real server, without daemon or director.
+int realserver(const Words& words);
+
 }  // namespace lvsd::ctl

@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// lvsctl realserver plan|apply|check|undo: run on a real server; no daemon and no director needed.
+#include <algorithm>
+#include <filesystem>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "lvsd/config/check.h"
+#include "lvsd/ctl/options.h"
+#include "lvsd/io/network_monitor.h"
+#include "lvsd/realserver/host.h"
+#include "lvsd/realserver/persist.h"
+#include "lvsd/realserver/state.h"
+
+namespace lvsd::ctl {
+namespace {
+
+namespace po = boost::program_options;
+namespace rs = lvsd::realserver;
+using nlohmann::json;
+using List = std::vector<std::string>;
+
+constexpr const char* kName = "realserver";
+constexpr const char* kUsageText =
+    "lvsctl realserver plan|apply|check|undo [-c FILE | --vip IP ... --method dr|tun|nat] "
+    "[option ...]\n"
+    "Sets this host up as a real server for the services of a file, or for given addresses.";
+
+po::options_description describe_options() {
+  po::options_description described("Options");
+  auto add = described.add_options();
+  add("config,c", po::value<std::string>()->value_name("FILE"), "lvsd.yaml of the director");
+  add("vip", po::value<List>()->value_name("IP")->composing(), "a virtual address, without a file");
+  add("method", po::value<std::string>()->value_name("METHOD"), "dr, tun or nat, with --vip");
+  add("address", po::value<std::string>()->value_name("IP"),
+      "this host's own address as destination, with --vip (nat: the one to answer from)");
+  add("port", po::value<std::uint16_t>()->value_name("PORT"), "the destination's port, with --vip");
+  add("protocol", po::value<std::string>()->value_name("NAME")->default_value("tcp"),
+      "tcp, udp or sctp, with --vip");
+  add("tunnel", po::value<std::string>()->value_name("KIND")->default_value("ipip"),
+      "ipip, gre or gue, with --vip");
+  add("director", po::value<List>()->value_name("IP")->composing(),
+      "an address of the director's: the way back of nat, and whose tunnels to trust");
+  add("clients", po::value<List>()->value_name("NETWORK")->composing(),
+      "a network of clients that this host is on, too (nat)");
+  add("decap", po::value<std::string>()->value_name("WHO")->default_value("auto"),
+      "who takes tunnels apart: kernel, lvsd, or auto: the kernel where it can");
+  add("persist", po::value<std::string>()->value_name("HOW"),
+      "also write files for the next boot: systemd, networkd or ifupdown");
+  add("root", po::value<std::string>()->value_name("DIR")->default_value(""),
+      "write these files below DIR");
+  add("state",
+      po::value<std::string>()->value_name("FILE")->default_value(
+          "/run/lvsd-realserver/state.json"),
+      "where it is kept what was done");
+  add("json", "print JSON");
+  return described;
+}
+
+List list(const ParsedOptions& options, const char* name) {
+  return options.has(name) ? options.values[name].as<List>() : List();
+}
+
+Result<IpAddress, Error> address_of(const std::string& option, const std::string& text) {
+  const auto address = IpAddress::parse(text);
+  if (address) return *address;
+  return fail("--" + option + " " + text + ": not an IP address");
+}
+
+Result<ForwardingMethod, Error> method_of(const ParsedOptions& options) {
+  const auto method = parse_method(options.text("method"));
+  if (!method) return fail("--method is dr, tun or nat");
+  if (!std::holds_alternative<Tunnel>(*method)) return *method;
+  const std::string kind = options.text("tunnel");
+  for (const auto encapsulation : {Encapsulation::ipip, Encapsulation::gue, Encapsulation::gre}) {
+    if (kind == to_string(encapsulation)) {
+      return ForwardingMethod(Tunnel{.encapsulation = encapsulation});
+    }
+  }
+  return fail("--tunnel " + kind + ": it is ipip, gre or gue");
+}
+
+// This host's address towards its gateway, or its first one.
+Result<IpAddress, Error> own_address(const Network& network, bool v4) {
+  for (const Interface& interface : network.interfaces()) {
+    if (interface.loopback) continue;
+    for (const InterfaceAddress& own : interface.addresses) {
+      if (own.address.is_v4() == v4 && !own.address.is_link_local()) return own.address;
+    }
+  }
+  return fail(std::string("this host has no IPv") + (v4 ? "4" : "6") + " address; see --address");
+}
+
+Result<std::vector<rs::Role>, Error> given_roles(const ParsedOptions& options,
+                                                 const Network& network) {
+  const auto method = method_of(options);
+  if (!method) return Unexpected{method.error()};
+  const auto protocol = parse_protocol(options.text("protocol"));
+  if (!protocol) return fail("--protocol is tcp, udp or sctp");
+  std::vector<rs::Role> roles;
+  for (const std::string& text : list(options, "vip")) {
+    const auto vip = address_of("vip", text);
+    if (!vip) return Unexpected{vip.error()};
+    const auto own = options.has("address") ? address_of("address", options.text("address"))
+                                            : own_address(network, vip->is_v4());
+    if (!own) return Unexpected{own.error()};
+    rs::Role role{"--vip " + text, *vip, *own, *method, *protocol, {}};
+    if (options.has("port")) role.port = Port(options.values["port"].as<std::uint16_t>());
+    roles.push_back(std::move(role));
+  }
+  return roles;
+}
+
+Result<std::vector<rs::Role>, Error> wanted_roles(const ParsedOptions& options,
+                                                  const Network& network) {
+  if (options.has("vip")) return given_roles(options, network);
+  const std::string file = options.has("config") ? options.text("config") : "/etc/lvsd/lvsd.yaml";
+  const auto config = load_config(file);
+  if (!config) return fail(to_string(config.error().list.front(), file));
+  return rs::roles_of(*config, network);
+}
+
+Result<rs::Wanted, Error> wanted(const ParsedOptions& options, const Network& network) {
+  rs::Wanted out;
+  auto roles = wanted_roles(options, network);
+  if (!roles) return Unexpected{roles.error()};
+  out.roles = std::move(*roles);
+  for (const std::string& text : list(options, "director")) {
+    const auto address = address_of("director", text);
+    if (!address) return Unexpected{address.error()};
+    out.directors.push_back(*address);
+  }
+  for (const std::string& text : list(options, "clients")) {
+    const auto prefix = Prefix::parse(text);
+    if (!prefix) return fail("--clients " + text + ": not a network");
+    out.clients.push_back(*prefix);
+  }
+  const std::string who = options.text("decap");
+  if (who == "kernel") out.decapsulator = rs::Decapsulator::kernel;
+  if (who == "lvsd") out.decapsulator = rs::Decapsulator::lvsd;
+  if (who != "auto" && out.decapsulator == rs::Decapsulator::automatic) {
+    return fail("--decap is kernel, lvsd or auto");
+  }
+  return out;
+}
+
+void print(const rs::Plan& plan, bool checking) {
+  for (const rs::Step& step : plan.steps) {
+    std::cout << (step.done  ? "there    "
+                  : checking ? "MISSING  "
+                             : "to do    ")
+              << rs::command_text(step) << "\n         # " << step.why << "\n";
+  }
+  for (const std::string& note : plan.notes) std::cout << "note     " << note << "\n";
+}
+
+void print_json(const rs::Plan& plan) {
+  json steps = json::array();
+  for (const rs::Step& step : plan.steps) {
+    steps.push_back({{"kind", rs::to_string(step.kind)},
+                     {"command", rs::command_text(step)},
+                     {"why", step.why},
+                     {"done", step.done}});
+  }
+  std::cout << json{{"steps", steps}, {"notes", plan.notes}}.dump(2, ' ', false,
+                                                                  json::error_handler_t::replace)
+            << "\n";
+}
+
+int refuse(const std::string& message) {
+  std::cerr << "lvsctl realserver: " << message << "\n";
+  return kNo;
+}
+
+int apply(const rs::Plan& plan, rs::State& state, bool quiet) {
+  std::size_t done = 0;
+  for (const rs::Step& step : plan.steps) {
+    if (step.done) continue;
+    if (const Status saved = state.add(step); !saved) return refuse(saved.error().message);
+    if (const Status carried = rs::carry_out(step); !carried) {
+      const Status dropped = state.drop_last();
+      return refuse(carried.error().message + (dropped ? "" : "; " + dropped.error().message) +
+                    "; what was done before stays until lvsctl realserver undo");
+    }
+    if (!quiet) std::cout << "done     " << rs::command_text(step) << "\n";
+    ++done;
+  }
+  if (quiet) return kFine;
+  for (const std::string& note : plan.notes) std::cout << "note     " << note << "\n";
+  std::cout << done << " of " << plan.steps.size() << " steps were to do\n";
+  return kFine;
+}
+
+int undo(rs::State& state) {
+  if (state.steps().empty()) {
+    std::cout << "nothing was done here (" << state.file() << ")\n";
+    return kFine;
+  }
+  while (!state.steps().empty()) {
+    const rs::Step step = state.steps().back();
+    if (const Status taken = rs::take_back(step); !taken) return refuse(taken.error().message);
+    std::cout << "undone   " << rs::command_text(step) << "\n";
+    if (const Status saved = state.drop_last(); !saved) return refuse(saved.error().message);
+  }
+  return kFine;
+}
+
+// The words that give this plan again, with paths that do not depend on a directory.
+List same_again(const Words& words) {
+  std::error_code error;
+  List again{std::filesystem::read_symlink("/proc/self/exe", error).string(), kName, "apply"};
+  for (std::size_t i = 1; i < words.size(); ++i) {
+    if (words[i] == "--persist" || words[i] == "--root") {
+      ++i;
+      continue;
+    }
+    const bool file = words[i - 1] == "-c" || words[i - 1] == "--config";
+    again.push_back(file ? std::filesystem::absolute(words[i], error).string() : words[i]);
+  }
+  return again;
+}
+
+Status add_files(const ParsedOptions& options, const Words& words, rs::Plan& plan) {
+  if (!options.has("persist")) return Done{};
+  const auto how = rs::parse_persistence(options.text("persist"));
+  if (!how) return fail("--persist is systemd, networkd or ifupdown");
+  for (rs::Step& step : rs::persist(plan, *how, options.text("root"), same_again(words))) {
+    plan.steps.push_back(std::move(step));
+  }
+  plan.notes.push_back(rs::activation(*how));
+  return Done{};
+}
+
+int act(const std::string& verb, const ParsedOptions& options, const rs::Plan& plan,
+        rs::State& state) {
+  const bool as_json = options.has("json");
+  if (verb == "apply") {
+    const int status = apply(plan, state, as_json);
+    if (as_json) print_json(plan);
+    return status;
+  }
+  as_json ? print_json(plan) : print(plan, verb == "check");
+  if (verb == "plan") return kFine;
+  const bool all = std::all_of(plan.steps.begin(), plan.steps.end(),
+                               [](const rs::Step& step) { return step.done; });
+  return all ? kFine : kNo;
+}
+
+}  // namespace
+
+int realserver(const Words& words) {
+  const bool help = words.empty() || words.front() == "--help" || words.front() == "-h";
+  const std::string verb = help ? "" : words.front();
+  const bool known = verb == "plan" || verb == "apply" || verb == "check" || verb == "undo";
+  if (!help && !known) return usage_error(kName, "it is plan, apply, check or undo");
+  const Words rest = help ? Words{"--help"} : Words(words.begin() + 1, words.end());
+  const ParsedOptions options = parse_options(kName, kUsageText, rest, describe_options());
+  if (options.exit_status) return words.empty() ? kUsage : *options.exit_status;
+  rs::State state(options.text("state"));
+  if (const Status loaded = state.load(); !loaded) return refuse(loaded.error().message);
+  if (verb == "undo") return undo(state);
+
+  const NetworkMonitor monitor;
+  const std::shared_ptr<const Network> network = monitor.network();
+  const auto demand = wanted(options, *network);
+  if (!demand) return refuse(demand.error().message);
+  const auto directory = std::filesystem::path(state.file()).parent_path().string();
+  auto plan = rs::make_plan(*demand, *network, rs::read_host(*network, directory));
+  if (!plan) return refuse(plan.error().message);
+  if (const Status files = add_files(options, words, *plan); !files) {
+    return usage_error(kName, files.error().message);
+  }
+  return act(verb, options, *plan, state);
+}
+
+}  // namespace lvsd::ctl

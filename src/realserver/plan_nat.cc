@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// NAT: every answer has to pass the director, which alone can give it the virtual address back.
+//
+// A host without a default route gets one. A host that has another gateway keeps it, and what the
+// service answers is routed apart, by its own address and port, in a table of its own. The same is
+// needed where clients are on this host's own network: the on-link route would lead answers past
+// the director. Else on-link hosts go on being reached directly, through a rule before it.
+#include <algorithm>
+
+#include "planner.h"
+
+namespace lvsd::realserver {
+namespace {
+
+constexpr const char* kTable = "4201";
+constexpr std::uint32_t kTableNumber = 4201;
+constexpr unsigned kFirstPreference = 4200;
+
+std::string host(const IpAddress& address) { return to_string(address); }
+
+bool has_line(const std::string& text, const std::string& line) {
+  return ("\n" + text).find("\n" + line) != std::string::npos;
+}
+
+}  // namespace
+
+Status Planner::plan_nat() {
+  for (const Role& role : wanted_.roles) {
+    if (!std::holds_alternative<Masquerade>(role.method)) continue;
+    const auto director =
+        std::find_if(wanted_.directors.begin(), wanted_.directors.end(),
+                     [&role](const IpAddress& one) { return one.is_v4() == role.address.is_v4(); });
+    if (director == wanted_.directors.end()) {
+      return fail(std::string("--director is missing: the answers of a NAT service must go back "
+                              "through the director's IPv") +
+                  (role.address.is_v4() ? "4" : "6") + " address on this host's network");
+    }
+    const Interface* out = interface_of(role.address);
+    const auto hop = network_.route(*director);
+    if (!hop || hop->kind != RouteKind::unicast || hop->gateway != *director) {
+      return fail("the director " + host(*director) +
+                  " is on no network of this host, so it cannot be its gateway; use method tun, "
+                  "or a network that both are on");
+    }
+    if (const Interface* towards = network_.interface(hop->interface)) out = towards;
+    if (const Status planned = plan_reply(role, *director, *out); !planned) return planned;
+  }
+  return Done{};
+}
+
+// Whether the service's clients may be on this host's own network: they were said to be, or the VIP
+// is an address of it.
+bool Planner::clients_on_link(const Role& role, const Interface& out) const {
+  return std::any_of(wanted_.roles.begin(), wanted_.roles.end(), [&](const Role& other) {
+    return std::holds_alternative<Masquerade>(other.method) && other.address == role.address &&
+           other.port == role.port && is_on_link(other, out);
+  });
+}
+
+bool Planner::is_on_link(const Role& role, const Interface& out) const {
+  for (const InterfaceAddress& own : out.addresses) {
+    if (own.address.is_v4() != role.address.is_v4() || own.length == own.address.width()) continue;
+    if (own.address.is_link_local()) continue;
+    const Prefix network = Prefix::of(own.address, own.length);
+    if (network.contains(role.vip)) return true;
+    for (const Prefix& clients : wanted_.clients) {
+      if (network.contains(clients.address) || clients.contains(network.address)) return true;
+    }
+  }
+  return false;
+}
+
+void Planner::rule(bool v4, const Words& selector, const Words& action, const std::string& why) {
+  const std::string preference = std::to_string(kFirstPreference + rules_++);
+  Words words{"ip", v4 ? "-4" : "-6", "rule", "add", "pref", preference};
+  std::string line = preference + ":\t";
+  if (selector.empty() || selector.front() != "from") line += "from all ";
+  for (const Words& part : {selector, action}) {
+    for (const std::string& word : part) {
+      words.push_back(word);
+      line += word + " ";
+    }
+  }
+  line.pop_back();
+  const bool done = has_line(v4 ? facts_.rules_v4 : facts_.rules_v6, line);
+  Words undo = words;
+  undo[3] = "del";
+  command(std::move(words), std::move(undo), done, why);
+}
+
+void Planner::route_in_table(const IpAddress& director, const Interface& out) {
+  const bool v4 = director.is_v4();
+  const auto& routes = network_.routes();
+  const bool done = std::any_of(routes.begin(), routes.end(), [&](const Route& route) {
+    return route.table == kTableNumber && route.to.length == 0 && route.via == director &&
+           route.to.address.is_v4() == v4;
+  });
+  Words words{"ip",  v4 ? "-4" : "-6", "route", "add", "default", "via", host(director),
+              "dev", out.name,         "table", kTable};
+  Words undo = words;
+  undo[3] = "del";
+  command(std::move(words), std::move(undo), done, "answers go back through the director");
+}
+
+Status Planner::plan_reply(const Role& role, const IpAddress& director, const Interface& out) {
+  const bool v4 = director.is_v4();
+  const std::string family = v4 ? "ipv4" : "ipv6";
+  const std::string redirects = "net/" + family + "/conf/";
+  const std::string why = "a redirect would teach this host a way past the director";
+  if (v4) setting(redirects + "all/accept_redirects", "0", {"0"}, why);
+  setting(redirects + out.name + "/accept_redirects", "0", {"0"}, why);
+
+  const bool on_link = clients_on_link(role, out);
+  const auto& routes = network_.routes();
+  const auto is_default = [&](const Route& route) {
+    return route.table == 254 && route.to.length == 0 && route.to.address.is_v4() == v4;
+  };
+  const auto present = std::find_if(routes.begin(), routes.end(), is_default);
+  if (present == routes.end() && !on_link) {
+    Words words{"ip",  v4 ? "-4" : "-6", "route", "add",   "default",
+                "via", host(director),   "dev",   out.name};
+    Words undo = words;
+    undo[3] = "del";
+    command(std::move(words), std::move(undo), false, "answers go back through the director");
+    return Done{};
+  }
+  const bool is_ours = present != routes.end() && present->via == director;
+  if (is_ours && !on_link) {
+    note("the default route goes through the director already");
+    return Done{};
+  }
+  const std::string served =
+      std::string(to_string(role.protocol)) + " " + to_string(Endpoint{role.address, role.port});
+  if (!seen_.insert(served).second) return Done{};  // by another service of the same server
+  Words selector;
+  // A UDP socket that is bound to no address asks for a route before it has a source.
+  const bool by_source = role.protocol != ServiceProtocol::udp || role.port == Port();
+  if (by_source) selector = {"from", host(role.address)};
+  if (role.port != Port()) {
+    selector.insert(selector.end(), {"ipproto", std::string(to_string(role.protocol)), "sport",
+                                     to_string(role.port)});
+  }
+  if (!on_link) {
+    rule(v4, selector, {"lookup", "main", "suppress_prefixlength", "0"},
+         "what is not behind the default route is reached as before");
+  }
+  route_in_table(director, out);
+  rule(v4, selector, {"lookup", kTable},
+       on_link ? "clients on this network are answered through the director, not directly"
+               : "the default route is another gateway: only what the service answers goes back "
+                 "through the director");
+  return Done{};
+}
+
+}  // namespace lvsd::realserver

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// A plan under construction, shared by the files that each know one method.
+#pragma once
+
+#include <initializer_list>
+#include <set>
+
+#include "lvsd/realserver/plan.h"
+
+namespace lvsd::realserver {
+
+using Words = std::vector<std::string>;
+
+class Planner {
+ public:
+  Planner(const Wanted& wanted, const Network& network, const HostFacts& facts)
+      : wanted_(wanted), network_(network), facts_(facts) {}
+  Result<Plan, Error> make();
+
+ private:
+  // planner.cc
+  void setting(const std::string& path, const std::string& value,
+               std::initializer_list<std::string_view> good, const std::string& why);
+  void command(Words apply, Words undo, bool done, const std::string& why);
+  void note(std::string text);
+  const Interface* interface_of(const IpAddress& own) const;
+  void keep_silent();  // ARP, for every IPv4 VIP that this host carries
+  void answer_once();  // several interfaces on one network
+  void loosen_reverse_path(const std::string& interface, const std::string& why);
+  void put_address(const IpAddress& vip, const std::string& device, const std::string& why);
+  void free_address(const IpAddress& vip);
+
+  // plan_tun.cc
+  Status plan_tunnels();
+  Status plan_decapsulator(const std::vector<const Role*>& roles);
+  void plan_kernel_tunnel(const Role& role, const std::string& device);
+
+  // plan_nat.cc
+  Status plan_nat();
+  Status plan_reply(const Role& role, const IpAddress& director, const Interface& out);
+  void route_in_table(const IpAddress& director, const Interface& out);
+  void rule(bool v4, const Words& selector, const Words& action, const std::string& why);
+  bool clients_on_link(const Role& role, const Interface& out) const;
+  bool is_on_link(const Role& role, const Interface& out) const;
+
+  const Wanted& wanted_;
+  const Network& network_;
+  const HostFacts& facts_;
+  Plan plan_;
+  std::set<std::string> seen_;  // each step once
+  unsigned rules_ = 0;
+};
+
+}  // namespace lvsd::realserver

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lvsd/realserver/state.h"
+
+#include <array>
+#include <cerrno>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <nlohmann/json.hpp>
+#include <system_error>
+
+namespace lvsd::realserver {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::array kKinds{StepKind::sysctl, StepKind::command, StepKind::decapsulator,
+                            StepKind::file};
+
+json to_json(const Step& step) {
+  return {{"kind", to_string(step.kind)},
+          {"what", step.what},
+          {"value", step.value},
+          {"before", step.before},
+          {"apply", step.apply},
+          {"undo", step.undo},
+          {"why", step.why}};
+}
+
+Step from_json(const json& entry) {
+  Step step;
+  bool known = false;
+  for (const StepKind kind : kKinds) {
+    if (entry.at("kind").get<std::string>() != to_string(kind)) continue;
+    step.kind = kind;
+    known = true;
+  }
+  if (!known) throw std::invalid_argument("there is no such kind of step");
+  entry.at("what").get_to(step.what);
+  entry.at("value").get_to(step.value);
+  entry.at("before").get_to(step.before);
+  entry.at("apply").get_to(step.apply);
+  entry.at("undo").get_to(step.undo);
+  entry.at("why").get_to(step.why);
+  if (step.kind == StepKind::command && (step.apply.empty() || step.undo.empty())) {
+    throw std::invalid_argument("a command without words");
+  }
+  return step;
+}
+
+}  // namespace
+
+std::string format_state(const std::vector<Step>& steps) {
+  json list = json::array();
+  for (const Step& step : steps) list.push_back(to_json(step));
+  return json{{"version", 1}, {"steps", std::move(list)}}.dump(1, ' ', false,
+                                                               json::error_handler_t::replace) +
+         "\n";
+}
+
+Result<std::vector<Step>, Error> parse_state(std::string_view text) {
+  try {
+    std::vector<Step> steps;
+    const json state = json::parse(text);
+    if (state.at("version").get<int>() != 1) return fail("it is of another version of lvsctl");
+    for (const json& entry : state.at("steps")) steps.push_back(from_json(entry));
+    return steps;
+  } catch (const std::exception& wrong) {
+    return fail(wrong.what());
+  }
+}
+
+Status State::load() {
+  steps_.clear();
+  std::ifstream file(file_);
+  if (!file) {
+    if (errno == ENOENT) return Done{};
+    return fail("cannot read " + file_ + ": " + std::generic_category().message(errno));
+  }
+  const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  Result<std::vector<Step>, Error> steps = parse_state(text);
+  if (!steps) return fail(file_ + ": " + steps.error().message);
+  steps_ = std::move(*steps);
+  return Done{};
+}
+
+Status State::add(const Step& step) {
+  steps_.push_back(step);
+  return save();
+}
+
+Status State::drop_last() {
+  steps_.pop_back();
+  return save();
+}
+
+// Whole or not at all: a reader sees the old list or the new one.
+Status State::save() const {
+  std::error_code error;
+  if (steps_.empty()) {
+    std::filesystem::remove(file_, error);
+    if (!error) return Done{};
+    return fail("cannot remove " + file_ + ": " + error.message());
+  }
+  const std::filesystem::path path(file_), fresh(file_ + ".new");
+  if (path.has_parent_path()) std::filesystem::create_directories(path.parent_path(), error);
+  std::ofstream file(fresh, std::ios::trunc);
+  file << format_state(steps_);
+  file.close();
+  if (!file) return fail("cannot write " + fresh.string());
+  std::filesystem::rename(fresh, path, error);
+  if (!error) return Done{};
+  return fail("cannot rename " + fresh.string() + ": " + error.message());
+}
+
+}  // namespace lvsd::realserver

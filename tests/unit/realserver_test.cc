@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Plans for hosts that the laboratory has not got, too: with tunl0, with fou, with other gateways.
+#include "lvsd/realserver/plan.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "lvsd/realserver/state.h"
+
+namespace lvsd::realserver {
+namespace {
+
+IpAddress ip(std::string_view text) { return *IpAddress::parse(text); }
+
+Interface ethernet(std::uint32_t index, std::string name, std::vector<InterfaceAddress> addresses) {
+  return {.index = InterfaceIndex{index},
+          .name = std::move(name),
+          .mac = Mac({2, 0, 0, 0, 0, static_cast<std::uint8_t>(index)}),
+          .addresses = std::move(addresses)};
+}
+
+struct Host {
+  Network::Parts parts;
+  HostFacts facts;
+  Wanted wanted;
+
+  Host() {
+    Interface lo{.index = InterfaceIndex{1},
+                 .name = "lo",
+                 .mac = {},
+                 .mtu = 65536,
+                 .loopback = true,
+                 .addresses = {}};
+    parts.interfaces = {lo, ethernet(2, "eth0", {{ip("10.0.2.11"), 24}, {ip("fd00:2::11"), 64}})};
+    facts.decap_program = "/usr/sbin/lvsd-decap";
+    facts.decap_directory = "/run/x";
+    settings("0");
+  }
+  void settings(const std::string& value) {
+    for (const auto& path : sysctls_of_interest(Network(parts))) facts.sysctls[path] = value;
+  }
+  void device(const char* name) {
+    Interface tunnel{.index = InterfaceIndex{9},
+                     .name = name,
+                     .mac = {},
+                     .mtu = 1480,
+                     .up = false,
+                     .addresses = {}};
+    parts.interfaces.push_back(tunnel);
+    settings("0");
+  }
+  void role(ForwardingMethod method, std::string_view vip = "10.0.3.100",
+            std::string_view own = "10.0.2.11", ServiceProtocol protocol = ServiceProtocol::tcp) {
+    wanted.roles.push_back({"web", ip(vip), ip(own), method, protocol, Port{std::uint16_t{80}}});
+  }
+  Result<Plan, Error> plan() const { return make_plan(wanted, Network(parts), facts); }
+  std::vector<std::string> to_do() const {
+    const auto made = plan();
+    EXPECT_TRUE(made) << made.error().message;
+    std::vector<std::string> commands;
+    for (const Step& step : made->steps) {
+      if (!step.done) commands.push_back(command_text(step));
+    }
+    return commands;
+  }
+};
+
+using Commands = std::vector<std::string>;
+
+TEST(RealServerPlan, DirectRoutingPutsTheAddressOnLoAndKeepsSilent) {
+  Host host;
+  host.role(DirectRouting{});
+  EXPECT_EQ(host.to_do(), (Commands{"echo 1 > /proc/sys/net/ipv4/conf/all/arp_ignore",
+                                    "echo 2 > /proc/sys/net/ipv4/conf/all/arp_announce",
+                                    "echo 1 > /proc/sys/net/ipv4/conf/eth0/arp_ignore",
+                                    "echo 2 > /proc/sys/net/ipv4/conf/eth0/arp_announce",
+                                    "ip addr add 10.0.3.100/32 dev lo"}));
+}
+
+TEST(RealServerPlan, WhatIsThereIsNotDoneAgain) {
+  Host host;
+  host.role(DirectRouting{});
+  host.parts.interfaces[0].addresses = {{ip("10.0.3.100"), 32}};
+  host.settings("2");
+  EXPECT_EQ(host.to_do(), Commands{});
+}
+
+TEST(RealServerPlan, Ipv6NeedsNoArpSettings) {
+  Host host;
+  host.role(DirectRouting{}, "fd00:3::100", "fd00:2::11");
+  EXPECT_EQ(host.to_do(), Commands{"ip addr add fd00:3::100/128 dev lo nodad"});
+}
+
+TEST(RealServerPlan, SeveralInterfacesOnOneNetworkAnswerOnce) {
+  Host host;
+  host.parts.interfaces.push_back(ethernet(3, "eth1", {{ip("10.0.2.12"), 24}}));
+  host.settings("0");
+  host.role(Masquerade{});
+  host.wanted.directors = {ip("10.0.2.1")};
+  const Commands commands = host.to_do();
+  for (const char* name : {"eth0", "eth1"}) {
+    const std::string wanted =
+        std::string("echo 1 > /proc/sys/net/ipv4/conf/") + name + "/arp_filter";
+    EXPECT_EQ(std::count(commands.begin(), commands.end(), wanted), 1) << name;
+  }
+}
+
+TEST(RealServerPlan, TheKernelsTunnelIsUsedWhereItIs) {
+  Host host;
+  host.device("tunl0");
+  host.facts.sysctls["net/ipv4/conf/all/rp_filter"] = "1";
+  host.role(Tunnel{});
+  const Commands commands = host.to_do();
+  const Commands last(commands.end() - 3, commands.end());
+  EXPECT_EQ(last, (Commands{"ip link set tunl0 up", "ip addr add 10.0.3.100/32 dev tunl0",
+                            "echo 2 > /proc/sys/net/ipv4/conf/tunl0/rp_filter"}));
+}
+
+TEST(RealServerPlan, EachKindOfTunnelHasItsDevice) {
+  struct Row {
+    Encapsulation encapsulation;
+    const char *vip, *own, *device;
+  };
+  for (const Row& row : {Row{Encapsulation::ipip, "10.0.3.1", "10.0.2.11", "tunl0"},
+                         Row{Encapsulation::ipip, "fd00:3::1", "10.0.2.11", "sit0"},
+                         Row{Encapsulation::ipip, "fd00:3::1", "fd00:2::11", "ip6tnl0"},
+                         Row{Encapsulation::gre, "10.0.3.1", "10.0.2.11", "gre0"}}) {
+    Host host;
+    host.device(row.device);
+    host.role(Tunnel{.encapsulation = row.encapsulation}, row.vip, row.own);
+    const Commands commands = host.to_do();
+    EXPECT_NE(std::find(commands.begin(), commands.end(),
+                        std::string("ip link set ") + row.device + " up"),
+              commands.end());
+  }
+}
+
+TEST(RealServerPlan, GueNeedsAPortOfTheKernels) {
+  Host host;
+  host.device("tunl0");
+  host.role(Tunnel{.encapsulation = Encapsulation::gue});
+  host.wanted.directors = {ip("10.0.2.1")};
+  EXPECT_NE(host.to_do().back().find("--gue-port 6080"), std::string::npos) << "without fou: ours";
+  host.facts.has_fou = true;
+  const Commands commands = host.to_do();
+  EXPECT_EQ(std::count(commands.begin(), commands.end(), "ip fou add port 6080 gue"), 1);
+}
+
+TEST(RealServerPlan, OurDecapsulatorIsUsedWhereTheKernelHasNone) {
+  Host host;
+  host.role(Tunnel{});
+  EXPECT_NE(host.plan().error().message.find("--director is missing"), std::string::npos);
+  host.wanted.directors = {ip("10.0.2.1")};
+  const auto plan = host.plan();
+  ASSERT_TRUE(plan);
+  EXPECT_EQ(command_text(plan->steps.back()),
+            "/usr/sbin/lvsd-decap --device lvsd-tun --vip 10.0.3.100 --from 10.0.2.1 --mtu 1500 "
+            "--detach /run/x/decap.pid");
+  ASSERT_EQ(plan->notes.size(), 1U);
+  EXPECT_NE(plan->notes[0].find("method dr would do"), std::string::npos);
+  host.facts.decap_running = plan->steps.back().apply;
+  EXPECT_TRUE(host.plan()->steps.back().done);
+  host.facts.decap_program.clear();
+  EXPECT_FALSE(host.plan());
+}
+
+TEST(RealServerPlan, NatWithoutADefaultRouteGetsOne) {
+  Host host;
+  host.role(Masquerade{});
+  host.wanted.directors = {ip("10.0.2.1")};
+  EXPECT_EQ(host.to_do(), Commands{"ip -4 route add default via 10.0.2.1 dev eth0"});
+}
+
+TEST(RealServerPlan, NatWithAnotherGatewayRoutesTheServiceApart) {
+  Host host;
+  host.parts.routes = {{Prefix{ip("0.0.0.0"), 0}, RouteKind::unicast, ip("10.0.2.254"),
+                        InterfaceIndex{2}, std::nullopt}};
+  host.role(Masquerade{});
+  host.wanted.directors = {ip("10.0.2.1")};
+  EXPECT_EQ(host.to_do(),
+            (Commands{"ip -4 rule add pref 4200 from 10.0.2.11 ipproto tcp sport 80 lookup main "
+                      "suppress_prefixlength 0",
+                      "ip -4 route add default via 10.0.2.1 dev eth0 table 4201",
+                      "ip -4 rule add pref 4201 from 10.0.2.11 ipproto tcp sport 80 lookup 4201"}));
+}
+
+TEST(RealServerPlan, NatForClientsOfTheSameNetwork) {
+  Host host;
+  host.role(Masquerade{}, "10.0.2.100", "10.0.2.11", ServiceProtocol::udp);
+  host.wanted.directors = {ip("10.0.2.1")};
+  EXPECT_EQ(host.to_do(), (Commands{"ip -4 route add default via 10.0.2.1 dev eth0 table 4201",
+                                    "ip -4 rule add pref 4200 ipproto udp sport 80 lookup 4201"}));
+  Host told;
+  told.role(Masquerade{});
+  told.wanted.directors = {ip("10.0.2.1")};
+  told.wanted.clients = {*Prefix::parse("10.0.2.0/24")};
+  EXPECT_EQ(told.to_do().size(), 2U);
+}
+
+TEST(RealServerPlan, NatNeedsADirectorOfItsOwnNetwork) {
+  Host host;
+  host.role(Masquerade{});
+  host.wanted.directors = {ip("fd00:2::1")};
+  EXPECT_NE(host.plan().error().message.find("IPv4 address"), std::string::npos);
+  host.wanted.directors = {ip("10.9.9.9")};
+  EXPECT_NE(host.plan().error().message.find("on no network of this host"), std::string::npos);
+}
+
+TEST(RealServerPlan, AVipOnANetworkInterfaceIsMoved) {
+  Host host;
+  host.parts.interfaces[1].addresses.push_back({ip("10.0.3.100"), 32});
+  host.role(DirectRouting{});
+  const Commands commands = host.to_do();
+  const Commands last(commands.end() - 2, commands.end());
+  EXPECT_EQ(last,
+            (Commands{"ip addr del 10.0.3.100/32 dev eth0", "ip addr add 10.0.3.100/32 dev lo"}));
+}
+
+TEST(RealServerState, ReadsWhatItWrote) {
+  Host host;
+  host.role(DirectRouting{});
+  const auto steps = host.plan()->steps;
+  const auto read = parse_state(format_state(steps));
+  ASSERT_TRUE(read) << read.error().message;
+  ASSERT_EQ(read->size(), steps.size());
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    EXPECT_EQ(command_text((*read)[i]), command_text(steps[i]));
+    EXPECT_EQ((*read)[i].before, steps[i].before);
+    EXPECT_EQ((*read)[i].undo, steps[i].undo);
+  }
+}
+
+TEST(RealServerState, RefusesEveryPrefixAndNonsense) {
+  Host host;
+  host.role(DirectRouting{});
+  const std::string text = format_state(host.plan()->steps);
+  for (std::size_t length = 0; length + 2 < text.size(); ++length) {
+    EXPECT_FALSE(parse_state(std::string_view(text).substr(0, length))) << length;
+  }
+  EXPECT_FALSE(parse_state(R"({"version": 2, "steps": []})"));
+  EXPECT_FALSE(parse_state(R"({"version": 1, "steps": [{"kind": "rm"}]})"));
+}
+
+}  // namespace
+}  // namespace lvsd::realserver
