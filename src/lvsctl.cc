@@ -27,6 +27,8 @@ constexpr std::array kCommands{
     Command{"rules", lvsd::ctl::rules, "the capture rules of the daemon"},
     Command{"network", lvsd::ctl::network, "the network as the daemon sees it"},
     Command{"zero", lvsd::ctl::zero, "set counters and rates to zero"},
+    Command{"doctor", lvsd::ctl::doctor,
+            "test everything with real packets, and name what is wrong"},
     Command{"realserver", lvsd::ctl::realserver, "set a real server up: plan, apply, check, undo"},
     Command{"reload", lvsd::ctl::reload, "read the configuration again, and wait for the result"},
 };

@@ -5,4 +5,4 @@ lvsd_unit_test(daemon_test
   daemon_reload_test.cc
   daemon_retire_test.cc
   man_test.cc
-  LIBS lvsd_daemon)
+  LIBS lvsd_doctor lvsd_daemon)

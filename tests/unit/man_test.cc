@@ -8,6 +8,7 @@
 
 #include "lvsd/config/load.h"
 #include "lvsd/daemon/options.h"
+#include "lvsd/doctor/judge.h"
 #include "lvsd/model/verdict.h"
 
 namespace lvsd {
@@ -37,6 +38,14 @@ TEST(Manual, NamesEveryReason) {
     expect_reason(page, static_cast<AcceptReason>(i));
   }
   for (std::size_t i = 0; i < kDropReasons; ++i) expect_reason(page, static_cast<DropReason>(i));
+}
+
+TEST(Manual, NamesEveryFindingOfTheDoctor) {
+  const std::string page = text_of("man/lvsctl.8");
+  for (const std::string_view name : doctor::finding_names()) {
+    const auto at = page.find(name);
+    EXPECT_NE(at, std::string::npos) << "man/lvsctl.8 lacks " << name;
+  }
 }
 
 TEST(Manual, NamesEveryOption) {

@@ -29,4 +29,7 @@ int zero(const Words& words);
 // On a real server, without daemon or director.
 int realserver(const Words& words);
 
+// On the director, with packets of its own. Exit status 1: faults; 2: it could not run.
+int doctor(const Words& words);
+
 }  // namespace lvsd::ctl

@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The way to a destination, and what it makes of packets.
+#include "checks.h"
+
+namespace lvsd::doctor {
+namespace {
+
+bool is_dr(const DestinationEvidence& seen) {
+  return std::holds_alternative<DirectRouting>(seen.destination.method);
+}
+bool is_nat(const DestinationEvidence& seen) {
+  return std::holds_alternative<Masquerade>(seen.destination.method);
+}
+std::string rip(const DestinationEvidence& seen) {
+  return to_string(seen.destination.endpoint.address);
+}
+std::string vip(const DestinationEvidence& seen) {
+  return to_string(seen.virtual_service.key.listen.address);
+}
+bool off_link(const DestinationEvidence& seen) {
+  return seen.hop && seen.hop->gateway != seen.destination.endpoint.address;
+}
+
+void add(Findings& out, const DestinationEvidence& seen, std::string_view name, std::string what,
+         std::string evidence, std::string remedy, Severity severity = Severity::fault) {
+  Finding finding = on(seen, name);
+  finding.severity = severity;
+  finding.what = std::move(what);
+  finding.evidence = std::move(evidence);
+  finding.remedy = std::move(remedy);
+  out.push_back(std::move(finding));
+}
+
+// An error that a host sends because nothing takes such packets: protocol 2, port 3 (GUE).
+bool says_no_decapsulator(const Answer& answer) {
+  if (answer.reply != Reply::error) return false;
+  if (answer.v6)
+    return (answer.type == 4 && answer.code == 1) || (answer.type == 1 && answer.code == 4);
+  return answer.type == 3 && (answer.code == 2 || answer.code == 3);
+}
+bool says_untrusted(const Answer& answer) {
+  if (answer.reply != Reply::error) return false;
+  return answer.v6 ? answer.type == 1 && answer.code == 1 : answer.type == 3 && answer.code == 13;
+}
+// lvsd-decap's answer for an address that is not on its device.
+bool says_not_ours(const Answer& answer) {
+  if (answer.reply != Reply::error) return false;
+  return answer.v6 ? answer.type == 1 && answer.code == 3 : answer.type == 3 && answer.code == 1;
+}
+bool says_port_closed(const Answer& answer) {
+  if (answer.reply == Reply::refused) return true;
+  if (answer.reply != Reply::error) return false;
+  return answer.v6 ? answer.type == 1 && answer.code == 4 : answer.type == 3 && answer.code == 3;
+}
+
+void cannot_tell(Findings& out, const DestinationEvidence& seen, std::string what,
+                 std::string evidence) {
+  add(out, seen, "no-answer", std::move(what), std::move(evidence),
+      "look at it there: tcpdump on the real server", Severity::unknown);
+}
+
+void port_closed(Findings& out, const DestinationEvidence& seen, const Answer& answer) {
+  add(out, seen, "port-closed",
+      "nothing listens on port " + to_string(seen.destination.endpoint.port), describe(answer),
+      is_nat(seen)
+          ? "start the server there, or correct the port"
+          : "start the server there; it has to listen on " + vip(seen) + " or on all addresses");
+}
+
+void vip_missing(Findings& out, const DestinationEvidence& seen, const std::string& evidence) {
+  add(out, seen, "vip-missing", "the real server " + rip(seen) + " does not have " + vip(seen),
+      evidence,
+      "there: lvsctl realserver apply --vip " + vip(seen) + " --method " +
+          std::string(to_string(seen.destination.method)));
+}
+
+void check_dr(const DestinationEvidence& seen, Findings& out) {
+  if (says_port_closed(seen.path)) return port_closed(out, seen, seen.path);
+  if (says_port_closed(seen.datagram)) return port_closed(out, seen, seen.datagram);
+  if (!seen.path.silent()) return;
+  if (seen.direct.reply != Reply::silence) {
+    return vip_missing(out, seen,
+                       "asked by its own address: " + describe(seen.direct) + "; asked as " +
+                           vip(seen) + ": no answer");
+  }
+  cannot_tell(out, seen, rip(seen) + " answers ARP and nothing else",
+              "no answer from " + rip(seen) + ", none from " + vip(seen) + " there");
+}
+
+void check_silent_tunnel(const DestinationEvidence& seen, Findings& out) {
+  const std::string said = "inside the tunnel " + vip(seen) + ": no answer, " + rip(seen) + ": " +
+                           describe(seen.inner_real);
+  if (seen.inner_real.alive()) return vip_missing(out, seen, said);
+  if (seen.direct.silent()) {
+    return cannot_tell(out, seen, "neither " + rip(seen) + " nor the tunnel to it answers", said);
+  }
+  add(out, seen, "realserver-rp-filter",
+      "what comes out of the tunnel on " + rip(seen) +
+          " is dropped there: by strict reverse path filtering, the likeliest, or a firewall",
+      said + "; without a tunnel: " + describe(seen.direct),
+      "there: sysctl -w net.ipv4.conf.DEVICE.rp_filter=2 for the tunnel's device");
+}
+
+void check_tunnel(const DestinationEvidence& seen, Findings& out) {
+  if (says_no_decapsulator(seen.path) && seen.path.from == seen.destination.endpoint.address) {
+    return add(out, seen, "decapsulator-missing",
+               "nothing on " + rip(seen) + " takes tunnel packets apart", describe(seen.path),
+               "there: lvsctl realserver apply --method tun, which starts lvsd-decap where the "
+               "kernel has no tunnel device");
+  }
+  if (says_untrusted(seen.path)) {
+    return add(out, seen, "decapsulator-untrusting",
+               "the decapsulator on " + rip(seen) + " does not trust this director",
+               describe(seen.path),
+               "there: lvsd-decap --from " + (seen.hop ? to_string(seen.hop->source) : "DIRECTOR"));
+  }
+  if (says_not_ours(seen.path)) return vip_missing(out, seen, describe(seen.path));
+  if (says_port_closed(seen.path)) return port_closed(out, seen, seen.path);
+  if (says_port_closed(seen.datagram)) return port_closed(out, seen, seen.datagram);
+  if (seen.path.silent()) return check_silent_tunnel(seen, out);
+  if (seen.path.reply == Reply::accepted && seen.full_size.reply != Reply::not_asked &&
+      !seen.full_size.alive()) {
+    add(out, seen, "tunnel-mtu", "large packets do not get through the tunnel to " + rip(seen),
+        "a small one was answered; one of " + std::to_string(seen.full_bytes) +
+            " bytes with DF: " + describe(seen.full_size),
+        "ip route change " + rip(seen) +
+            " mtu N for what the path really takes, or a larger MTU "
+            "along it");
+  }
+}
+
+void check_oversize(const DestinationEvidence& seen, Findings& out) {
+  constexpr std::uint32_t kUsual = 1500;
+  if (!seen.hop || seen.virtual_service.oversize != Oversize::icmp) return;
+  if (seen.full_bytes == 0 || seen.hop->mtu >= kUsual + 20) return;
+  add(out, seen, "tunnel-mtu",
+      "clients' packets of 1500 bytes with DF do not fit the tunnel, and the service only tells "
+      "them so by ICMP, which many firewalls drop",
+      "the route to " + rip(seen) + " takes " + std::to_string(seen.hop->mtu) +
+          " bytes, outer header included",
+      "oversize: split for the service, or a larger MTU between director and real server",
+      Severity::note);
+}
+
+void check_nat(const DestinationEvidence& seen, Findings& out) {
+  if (says_port_closed(seen.direct)) return port_closed(out, seen, seen.direct);
+  if (says_port_closed(seen.datagram)) return port_closed(out, seen, seen.datagram);
+  if (seen.direct.silent()) {
+    return cannot_tell(out, seen, rip(seen) + " does not answer",
+                       "port " + to_string(seen.destination.endpoint.port) + ": no answer");
+  }
+  if (seen.returned.silent() && seen.direct.alive()) {
+    add(out, seen, "nat-wrong-gateway",
+        "answers of " + rip(seen) + " do not come back through the director",
+        "asked as " + (seen.hop ? to_string(seen.hop->source) : "director") +
+            ": answered; asked as " + to_string(seen.client) + ": its answer did not come here",
+        "there: lvsctl realserver apply --method nat --director " +
+            (seen.hop ? to_string(seen.hop->source) : "IP"));
+  }
+  if (seen.asked_for_neighbour) {
+    add(out, seen, "nat-client-bypass",
+        rip(seen) + " answers clients on its own network directly, past the director",
+        "asked as " + to_string(seen.neighbour) + ", it looked for that address itself",
+        "there: lvsctl realserver apply --method nat --clients NETWORK, so that such answers are "
+        "routed through the director");
+  }
+}
+
+}  // namespace
+
+bool reachable(const DestinationEvidence& seen) {
+  if (!seen.hop || seen.hop->kind == RouteKind::unreachable || !seen.link_up) return false;
+  if (is_dr(seen) && (off_link(seen) || !seen.has_mac)) return false;
+  return !seen.has_mac || !seen.macs.empty();
+}
+
+void check_way(const DestinationEvidence& seen, Findings& out) {
+  if (!seen.hop || seen.hop->kind == RouteKind::unreachable) {
+    return add(out, seen, "no-route", "there is no route to " + rip(seen), "the routing tables",
+               "ip route add " + rip(seen) + " via GATEWAY");
+  }
+  if (!seen.link_up) {
+    return add(out, seen, "link-down", "the interface towards " + rip(seen) + " is down",
+               seen.interface, "ip link set " + seen.interface + " up");
+  }
+  if (is_dr(seen) && (off_link(seen) || !seen.has_mac)) {
+    return add(out, seen, "dr-off-link",
+               "direct routing needs a link that " + rip(seen) + " is on, too",
+               off_link(seen) ? "it is behind " + to_string(seen.hop->gateway)
+                              : seen.interface + " has no MAC addresses",
+               "method: tun for this destination");
+  }
+  if (seen.has_mac && seen.macs.empty()) {
+    const bool behind = off_link(seen);
+    return add(out, seen, "neighbor-unresolved",
+               (behind ? "the gateway " + to_string(seen.hop->gateway) + " towards " : "") +
+                   rip(seen) + " does not answer " +
+                   (seen.hop->gateway.is_v4() ? "ARP" : "neighbour discovery"),
+               "asked on " + seen.interface, "is the host up, the cable in, the VLAN right?");
+  }
+  if (seen.macs.size() > 1) {
+    std::string macs;
+    for (const Mac& mac : seen.macs) macs += (macs.empty() ? "" : ", ") + to_string(mac);
+    add(out, seen, "duplicate-arp",
+        std::to_string(seen.macs.size()) + " interfaces answer for " +
+            to_string(seen.hop->gateway) +
+            ": one host with several on this network, or two hosts "
+            "with one address",
+        macs, "on a host with several: arp_ignore=1, or arp_filter=1 on each of them");
+  }
+}
+
+void check_server(const DestinationEvidence& seen, Findings& out) {
+  if (is_dr(seen)) check_dr(seen, out);
+  if (std::holds_alternative<Tunnel>(seen.destination.method)) {
+    check_tunnel(seen, out);
+    check_oversize(seen, out);
+  }
+  if (is_nat(seen)) check_nat(seen, out);
+  if (seen.speaks_for_vip) {
+    add(out, seen, "arp-announce",
+        rip(seen) + " asks ARP in the name of " + vip(seen) +
+            ", and so tells everybody that it has it",
+        "an ARP request of " + to_string(*seen.speaks_for_vip) + " with " + vip(seen) +
+            " as sender",
+        "there: sysctl -w net.ipv4.conf.all.arp_announce=2, or lvsctl realserver apply");
+  }
+}
+
+}  // namespace lvsd::doctor

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// This host: its daemon, queues, rules and settings.
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <sstream>
+
+#include "lvsd/doctor/examine.h"
+#include "lvsd/io/process.h"
+#include "ruleset.h"
+
+namespace lvsd::doctor {
+namespace {
+
+std::uint64_t number_in(const std::string& path) {
+  std::ifstream file(path);
+  std::uint64_t value = 0;
+  file >> value;
+  return file ? value : 0;
+}
+
+std::uint64_t setting(const std::string& path) { return number_in("/proc/sys/net/" + path); }
+
+// Netlink port -> inode of its socket, of NFNETLINK sockets in this network namespace.
+std::map<std::uint32_t, std::string> netlink_inodes() {
+  constexpr int kNetfilter = 12;
+  std::map<std::uint32_t, std::string> inodes;
+  std::ifstream file("/proc/net/netlink");
+  std::string line;
+  std::getline(file, line);  // the heading
+  while (std::getline(file, line)) {
+    std::istringstream words(line);
+    std::string socket, inode, word;
+    int family = 0;
+    std::int64_t port = 0;
+    if (!(words >> socket >> family >> port) || family != kNetfilter) continue;
+    while (words >> word) inode = word;
+    inodes[static_cast<std::uint32_t>(port)] = inode;
+  }
+  return inodes;
+}
+
+// The process that has this socket open; 0 where there is none to be seen.
+int owner_of(const std::string& inode) {
+  const std::string wanted = "socket:[" + inode + "]";
+  std::error_code error;
+  for (const auto& process : std::filesystem::directory_iterator("/proc", error)) {
+    const std::string name = process.path().filename();
+    if (name.find_first_not_of("0123456789") != std::string::npos) continue;
+    std::error_code gone;
+    std::filesystem::directory_iterator files(process.path() / "fd", gone);
+    if (gone) continue;
+    for (const auto& file : files) {
+      const auto target = std::filesystem::read_symlink(file.path(), gone);
+      if (!gone && target == wanted) return std::stoi(name);
+    }
+  }
+  return 0;
+}
+
+std::string program_of(int pid) {
+  std::ifstream file("/proc/" + std::to_string(pid) + "/comm");
+  std::string name;
+  std::getline(file, name);
+  return name;
+}
+
+std::vector<QueueEvidence> queues(const Config& config) {
+  std::vector<QueueEvidence> out;
+  const unsigned each = config.startup.super_packets ? 2 : 1;
+  for (unsigned i = 0; i < config.startup.workers * each; ++i) {
+    out.push_back({config.startup.queue + i, false, 0, {}});
+  }
+  const auto inodes = netlink_inodes();
+  std::ifstream file("/proc/net/netfilter/nfnetlink_queue");
+  std::string line;
+  while (std::getline(file, line)) {
+    std::istringstream words(line);
+    unsigned number = 0;
+    std::int64_t port = 0;
+    if (!(words >> number >> port)) continue;
+    for (QueueEvidence& queue : out) {
+      if (queue.number != number) continue;
+      queue.bound = true;
+      const auto inode = inodes.find(static_cast<std::uint32_t>(port));
+      if (inode != inodes.end()) queue.pid = owner_of(inode->second);
+      queue.program = program_of(queue.pid);
+    }
+  }
+  return out;
+}
+
+void look_at_rules(const Config& config, HostEvidence& host) {
+  if (const auto text = run_tool({"nft", "-j", "list", "ruleset"})) {
+    if (const auto view = view_ruleset(*text, config)) {
+      host.rules_known = true;
+      host.rules_v4 = view->captures_v4;
+      host.rules_v6 = view->captures_v6;
+      host.shadows = view->shadows;
+    }
+  }
+  for (const bool v4 : {true, false}) {
+    bool& captures = v4 ? host.rules_v4 : host.rules_v6;
+    const auto saved = run_tool({v4 ? "iptables-save" : "ip6tables-save"});
+    if (!saved) continue;
+    captures = captures || legacy_captures(*saved);
+    host.rules_known = true;
+  }
+}
+
+HostEvidence::Neighbors neighbors(bool v4) {
+  HostEvidence::Neighbors table;
+  table.limit = setting(std::string(v4 ? "ipv4" : "ipv6") + "/neigh/default/gc_thresh3");
+  std::ifstream file(v4 ? "/proc/net/stat/arp_cache" : "/proc/net/stat/ndisc_cache");
+  std::string heading;
+  std::getline(file, heading);
+  file >> std::hex >> table.entries;  // the whole table's, the same for every CPU
+  return table;
+}
+
+void look_at_settings(const Network& network, HostEvidence& host) {
+  host.forwards_v4 = setting("ipv4/ip_forward") != 0;
+  host.forwards_v6 = setting("ipv6/conf/all/forwarding") != 0;
+  const bool all_redirect = setting("ipv4/conf/all/send_redirects") != 0;
+  const std::uint64_t all_filter = setting("ipv4/conf/all/rp_filter");
+  for (const Interface& interface : network.interfaces()) {
+    if (interface.loopback || !interface.mac) continue;
+    const std::string base = "ipv4/conf/" + interface.name + "/";
+    // Either is enough for redirects; of rp_filter the larger value counts.
+    if (all_redirect || setting(base + "send_redirects") != 0) {
+      host.redirecting.push_back(interface.name);
+    }
+    if (std::max(all_filter, setting(base + "rp_filter")) == 1)
+      host.strict.push_back(interface.name);
+  }
+}
+
+}  // namespace
+
+HostEvidence inspect(const Examination& wanted, const Network& network) {
+  HostEvidence host;
+  host.daemon = wanted.daemon.has_value();
+  host.daemon_pid = wanted.daemon.value_or(0);
+  host.queues = queues(wanted.config);
+  look_at_rules(wanted.config, host);
+  look_at_settings(network, host);
+  host.neighbors_v4 = neighbors(true);
+  host.neighbors_v6 = neighbors(false);
+  return host;
+}
+
+}  // namespace lvsd::doctor
