@@ -22,6 +22,7 @@ constexpr std::array kCommands{
     Command{"replay", lvsd::ctl::replay, "run the director on a capture and compare what it emits"},
     Command{"check", lvsd::ctl::check, "validate a configuration file"},
     Command{"convert", lvsd::ctl::convert, "rules of ipvsadm, keepalived, ldirectord to lvsd.yaml"},
+    Command{"explain", lvsd::ctl::explain, "what becomes of a packet, and why"},
     Command{"list", lvsd::ctl::list, "services and destinations, as ipvsadm -Ln shows them"},
     Command{"status", lvsd::ctl::status, "how the daemon is: counters, reasons, workers"},
     Command{"rules", lvsd::ctl::rules, "the capture rules of the daemon"},

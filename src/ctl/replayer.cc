@@ -108,12 +108,35 @@ void Replayer::decide(const Arrival& arrival) {
     buffer.set_offload({.unfinished_checksum = true, .aggregated = true});
   }
   buffer.set_mark(mark_of(buffer.bytes(), arrival.interface, *network_));
-  const Verdict verdict = director_.handle(buffer, now_, emissions_);
+  const Verdict verdict = handle(arrival, buffer);
   count(verdict);
   if (arrival.cut() && std::holds_alternative<Held>(verdict)) guess_waits_ = true;
-  if (std::holds_alternative<Accept>(verdict)) observer_.left_to_stack(arrival.packet, *network_);
+  if (observer_.left_to_stack && std::holds_alternative<Accept>(verdict))
+    observer_.left_to_stack(arrival.packet, *network_);
   if (records_) record(arrival, arrival.packet, verdict);
   emit(report_.frames, now_, arrival.cut() ? &arrival : nullptr);
+}
+
+Verdict Replayer::handle(const Arrival& arrival, PacketBuffer& buffer) {
+  if (observer_.rehearsed) rehearse(arrival, buffer);
+  if (!observer_.explained) return director_.handle(buffer, now_, emissions_);
+  Decision decision;
+  const Verdict verdict = director_.handle(buffer, now_, emissions_, decision);
+  observer_.explained({report_.frames, now_, arrival, decision, emissions_.list(), *network_});
+  return verdict;
+}
+
+void Replayer::rehearse(const Arrival& arrival, const PacketBuffer& packet) {
+  std::vector<std::byte> storage(kPacketHeadroom + packet.size());
+  std::ranges::copy(packet.bytes(), storage.begin() + kPacketHeadroom);
+  PacketBuffer copy(storage, kPacketHeadroom, packet.size());
+  copy.set_mark(packet.mark());
+  copy.set_offload(packet.offload());
+  Emissions emissions;
+  Decision decision;
+  const Director& director = director_;  // nothing of which changes
+  director.explain(copy, now_, emissions, decision);
+  observer_.rehearsed({report_.frames, now_, arrival, decision, emissions.list(), *network_});
 }
 
 void Replayer::count(const Verdict& verdict) {
@@ -249,7 +272,7 @@ void Replayer::emit_finished(const Emission& emission, std::uint64_t cause, Time
   const CapturedFrame captured{time, std::span<const std::byte>(frame_).first(known),
                                frame_.size()};
   const bool guessed = cut != nullptr || (cause == 0 && guess_waits_);
-  observer_.emitted({captured, report_.emitted, guessed, routed}, *network_);
+  if (observer_.emitted) observer_.emitted({captured, report_.emitted, guessed, routed}, *network_);
   if (!records_) return;
   report_.emission_records.push_back({report_.emitted, cause, time,
                                       egress != nullptr ? egress->name : "", routed,

@@ -9,6 +9,9 @@ namespace lvsd {
 Verdict Director::State::to_original(const Passage& passage, const Connection& connection) {
   const IpAddress to = passage.view.tuple.destination;
   const ResolvedRoute route = egress.route(to);
+  const Context context{connection.destination, Direction::request, false,
+                        passage.view.is_icmp_error()};
+  if (decision != nullptr) note_way(passage, connection, context, route);
   if (route.is_local()) return accept(AcceptReason::local_node);
   if (!route.usable()) return drop(DropReason::no_route);
   const IpAddress own = egress.route(passage.view.tuple.source).hop.source;
@@ -16,8 +19,6 @@ Verdict Director::State::to_original(const Passage& passage, const Connection& c
     originate(passage, {.type = icmp::kTimeExceeded, .code = icmp::kTtlExceeded}, own);
     return drop(DropReason::ttl_exceeded);
   }
-  const Context context{connection.destination, Direction::request, false,
-                        passage.view.is_icmp_error()};
   decrement_ttl(passage.packet.bytes(), passage.view);
   if (!passage.packet.offload().aggregated) {
     if (auto refusal = refuse_oversize(passage, route.hop.mtu, own, context)) return *refusal;

@@ -13,14 +13,18 @@ constexpr std::size_t kExpiriesPerCall =
 
 }  // namespace
 
-Director::State::State(const DirectorSettings& settings, std::shared_ptr<const Network> network)
-    : connections(settings.connection_limit, settings.seed),
-      engine_templates(settings.seed),
+DirectorParts::DirectorParts(const DirectorSettings& settings,
+                             std::shared_ptr<const Network> network)
+    : engine_templates(settings.seed),
       egress(std::move(network)),
       fragments(settings.seed),
       next_id(settings.first_id),
       scheduler_seed(settings.seed.k1),
       tunnel_seed{settings.seed.k1, settings.seed.k0} {}
+
+Director::State::State(const DirectorSettings& settings, std::shared_ptr<const Network> network)
+    : DirectorParts(settings, std::move(network)),
+      connections(settings.connection_limit, settings.seed) {}
 
 Director::Director(const DirectorSettings& settings, std::shared_ptr<const Network> network)
     : state_(std::make_unique<State>(settings, std::move(network))) {}
@@ -32,6 +36,15 @@ Verdict Director::handle(PacketBuffer& packet, TimePoint now, Emissions& out) {
   state_->last_now = std::max(state_->last_now, now);  // a capture's clock may step back
   if (state_->rate_clock.is_due(state_->last_now)) state_->estimate_rates(state_->last_now);
   return state_->handle(packet, state_->last_now, out);
+}
+
+Verdict Director::handle(PacketBuffer& packet, TimePoint now, Emissions& out, Decision& decision) {
+  decision = {};
+  state_->decision = &decision;
+  state_->note_packet(packet, std::max(state_->last_now, now));
+  decision.verdict = handle(packet, now, out);
+  state_->decision = nullptr;
+  return decision.verdict;
 }
 
 std::optional<TimePoint> Director::next_deadline() const {

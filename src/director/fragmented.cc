@@ -1,30 +1,54 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Fragments: the first is decided like any packet, the others follow it (director/fragments.h).
 #include <cstring>
+#include <utility>
 
 #include "state.h"
 
 namespace lvsd {
+namespace {
+
+FragmentFate fate_of(const FragmentTable::Decision& first) {
+  switch (first.fate) {
+    case FragmentTable::Fate::undecided:
+      return FragmentFate::undecided;
+    case FragmentTable::Fate::followed:
+      return FragmentFate::followed;
+    case FragmentTable::Fate::accepted:
+      return FragmentFate::accepted;
+    case FragmentTable::Fate::dropped:
+      return FragmentFate::dropped;
+  }
+  return FragmentFate::none;
+}
+
+}  // namespace
 
 Verdict Director::State::first_fragment(const Passage& passage, const Verdict& verdict) {
   using Fate = FragmentTable::Fate;
-  FragmentTable::Decision decision{Fate::followed, passage.view.tuple};
-  if (std::holds_alternative<Accept>(verdict)) decision.fate = Fate::accepted;
-  if (std::holds_alternative<Drop>(verdict)) decision.fate = Fate::dropped;
-  for (const auto& packet : fragments.decide(datagram_of(passage.view), decision, passage.now)) {
+  FragmentTable::Decision fate{Fate::followed, passage.view.tuple};
+  if (std::holds_alternative<Accept>(verdict)) fate.fate = Fate::accepted;
+  if (std::holds_alternative<Drop>(verdict)) fate.fate = Fate::dropped;
+  Decision* const asked = std::exchange(decision, nullptr);  // of this packet, not of the others
+  for (const auto& packet : fragments.decide(datagram_of(passage.view), fate, passage.now)) {
     follow_held(packet, passage.now, passage.out);
   }
+  decision = asked;
   return verdict;
 }
 
 Verdict Director::State::later_fragment(const Passage& passage) {
   using Fate = FragmentTable::Fate;
-  if (!is_fragment_of_ours(passage)) return accept(AcceptReason::no_service);
+  if (!is_fragment_of_ours(passage)) {
+    if (decision != nullptr) decision->fragment = FragmentFate::foreign;
+    return accept(AcceptReason::no_service);
+  }
   const DatagramKey key = datagram_of(passage.view);
-  const FragmentTable::Decision decision = fragments.find(key, passage.now);
-  switch (decision.fate) {
+  const FragmentTable::Decision first = fragments.find(key, passage.now);
+  if (decision != nullptr) decision->fragment = fate_of(first);
+  switch (first.fate) {
     case Fate::followed:
-      return follow(passage, decision.tuple);
+      return follow(passage, first.tuple);
     case Fate::accepted:
       return accept(AcceptReason::no_service);
     case Fate::dropped:
@@ -70,10 +94,10 @@ void Director::State::follow_held(std::span<const std::byte> packet, TimePoint n
   PacketBuffer copy(storage, kPacketHeadroom, packet.size());
   const Result<PacketView, Malformed> view = parse_packet(copy.bytes());
   LVSD_ASSERT(view.has_value());  // it was parsed when it came
-  const FragmentTable::Decision decision = fragments.find(datagram_of(*view), now);
+  const FragmentTable::Decision first = fragments.find(datagram_of(*view), now);
   const Passage passage{copy, *view, now, out};
-  if (decision.fate == FragmentTable::Fate::followed) {
-    const Verdict verdict = follow(passage, decision.tuple);
+  if (first.fate == FragmentTable::Fate::followed) {
+    const Verdict verdict = follow(passage, first.tuple);
     // Waiting for a neighbour now: it was counted as held when it came.
     if (std::holds_alternative<Held>(verdict)) --counters.held;
   } else {

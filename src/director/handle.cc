@@ -48,8 +48,14 @@ Verdict Director::State::request_of(const Passage& passage, ConnectionId id) {
       connection.destination != kNoDestination && destinations[connection.destination].retired;
   const bool anew = begins(passage.view) && starts_anew(connection);
   if (!anew && !removed_destination) return known_request(passage, id, false);
+  if (decision != nullptr) {
+    decision->superseded = anew ? Superseded::begins_anew : Superseded::destination_removed;
+  }
   if (!anew) {  // reference 1.3; where the option is not set, connections go on
-    if (!ipvs.expire_nodest_conn) return known_request(passage, id, false);
+    if (!ipvs.expire_nodest_conn) {
+      if (decision != nullptr) decision->superseded.reset();
+      return known_request(passage, id, false);
+    }
     if (!*ipvs.expire_nodest_conn) return drop(DropReason::destination_removed);
   }
   if (connection.controls > 0) return no_connection(passage, {});  // found behind the new one

@@ -37,9 +37,10 @@ bool is_of(const QuotedPacket& outer, const Tunnel& tunnel) {
   return false;
 }
 
-// The packet inside a quoted tunnel packet, as far as it is quoted; headers that the director does
-// not write itself (reference 1.10 step 2) hold nothing of ours.
-std::optional<QuotedPacket> inside(std::span<const std::byte> bytes, const QuotedPacket& outer) {
+}  // namespace
+
+std::optional<QuotedPacket> inside_tunnel(std::span<const std::byte> bytes,
+                                          const QuotedPacket& outer) {
   std::size_t at = outer.transport_offset;
   if (is(outer, IpProtocol::udp)) {
     constexpr std::uint8_t kVersionAndControl = 0xe0;
@@ -54,8 +55,6 @@ std::optional<QuotedPacket> inside(std::span<const std::byte> bytes, const Quote
   }
   return parse_quoted(bytes, at);
 }
-
-}  // namespace
 
 Verdict Director::State::handle_icmp_error(const Passage& passage) {
   if (!passage.view.quoted) return accept(AcceptReason::not_ours);
@@ -79,6 +78,9 @@ Verdict Director::State::handle_icmp_error(const Passage& passage) {
 // say.
 Verdict Director::State::schedule_icmp(const Passage& passage, const Tuple& tuple) {
   Service* const service = find_service(tuple, passage.packet.mark());
+  if (decision != nullptr) {
+    note_service(passage, tuple, service, tuple.source_port != kFtpData);
+  }
   if (service == nullptr || tuple.source_port == kFtpData) {
     return accept(AcceptReason::no_connection);
   }
@@ -125,7 +127,7 @@ std::optional<Verdict> Director::State::tunnel_error(const Passage& passage) {
     return std::nullopt;
   }
   const auto bytes = passage.packet.bytes().first(view.total_length);
-  const auto inner = inside(bytes, outer);
+  const auto inner = inside_tunnel(bytes, outer);
   const bool v4 = !view.v6 && inner && !inner->v6;
   const auto id =
       v4 && inner->has_ports ? connections.find_request(inner->tuple, passage.now) : std::nullopt;

@@ -37,6 +37,13 @@ Result<Director::State::Placement, Verdict> Director::State::place(const Passage
   }
   const Connection like = template_like(tuple, service);
   std::optional<ConnectionId> memory = find_valid_template(like, data, passage.now);
+  if (decision != nullptr) {
+    decision->persistence = Persisted{*service.persistence, {}};
+    if (memory) {
+      decision->persistence->remembered =
+          destinations[connections[*memory].destination].config.endpoint;
+    }
+  }
   if (memory) {
     restart(*memory, passage.now);
     return Placement{connections[*memory].destination, memory};

@@ -40,6 +40,7 @@ Verdict Director::State::no_connection(const Passage& passage,
   if (const auto verdict = stray(passage)) return *verdict;
   Service* const service = find_service(view.tuple, passage.packet.mark());
   const bool schedulable = may_schedule(view);
+  if (decision != nullptr) note_service(passage, view.tuple, service, schedulable);
   if (service == nullptr || !schedulable) {
     if (replaced) forget(*replaced);
     return accept(service == nullptr ? AcceptReason::no_service : AcceptReason::not_schedulable);
@@ -138,6 +139,7 @@ std::optional<DestinationId> Director::State::choose(Service& service, const Tup
   const Pool pool(service.order, destinations.states());
   const ScheduleKey key{tuple.source, tuple.source_port, tuple.destination, now};
   const std::optional<std::size_t> choice = pick(service.scheduler, pool, key);
+  if (decision != nullptr) note_scheduling(service, choice);
   if (!choice) return std::nullopt;
   return pool.id(*choice);
 }

@@ -18,6 +18,7 @@
 #include "fragments.h"
 #include "ftp.h"
 #include "lvsd/director/connection_table.h"
+#include "lvsd/director/decision.h"
 #include "lvsd/director/director.h"
 #include "lvsd/director/rate_estimator.h"
 #include "lvsd/director/tcp_state.h"
@@ -31,14 +32,14 @@ namespace lvsd {
 // Services on the one have data connections from the other (reference 1.5, 1.6, 5.2).
 inline constexpr Port kFtp{std::uint16_t{21}}, kFtpData{std::uint16_t{20}};
 
-struct Service {
+// What a service has beside its scheduler, whose tables may be large.
+struct ServiceBasics {
   std::string name;
   ServiceKey key;
   SchedulerKind kind = SchedulerKind::wlc;
   SchedulerFlags flags;
   Oversize oversize = Oversize::split;
   Helper helper = Helper::none;
-  Scheduler scheduler;
   std::optional<Persistence> persistence;
   bool one_packet = false;
   ServiceTimeouts own_timeouts;
@@ -46,6 +47,9 @@ struct Service {
   std::vector<DestinationId> order;  // in file order
   Statistics statistics;
   RateEstimator rates;
+};
+struct Service : ServiceBasics {
+  Scheduler scheduler;
 };
 
 // One packet on its way through the director.
@@ -69,7 +73,42 @@ class IcmpBudget {
   TimePoint last_{};
 };
 
-struct Director::State {
+// The method is the connection's own, a tunnel's outer headers are its destination's.
+ForwardingMethod method_of(const Connection& connection, const ForwardingMethod& configured);
+// The packet inside a quoted tunnel packet, as far as it is quoted; headers that the director does
+// not write itself (reference 1.10 step 2) hold nothing of ours.
+std::optional<QuotedPacket> inside_tunnel(std::span<const std::byte> bytes,
+                                          const QuotedPacket& outer);
+
+// Plain values, all that a Director holds but its connections and services: what a dry run copies
+// whole, so that nothing new is forgotten there (dry_run.cc).
+struct DirectorParts {
+  DirectorParts(const DirectorSettings& settings, std::shared_ptr<const Network> network);
+
+  EngineTemplates engine_templates;
+  Destinations destinations;
+  std::unordered_map<IpAddress, std::uint32_t, IpAddressHash> virtual_addresses;  // use counts
+  Egress egress;
+  FragmentTable fragments;
+  FtpControls ftp_controls;
+  std::vector<Segment> segments;  // of the packet at hand
+  std::vector<Egress::Piece> pieces;
+  std::uint32_t ftp_services = 0, any_port_services = 0, sip_services = 0;
+  Timeouts timeouts;
+  IpvsOptions ipvs;
+  Defence defence;
+  Counters counters;
+  RateEstimator rates;  // of the grand total
+  RateClock rate_clock;
+  IcmpBudget icmp_budget;
+  TimePoint last_now{};
+  std::uint16_t next_id;         // of IP headers that we make
+  std::uint64_t scheduler_seed;  // of the next scheduler made
+  HashSeed tunnel_seed;          // of the source ports of GUE
+  Decision* decision = nullptr;  // where somebody asks for it, of the packet at hand
+};
+
+struct Director::State : DirectorParts {
   State(const DirectorSettings& settings, std::shared_ptr<const Network> network);
 
   // handle.cc
@@ -203,6 +242,24 @@ struct Director::State {
   std::optional<Verdict> tunnel_error(const Passage& passage);
   void learn_path_mtu(const QuotedPacket& outer, std::uint32_t mtu, TimePoint now);
 
+  // dry_run.cc
+  State(const State& real, const PacketBuffer& packet, const PacketView& view, TimePoint now);
+  std::vector<Tuple> related_tuples(std::span<const std::byte> packet, const PacketView& view,
+                                    TimePoint now) const;
+  std::vector<ConnectionId> related_connections(const std::vector<Tuple>& tuples,
+                                                std::uint32_t mark, TimePoint now) const;
+  void copy_services(const State& real, const std::vector<Tuple>& tuples, std::uint32_t mark);
+  void copy_connections(const State& real, const std::vector<ConnectionId>& ids, TimePoint now);
+
+  // note.cc: into `decision`, where somebody asked for it
+  void note_packet(const PacketBuffer& packet, TimePoint now);
+  void note_service(const Passage& passage, const Tuple& tuple, const Service* service,
+                    bool schedulable);
+  void note_scheduling(const Service& service, std::optional<std::size_t> choice);
+  void note_way(const Passage& passage, const Connection& connection, const Context& context,
+                const ResolvedRoute& route);
+  void note_error(const IcmpError& error, const IpAddress& from, const IpAddress& to, bool sent);
+
   // reload.cc
   void apply(const Changes& changes, TimePoint now);
   void take_options(const IpvsOptions& options);
@@ -224,28 +281,8 @@ struct Director::State {
   ConnectionSnapshot show(ConnectionId id, const Connection& connection, TimePoint now) const;
 
   ConnectionTable connections;
-  EngineTemplates engine_templates;
-  Destinations destinations;
   std::unordered_map<ServiceKey, std::unique_ptr<Service>, ServiceKeyHash> services;
   std::vector<std::unique_ptr<Service>> removed;  // while connections of theirs live
-  std::unordered_map<IpAddress, std::uint32_t, IpAddressHash> virtual_addresses;  // use counts
-  Egress egress;
-  FragmentTable fragments;
-  FtpControls ftp_controls;
-  std::vector<Segment> segments;  // of the packet at hand
-  std::vector<Egress::Piece> pieces;
-  std::uint32_t ftp_services = 0, any_port_services = 0, sip_services = 0;
-  Timeouts timeouts;
-  IpvsOptions ipvs;
-  Defence defence;
-  Counters counters;
-  RateEstimator rates;  // of the grand total
-  RateClock rate_clock;
-  IcmpBudget icmp_budget;
-  TimePoint last_now{};
-  std::uint16_t next_id;         // of IP headers that we make
-  std::uint64_t scheduler_seed;  // of the next scheduler made
-  HashSeed tunnel_seed;          // of the source ports of GUE
 };
 
 }  // namespace lvsd

@@ -19,7 +19,8 @@ const IcmpError kTimeExceeded{.type = icmp::kTimeExceeded, .code = icmp::kTtlExc
 const IcmpError kHostUnreachable{.type = icmp::kDestinationUnreachable,
                                  .code = icmp::kHostUnreachable};
 
-// The method is the connection's own, a tunnel's outer headers are its destination's.
+}  // namespace
+
 ForwardingMethod method_of(const Connection& connection, const ForwardingMethod& configured) {
   if (connection.method() == Connection::kTunnel) {
     const Tunnel* const tunnel = std::get_if<Tunnel>(&configured);
@@ -28,8 +29,6 @@ ForwardingMethod method_of(const Connection& connection, const ForwardingMethod&
   if (connection.method() == Connection::kDirectRouting) return DirectRouting{};
   return Masquerade{};
 }
-
-}  // namespace
 
 Verdict Director::State::to_server(const Passage& passage, const Connection& connection,
                                    const Context& context) {
@@ -43,6 +42,8 @@ Verdict Director::State::to_server(const Passage& passage, const Connection& con
     return drop(DropReason::sctp_fragment);
   }
   const ResolvedRoute route = egress.route(server);
+  if (decision != nullptr) [[unlikely]]
+    note_way(passage, connection, context, route);
   if (route.is_local()) {
     return to_local_server(passage, connection, server, context);
   }
@@ -147,6 +148,8 @@ Verdict Director::State::to_client(const Passage& passage, const Connection& con
   if (no_whole_checksum(passage.view, connection)) return drop(DropReason::sctp_fragment);
   const IpAddress from = ipvs.snat_reroute ? as.address : passage.view.tuple.source;
   const ResolvedRoute route = egress.route(passage.view.tuple.destination, from);
+  if (decision != nullptr) [[unlikely]]
+    note_way(passage, connection, context, route);
   if (route.is_local()) {
     finish(passage);
     rewrite();
@@ -241,10 +244,12 @@ void Director::State::originate(const Passage& passage, const IcmpError& error,
 void Director::State::originate_about(const Passage& passage, const IcmpError& error,
                                       const IpAddress& from, const IpAddress& to,
                                       std::span<const std::byte> quoted) {
-  if (!icmp_budget.take(passage.now)) return;
+  const bool allowed = icmp_budget.take(passage.now);
   const ResolvedRoute route = egress.route(to);
-  if (!route.usable() || route.is_local()) return;
-  if (from.is_v4() != to.is_v4()) return;  // no address of ours in that family
+  // In a family that we have no address of, nothing can be said.
+  const bool possible = route.usable() && !route.is_local() && from.is_v4() == to.is_v4();
+  if (decision != nullptr) note_error(error, from, to, allowed && possible);
+  if (!allowed || !possible) return;
   const auto message = make_icmp_error(passage.out, error, from, to, quoted, next_id++);
   const auto outcome =
       egress.send(message, route, route.hop.mtu, Egress::Patience::own, passage.now, passage.out);

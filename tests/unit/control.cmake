@@ -2,4 +2,5 @@ lvsd_unit_test(control_test
   control_connections_test.cc
   control_list_test.cc
   control_request_test.cc
-  LIBS lvsd_control)
+  explanation_test.cc
+  LIBS lvsd_control lvsd_test_support lvsd_config)

@@ -5,6 +5,7 @@ lvsd_unit_test(ctl_test
   convert_test.cc
   decode_test.cc
   link_layer_test.cc
+  make_packet_test.cc
   pcap_test.cc
   LIBS lvsd_ctl nlohmann_json::nlohmann_json)
 lvsd_unit_test(realserver_test realserver_test.cc LIBS lvsd_realserver)

@@ -17,6 +17,7 @@ inline constexpr int kFine = 0, kNo = 1, kUsage = 2, kNoDaemon = 3;
 int replay(const Words& words);
 int check(const Words& words);
 int convert(const Words& words);
+int explain(const Words& words);  // live without -c
 
 // Live, through the control socket.
 int list(const Words& words);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <boost/program_options.hpp>
+#include <cstdint>
 #include <optional>
 #include <string_view>
 
@@ -13,6 +14,7 @@ namespace lvsd::ctl {
 
 struct ParsedOptions {
   boost::program_options::variables_map values;
+  Words rest;                      // the words that belong to no option
   std::optional<int> exit_status;  // set: the command is over
 
   bool has(const char* name) const { return values.count(name) != 0; }
@@ -21,9 +23,12 @@ struct ParsedOptions {
   }
 };
 
+// Whether the command takes words that belong to no option.
+enum class Rest : std::uint8_t { refused, taken };
 // `usage` is what --help prints above the options: "lvsctl check [-c FILE]" and a sentence.
 ParsedOptions parse_options(std::string_view command, std::string_view usage, const Words& words,
-                            boost::program_options::options_description options);
+                            boost::program_options::options_description options,
+                            Rest rest = Rest::refused);
 
 // "lvsctl COMMAND: MESSAGE; see lvsctl COMMAND --help"; returns kUsage.
 int usage_error(std::string_view command, std::string_view message);

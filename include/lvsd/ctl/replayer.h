@@ -14,14 +14,28 @@
 #include <string>
 
 #include "lvsd/ctl/replay_report.h"
+#include "lvsd/director/decision.h"
 #include "lvsd/model/config.h"
 
 namespace lvsd::ctl {
 
-// Where the replay goes, packet by packet, as it happens.
+// A packet with all that led to its verdict.
+struct ExplainedPacket {
+  std::uint64_t frame = 0;  // its number in the capture, from 1
+  TimePoint time;
+  const Arrival& arrival;
+  const Decision& decision;
+  const std::vector<Emission>& emissions;
+  const Network& network;
+};
+
+// Where the replay goes, packet by packet, as it happens. What is empty is not called.
 struct Observer {
   std::function<void(const EmittedFrame&, const Network&)> emitted;
   std::function<void(std::span<const std::byte>, const Network&)> left_to_stack;
+  std::function<void(const ExplainedPacket&)> explained;
+  // What the director said it would do, before it did that: as `lvsctl explain` asks it live.
+  std::function<void(const ExplainedPacket&)> rehearsed;
 };
 
 class Replayer {
@@ -44,6 +58,8 @@ class Replayer {
  private:
   void advance(TimePoint to);
   void decide(const Arrival& arrival);
+  Verdict handle(const Arrival& arrival, PacketBuffer& buffer);
+  void rehearse(const Arrival& arrival, const PacketBuffer& packet);
   void record(const Arrival& arrival, std::span<const std::byte> packet, const Verdict& verdict);
   void count(const Verdict& verdict);
   void emit(std::uint64_t cause, TimePoint time, const Arrival* cut);

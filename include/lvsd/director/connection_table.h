@@ -95,6 +95,19 @@ class ConnectionTable {
     }
     return std::nullopt;
   }
+  // The same without end: visit(id).
+  template <class Visit>
+  void for_each_of_client(std::uint8_t protocol, const IpAddress& client, Port client_port,
+                          TimePoint now, Visit&& visit) const {
+    std::uint32_t link = buckets_[bucket_of(protocol, client, client_port)];
+    for (; link != 0; link = at(link - 1).next) {
+      const Connection& entry = at(link - 1);
+      if (entry.client_port == client_port && entry.protocol == protocol &&
+          entry.client == client && entry.is_alive(now)) {
+        visit(ConnectionId{link - 1});
+      }
+    }
+  }
 
   // A new entry with the keys of `value`; nothing where the table is full.
   std::optional<ConnectionId> insert(const Connection& value, TimePoint now);

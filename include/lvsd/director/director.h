@@ -89,6 +89,8 @@ struct ConnectionPage {
   std::optional<std::uint32_t> next;  // where to go on; none at the end
 };
 
+struct Decision;  // lvsd/director/decision.h
+
 class Director {
  public:
   Director(const DirectorSettings& settings, std::shared_ptr<const Network> network);
@@ -99,6 +101,11 @@ class Director {
   // Exactly one verdict; 0..n emissions, whose bytes may lie in `packet`. The packet's bytes are
   // changed only where they are emitted or accepted as changed.
   Verdict handle(PacketBuffer& packet, TimePoint now, Emissions& out);
+
+  // The same, and what led to it.
+  Verdict handle(PacketBuffer& packet, TimePoint now, Emissions& out, Decision& decision);
+  // What handle() would do now. The packet's bytes are worked on, nothing else changes.
+  Verdict explain(PacketBuffer& packet, TimePoint now, Emissions& out, Decision& decision) const;
 
   // When expire() next has something to do, never earlier than needed by more than a second.
   std::optional<TimePoint> next_deadline() const;

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What the steps of a decision write down for those who ask (director/decision.h).
+#include <algorithm>
+
+#include "state.h"
+
+namespace lvsd {
+namespace {
+
+ServiceMatch match_of(const Service* service, const Tuple& tuple) {
+  if (service == nullptr) return ServiceMatch::none;
+  const ServiceKey& key = service->key;
+  if (key.is_by_mark()) return ServiceMatch::mark;
+  if (key.listen.port == tuple.destination_port) return ServiceMatch::exact;
+  return key.is_any_port() ? ServiceMatch::any_port : ServiceMatch::ftp_data;
+}
+
+}  // namespace
+
+// Before the packet is handled: with the very look-ups that handling begins with.
+void Director::State::note_packet(const PacketBuffer& packet, TimePoint now) {
+  decision->mark = packet.mark();
+  const Result<PacketView, Malformed> view = parse_packet(packet.bytes());
+  if (!view) return;
+  decision->packet = *view;
+  for (const Tuple& tuple : related_tuples(packet.bytes(), *view, now)) {
+    auto id = connections.find_request(tuple, now);
+    const Direction direction = id ? Direction::request : Direction::reply;
+    if (!id) id = find_reply(tuple, now);
+    if (!id) continue;
+    decision->found = {show(*id, connections[*id], now), direction, view->is_icmp_error()};
+    return;
+  }
+}
+
+void Director::State::note_service(const Passage& passage, const Tuple& tuple,
+                                   const Service* service, bool schedulable) {
+  ServiceLookup lookup{.asked = tuple, .mark = passage.packet.mark(), .name = {}, .key = {}};
+  lookup.match = match_of(service, tuple);
+  lookup.schedulable = schedulable;
+  if (service != nullptr) {
+    lookup.name = service->name;
+    lookup.key = service->key;
+  } else {
+    constexpr std::size_t kShown = 5;
+    for (const auto& [key, other] : services) {
+      const bool near =
+          key.is_by_mark() ? lookup.mark != 0 : key.listen.address == tuple.destination;
+      if (near && lookup.others.size() < kShown) lookup.others.push_back(key);
+    }
+    std::ranges::sort(lookup.others);
+  }
+  decision->service = lookup;
+}
+
+void Director::State::note_scheduling(const Service& service, std::optional<std::size_t> choice) {
+  Scheduling scheduling{service.kind, service.flags, {}, choice};
+  for (const DestinationId id : service.order) {
+    scheduling.candidates.push_back({id, destinations[id]});
+  }
+  decision->scheduling = std::move(scheduling);
+}
+
+void Director::State::note_way(const Passage& passage, const Connection& connection,
+                               const Context& context, const ResolvedRoute& route) {
+  WayOut way;
+  way.direction = context.direction;
+  way.destination = context.destination;
+  way.fresh = context.fresh;
+  way.bypass = connection.destination == kNoDestination;
+  way.link_mtu = way.path_mtu = route.hop.mtu;
+  if (way.bypass) {
+    way.server = {passage.view.tuple.destination, passage.view.tuple.destination_port};
+  } else {
+    const Destination& config = destinations[context.destination].config;
+    way.server = {config.endpoint.address, connection.destination_port};
+    way.method = method_of(connection, config.method);
+    way.oversize = oversize_of(context);
+    if (context.direction == Direction::request) {
+      way.path_mtu = path_mtu(context.destination, route, passage.now);
+      if (const Tunnel* const tunnel = std::get_if<Tunnel>(&way.method)) {
+        way.overhead = tunnel_overhead(*tunnel, !config.endpoint.address.is_v4());
+      }
+    }
+  }
+  way.routed = route.usable();
+  way.local = route.is_local();
+  way.up = route.up;
+  way.has_mac = route.has_mac;
+  way.interface = route.hop.interface;
+  way.next_hop = route.hop.gateway;
+  if (way.has_mac) way.neighbor = egress.network().neighbor(way.interface, way.next_hop);
+  way.packet_size = passage.view.total_length;
+  way.dont_fragment = passage.view.dont_fragment;
+  way.aggregated = passage.packet.offload().aggregated;
+  decision->way = way;
+}
+
+void Director::State::note_error(const IcmpError& error, const IpAddress& from, const IpAddress& to,
+                                 bool sent) {
+  decision->errors.push_back({error.type, error.code, error.mtu, from, to, sent});
+}
+
+}  // namespace lvsd
