@@ -19,7 +19,7 @@ namespace lvsd {
 
 struct EmittedPacket {
   std::string interface;
-  bool routed = false;  // by the kernel: no MACs of ours
+  bool routed = false;      // by the kernel: no MACs of ours
   bool unfinished = false;  // a super-packet, or one whose checksum the device finishes
   Mac source, destination;
   std::vector<std::byte> bytes;  // from the IP header on
