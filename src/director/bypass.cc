@@ -20,8 +20,8 @@ Verdict Director::State::to_original(const Passage& passage, const Connection& c
     return drop(DropReason::ttl_exceeded);
   }
   decrement_ttl(passage.packet.bytes(), passage.view);
-  if (!passage.packet.offload().aggregated) {
-    if (auto refusal = refuse_oversize(passage, route.hop.mtu, own, context)) return *refusal;
+  if (!passage.packet.offload().aggregated && is_refused(passage.view, route.hop.mtu, context)) {
+    return refuse_oversize(passage, route.hop.mtu, own);
   }
   return send(passage, connection, route, route.hop.mtu, context);
 }

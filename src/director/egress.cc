@@ -10,7 +10,6 @@ namespace {
 
 using std::chrono::seconds;
 
-constexpr std::size_t kCacheSize = 4096;  // a power of two
 constexpr std::size_t kNeighborsRemembered = 65536;
 constexpr std::size_t kHeldPerNeighbor = 64;  // the kernel's own queue holds about 100
 constexpr std::size_t kHeldInAll = 4096, kHeldForClients = 2048;
@@ -24,24 +23,21 @@ constexpr Duration kRefresh = seconds(8);
 Egress::Egress(std::shared_ptr<const Network> network)
     : network_(std::move(network)), cache_(kCacheSize) {}
 
-const ResolvedRoute& Egress::route(const IpAddress& to, const IpAddress& from) {
-  const std::size_t slot = (IpAddressHash{}(to) ^ IpAddressHash{}(from)*31) & (kCacheSize - 1);
-  ResolvedRoute& entry = cache_[slot];
-  if (entry.known && entry.to == to && entry.from == from) return entry;
+void Egress::resolve(ResolvedRoute& entry, const IpAddress& to, const IpAddress& from) {
   entry = ResolvedRoute{};
   entry.to = to;
   entry.from = from;
   entry.known = true;
   const std::optional<NextHop> hop = network_->route(to, from);
-  if (!hop) return entry;
+  if (!hop) return;
   entry.found = true;
   entry.hop = *hop;
   if (hop->kind == RouteKind::kernel) {
     entry.up = true;
-    return entry;
+    return;
   }
   const Interface* out = network_->interface(hop->interface);
-  if (out == nullptr) return entry;
+  if (out == nullptr) return;
   entry.up = out->up;
   if (out->mac) {
     entry.has_mac = true;
@@ -51,20 +47,23 @@ const ResolvedRoute& Egress::route(const IpAddress& to, const IpAddress& from) {
       entry.generation = generation_;
     }
   }
-  return entry;
 }
 
 Egress::Outcome Egress::send(std::span<const std::byte> packet, const ResolvedRoute& route,
                              std::size_t mtu, Patience patience, TimePoint now, Emissions& out) {
+  if (packet.size() <= mtu) {
+    const Piece whole{{}, packet};
+    if (route.is_ready() && route.generation == generation_ && neighbors_[route.neighbor].mac) {
+      emit(whole, route, neighbors_[route.neighbor], now, out);
+      return Outcome::emitted;
+    }
+    return send({&whole, 1}, route, patience, now, out);
+  }
   if (!route.usable()) return Outcome::no_route;
   if (!route.up) return Outcome::link_down;
   pieces_.clear();
-  if (packet.size() <= mtu) {
-    pieces_.push_back({{}, packet});
-  } else {
-    cut_to_mtu(packet, mtu, next_fragment_id_++, out, fragments_);
-    for (const auto fragment : fragments_) pieces_.push_back({{}, fragment});
-  }
+  cut_to_mtu(packet, mtu, next_fragment_id_++, out, fragments_);
+  for (const auto fragment : fragments_) pieces_.push_back({{}, fragment});
   return send(pieces_, route, patience, now, out);
 }
 
@@ -90,9 +89,7 @@ Egress::Outcome Egress::send(std::span<const Piece> pieces, const ResolvedRoute&
     }
     return Outcome::emitted;
   }
-  const std::uint32_t neighbor = route.generation == generation_
-                                     ? route.neighbor
-                                     : neighbor_use(route.hop.interface, route.hop.gateway);
+  const std::uint32_t neighbor = neighbor_of(route);
   if (!neighbors_[neighbor].mac) return hold(pieces, route, neighbor, patience, now, out);
   for (const Piece& piece : pieces) emit(piece, route, neighbors_[neighbor], now, out);
   return Outcome::emitted;

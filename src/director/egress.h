@@ -32,6 +32,8 @@ struct ResolvedRoute {
   std::uint32_t generation = 0;  // while this is Egress's own
 
   bool usable() const { return found && hop.kind != RouteKind::unreachable; }
+  // To a neighbour on a link with MAC addresses that is up.
+  bool is_ready() const { return usable() && up && has_mac && hop.kind == RouteKind::unicast; }
   bool is_local() const { return found && hop.kind == RouteKind::local; }
 };
 
@@ -41,7 +43,17 @@ class Egress {
 
   const Network& network() const { return *network_; }
   // Valid until the next call.
-  const ResolvedRoute& route(const IpAddress& to, const IpAddress& from = {});
+  const ResolvedRoute& route(const IpAddress& to) {
+    ResolvedRoute& entry = cache_[IpAddressHash{}(to) & (kCacheSize - 1)];
+    if (!entry.known || entry.to != to || entry.from != IpAddress()) resolve(entry, to, {});
+    return entry;
+  }
+  const ResolvedRoute& route(const IpAddress& to, const IpAddress& from) {
+    const std::size_t slot = (IpAddressHash{}(to) ^ IpAddressHash{}(from)*31) & (kCacheSize - 1);
+    ResolvedRoute& entry = cache_[slot];
+    if (!entry.known || entry.to != to || entry.from != from) resolve(entry, to, from);
+    return entry;
+  }
 
   // Whose packet may have to wait for its next hop. Clients and what they provoke cannot take up
   // the room that real servers need: anybody can send from addresses where nobody is. Our own
@@ -71,6 +83,7 @@ class Egress {
   std::optional<TimePoint> next_deadline() const;
 
  private:
+  static constexpr std::size_t kCacheSize = 4096;  // a power of two
   struct HeldPacket {
     std::vector<std::byte> bytes;
     Mac source;
@@ -90,9 +103,14 @@ class Egress {
   };
   using NeighborKey = std::pair<InterfaceIndex, IpAddress>;
 
+  void resolve(ResolvedRoute& entry, const IpAddress& to, const IpAddress& from);
   void release(NeighborUse& use, const HeldPacket& packet, std::uint64_t& counter);
   std::uint32_t neighbor_use(InterfaceIndex interface, const IpAddress& address);
   void forget_idle_neighbors();
+  std::uint32_t neighbor_of(const ResolvedRoute& route) {
+    if (route.generation == generation_) return route.neighbor;
+    return neighbor_use(route.hop.interface, route.hop.gateway);
+  }
   void emit(const Piece& piece, const ResolvedRoute& route, NeighborUse& use, TimePoint now,
             Emissions& out);
   Outcome hold(std::span<const Piece> pieces, const ResolvedRoute& route, std::uint32_t neighbor,

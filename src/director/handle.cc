@@ -15,9 +15,10 @@ bool begins(const PacketView& view) {
 }  // namespace
 
 Verdict Director::State::handle(PacketBuffer& packet, TimePoint now, Emissions& out) {
-  const Result<PacketView, Malformed> parsed = parse_packet(packet.bytes());
-  if (!parsed) return drop(drop_reason(parsed.error()));
-  const PacketView& view = *parsed;
+  PacketView view;
+  if (const auto malformed = parse_packet(packet.bytes(), view)) {
+    return drop(drop_reason(*malformed));
+  }
   packet.truncate(view.total_length);
   if (!view.is(IpProtocol::tcp) || !view.has_ports || view.more_fragments) packet.set_offload({});
   const Passage passage{packet, view, now, out};

@@ -29,11 +29,6 @@ bool no_whole_checksum(const PacketView& view, const Connection& connection) {
          connection.virtual_port != connection.destination_port;
 }
 
-bool follows_key_exchange(const Tuple& tuple) {
-  return tuple.protocol == static_cast<std::uint8_t>(IpProtocol::ah) ||
-         tuple.protocol == static_cast<std::uint8_t>(IpProtocol::esp);
-}
-
 Tuple connection_tuple(const Tuple& tuple) {
   if (!follows_key_exchange(tuple)) return tuple;
   return {tuple.source, tuple.destination, kKeyExchange, kKeyExchange,

@@ -17,7 +17,10 @@ bool no_whole_checksum(const PacketView& view, const Connection& connection);
 
 // AH and ESP have no connections of their own: they go where the key exchange between the same two
 // hosts goes, UDP from port 500 to port 500, in either direction.
-bool follows_key_exchange(const Tuple& tuple);
+inline bool follows_key_exchange(const Tuple& tuple) {
+  return tuple.protocol == static_cast<std::uint8_t>(IpProtocol::ah) ||
+         tuple.protocol == static_cast<std::uint8_t>(IpProtocol::esp);
+}
 Tuple connection_tuple(const Tuple& tuple);  // the one to look up for a packet
 
 }  // namespace lvsd

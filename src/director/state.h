@@ -213,6 +213,9 @@ struct Director::State : DirectorParts {
 
   // transmit.cc
   Verdict to_server(const Passage& passage, const Connection& connection, const Context& context);
+  Verdict into_tunnel(const Passage& passage, const Connection& connection, const Tunnel& tunnel,
+                      const IpAddress& server, const ResolvedRoute& route, std::size_t link_mtu,
+                      const Context& context);
   Verdict to_local_server(const Passage& passage, const Connection& connection,
                           const IpAddress& server, const Context& context);
   Verdict to_client(const Passage& passage, const Connection& connection, const Context& context);
@@ -226,8 +229,8 @@ struct Director::State : DirectorParts {
   Oversize oversize_of(const Context& context) const;
   Port gue_port(const Connection& connection) const;
   std::size_t path_mtu(DestinationId id, const ResolvedRoute& route, TimePoint now);
-  std::optional<Verdict> refuse_oversize(const Passage& passage, std::size_t mtu,
-                                         const IpAddress& from, const Context& context);
+  static bool is_refused(const PacketView& view, std::size_t mtu, const Context& context);
+  Verdict refuse_oversize(const Passage& passage, std::size_t mtu, const IpAddress& from);
   void originate(const Passage& passage, const IcmpError& error, const IpAddress& from);
   void originate_about(const Passage& passage, const IcmpError& error, const IpAddress& from,
                        const IpAddress& to, std::span<const std::byte> quoted);

@@ -5,7 +5,6 @@
 
 #include "lvsd/forward/encapsulate.h"
 #include "lvsd/forward/rewrite.h"
-#include "lvsd/model/overloaded.h"
 #include "sctp.h"
 #include "state.h"
 
@@ -19,13 +18,22 @@ const IcmpError kTimeExceeded{.type = icmp::kTimeExceeded, .code = icmp::kTtlExc
 const IcmpError kHostUnreachable{.type = icmp::kDestinationUnreachable,
                                  .code = icmp::kHostUnreachable};
 
+const Tunnel kPlainTunnel{};
+
+bool has_ip_options(const PacketView& view) {
+  return !view.v6 && view.transport_offset > sizeof(Ipv4Header);
+}
+
+const Tunnel* tunnel_of(const Connection& connection, const ForwardingMethod& configured) {
+  if (connection.method() != Connection::kTunnel) return nullptr;
+  const Tunnel* const tunnel = std::get_if<Tunnel>(&configured);
+  return tunnel != nullptr ? tunnel : &kPlainTunnel;
+}
+
 }  // namespace
 
 ForwardingMethod method_of(const Connection& connection, const ForwardingMethod& configured) {
-  if (connection.method() == Connection::kTunnel) {
-    const Tunnel* const tunnel = std::get_if<Tunnel>(&configured);
-    return tunnel != nullptr ? *tunnel : Tunnel{};
-  }
+  if (const Tunnel* const tunnel = tunnel_of(connection, configured)) return *tunnel;
   if (connection.method() == Connection::kDirectRouting) return DirectRouting{};
   return Masquerade{};
 }
@@ -35,18 +43,16 @@ Verdict Director::State::to_server(const Passage& passage, const Connection& con
   if (connection.destination == kNoDestination) return to_original(passage, connection);
   const DestinationState& destination = destinations[context.destination];
   const IpAddress& server = destination.config.endpoint.address;
-  const ForwardingMethod method = method_of(connection, destination.config.method);
-  const Tunnel* const tunnel = std::get_if<Tunnel>(&method);
-  const IpAddress virtual_address = passage.view.tuple.destination;
-  if (connection.is_masquerade() && no_whole_checksum(passage.view, connection)) {
+  const Tunnel* const tunnel = tunnel_of(connection, destination.config.method);
+  const IpAddress& virtual_address = passage.view.tuple.destination;
+  const bool masquerade = connection.is_masquerade();
+  if (masquerade && no_whole_checksum(passage.view, connection)) {
     return drop(DropReason::sctp_fragment);
   }
-  const ResolvedRoute route = egress.route(server);
+  const ResolvedRoute& route = egress.route(server);  // originate() may take its place
   if (decision != nullptr) [[unlikely]]
     note_way(passage, connection, context, route);
-  if (route.is_local()) {
-    return to_local_server(passage, connection, server, context);
-  }
+  if (route.is_local()) return to_local_server(passage, connection, server, context);
   const bool server_v6 = !server.is_v4();
   if (!route.usable() || (tunnel == nullptr && server_v6 != passage.view.v6)) {
     originate(passage, kHostUnreachable, virtual_address);
@@ -56,63 +62,60 @@ Verdict Director::State::to_server(const Passage& passage, const Connection& con
     originate(passage, kTimeExceeded, virtual_address);
     return drop(DropReason::ttl_exceeded);
   }
-  if (virtual_address.is_v4()) record_route(passage.packet.bytes(), virtual_address.v4());
+  if (has_ip_options(passage.view)) record_route(passage.packet.bytes(), virtual_address.v4());
   decrement_ttl(passage.packet.bytes(), passage.view);
 
   const std::size_t link_mtu = path_mtu(context.destination, route, passage.now);
-  const std::size_t overhead = tunnel != nullptr ? tunnel_overhead(*tunnel, server_v6) : 0;
+  if (tunnel != nullptr) {
+    return into_tunnel(passage, connection, *tunnel, server, route, link_mtu, context);
+  }
+  if (link_mtu < kSmallestMtu) return drop(DropReason::mtu_too_small);
+  if (!passage.packet.offload().aggregated && is_refused(passage.view, link_mtu, context)) {
+    return refuse_oversize(passage, link_mtu, virtual_address);
+  }
+  if (!masquerade) {
+    if (!route.has_mac) return drop(DropReason::no_link_address);
+    return send(passage, connection, route, link_mtu, context);
+  }
+  const Endpoint to{server, connection.destination_port};
+  if (context.icmp) {
+    rewrite_icmp_request(passage.packet.bytes(), passage.view, to);
+  } else {
+    rewrite_destination(passage.packet.bytes(), passage.view, to);
+  }
+  return send(passage, connection, route, link_mtu, context);
+}
+
+Verdict Director::State::into_tunnel(const Passage& passage, const Connection& connection,
+                                     const Tunnel& tunnel, const IpAddress& server,
+                                     const ResolvedRoute& route, std::size_t link_mtu,
+                                     const Context& context) {
+  const PacketView& view = passage.view;
+  const bool outer_v6 = !server.is_v4();
+  const std::size_t overhead = tunnel_overhead(tunnel, outer_v6);
   std::size_t mtu = link_mtu > overhead ? link_mtu - overhead : 0;
-  const bool outer_v6 = tunnel != nullptr && server_v6;
   // A link below the minimum carries nothing, as in the kernel. But anybody can send an error that
   // says so of a path: below the minimum the outer packets are cut instead.
   if (outer_v6 && link_mtu < route.hop.mtu) mtu = std::max(mtu, kSmallestMtuV6);
   if (mtu < (outer_v6 ? kSmallestMtuV6 : kSmallestMtu)) return drop(DropReason::mtu_too_small);
-  const bool segmented =
-      passage.packet.offload().aggregated ||
-      (tunnel != nullptr && passage.view.total_length > mtu && becomes_segments(passage, context));
-  if (!segmented && passage.view.total_length + overhead > kLargestPacket) {
+  const bool segmented = passage.packet.offload().aggregated ||
+                         (view.total_length > mtu && becomes_segments(passage, context));
+  if (!segmented && view.total_length + overhead > kLargestPacket) {
     return drop(DropReason::fragmentation_needed);  // no IP header can say that length
   }
-  const bool cut_anyway =
-      tunnel != nullptr && !passage.view.v6 && oversize_of(context) == Oversize::fragment;
-  if (!cut_anyway && !segmented) {
-    if (auto refusal = refuse_oversize(passage, mtu, virtual_address, context)) return *refusal;
+  const bool cut_anyway = !view.v6 && oversize_of(context) == Oversize::fragment;
+  if (!cut_anyway && !segmented && is_refused(view, mtu, context)) {
+    return refuse_oversize(passage, mtu, view.tuple.destination);
   }
-
-  return std::visit(
-      Overloaded{
-          [&](DirectRouting) -> Verdict {
-            if (!route.has_mac) return drop(DropReason::no_link_address);
-            return send(passage, connection, route, link_mtu, context);
-          },
-          [&](const Tunnel& through) -> Verdict {
-            OuterHeader outer{route.hop.source, server};
-            if (outer.source.is_unspecified()) return drop(DropReason::no_route);
-            if (through.encapsulation == Encapsulation::gue) {
-              outer.source_port = gue_port(connection);
-            }
-            outer.dont_fragment = passage.view.dont_fragment && !passage.view.v6 && !cut_anyway;
-            if (segmented) {
-              return send_segments(passage, connection, through, outer, route, mtu, context);
-            }
-            outer.id = next_id++;
-            finish(passage);
-            if (!encapsulate(passage.packet, passage.view, through, outer)) {
-              return drop(DropReason::no_headroom);
-            }
-            return send(passage, connection, route, link_mtu, context);
-          },
-          [&](Masquerade) -> Verdict {
-            const Endpoint to{server, connection.destination_port};
-            if (context.icmp) {
-              rewrite_icmp_request(passage.packet.bytes(), passage.view, to);
-            } else {
-              rewrite_destination(passage.packet.bytes(), passage.view, to);
-            }
-            return send(passage, connection, route, link_mtu, context);
-          },
-      },
-      method);
+  OuterHeader outer{route.hop.source, server};
+  if (outer.source.is_unspecified()) return drop(DropReason::no_route);
+  if (tunnel.encapsulation == Encapsulation::gue) outer.source_port = gue_port(connection);
+  outer.dont_fragment = view.dont_fragment && !view.v6 && !cut_anyway;
+  if (segmented) return send_segments(passage, connection, tunnel, outer, route, mtu, context);
+  outer.id = next_id++;
+  finish(passage);
+  if (!encapsulate(passage.packet, view, tunnel, outer)) return drop(DropReason::no_headroom);
+  return send(passage, connection, route, link_mtu, context);
 }
 
 // A real server that is a process on this host (reference 1.14): NAT changes the packet, the other
@@ -147,7 +150,7 @@ Verdict Director::State::to_client(const Passage& passage, const Connection& con
   };
   if (no_whole_checksum(passage.view, connection)) return drop(DropReason::sctp_fragment);
   const IpAddress from = ipvs.snat_reroute ? as.address : passage.view.tuple.source;
-  const ResolvedRoute route = egress.route(passage.view.tuple.destination, from);
+  const ResolvedRoute& route = egress.route(passage.view.tuple.destination, from);
   if (decision != nullptr) [[unlikely]]
     note_way(passage, connection, context, route);
   if (route.is_local()) {
@@ -156,25 +159,27 @@ Verdict Director::State::to_client(const Passage& passage, const Connection& con
     return accept(AcceptReason::reply, true);
   }
   if (!route.usable()) return drop(DropReason::no_route);
-  const IpAddress own = egress.route(passage.view.tuple.source).hop.source;
+  const auto own = [&] { return egress.route(passage.view.tuple.source).hop.source; };
   if (passage.view.ttl <= 1) {
-    originate(passage, kTimeExceeded, own);
+    originate(passage, kTimeExceeded, own());
     return drop(DropReason::ttl_exceeded);
   }
-  if (!passage.packet.offload().aggregated) {
-    if (auto refusal = refuse_oversize(passage, route.hop.mtu, own, context)) return *refusal;
+  const std::size_t mtu = route.hop.mtu;
+  if (!passage.packet.offload().aggregated && is_refused(passage.view, mtu, context)) {
+    return refuse_oversize(passage, mtu, own());
   }
   decrement_ttl(passage.packet.bytes(), passage.view);
   rewrite();
-  return send(passage, connection, route, route.hop.mtu, context);
+  return send(passage, connection, route, mtu, context);
 }
 
-std::optional<Verdict> Director::State::refuse_oversize(const Passage& passage, std::size_t mtu,
-                                                        const IpAddress& from,
-                                                        const Context& context) {
-  if (!passage.view.dont_fragment || passage.view.total_length <= mtu) return std::nullopt;
-  // An error is never answered; in IPv4 it is cut, DF or not, in IPv6 nobody cuts but the sender.
-  if (context.icmp && !passage.view.v6) return std::nullopt;
+// An error is never answered; in IPv4 it is cut, DF or not, in IPv6 nobody cuts but the sender.
+bool Director::State::is_refused(const PacketView& view, std::size_t mtu, const Context& context) {
+  return view.total_length > mtu && view.dont_fragment && (view.v6 || !context.icmp);
+}
+
+Verdict Director::State::refuse_oversize(const Passage& passage, std::size_t mtu,
+                                         const IpAddress& from) {
   originate(passage,
             {.type = icmp::kDestinationUnreachable,
              .code = icmp::kFragmentationNeeded,

@@ -143,12 +143,6 @@ std::string format_v6(const IpAddress::Bytes& bytes) {
   return out;
 }
 
-std::uint64_t load64(const IpAddress::Bytes& bytes, std::size_t offset) {
-  std::uint64_t word = 0;
-  std::memcpy(&word, bytes.data() + offset, sizeof(word));
-  return word;
-}
-
 std::optional<unsigned> hex_digit(char c) {
   if (c >= '0' && c <= '9') return static_cast<unsigned>(c - '0');
   if (c >= 'a' && c <= 'f') return static_cast<unsigned>(c - 'a' + 10);
@@ -268,12 +262,4 @@ std::string to_string(const Prefix& prefix) {
 }
 
 // Two multiply-and-shift rounds: spreads addresses that differ in few bits over all buckets.
-std::size_t IpAddressHash::operator()(const IpAddress& address) const {
-  constexpr std::uint64_t kOdd1 = 0xff51afd7ed558ccdU, kOdd2 = 0xc4ceb9fe1a85ec53U;
-  std::uint64_t hash = load64(address.bytes(), 0) * kOdd1 ^ load64(address.bytes(), 8);
-  hash = (hash ^ (hash >> 32U)) * kOdd1;
-  hash = (hash ^ (hash >> 32U)) * kOdd2;
-  return static_cast<std::size_t>(hash ^ (hash >> 32U));
-}
-
 }  // namespace lvsd

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "lvsd/net/packet_view.h"
 
+#include <array>
+#include <bit>
 #include <limits>
 
 #include "lvsd/net/checksum.h"
@@ -24,25 +26,31 @@ void set_ports(Tuple& tuple, Be16 source, Be16 destination) {
   tuple.destination_port = Port(destination);
 }
 
-// Everything that RFC 1122 section 3.2.1 lets a host discard a header for, in the order in which a
-// reader can tell.
-Result<Ipv4Header, Malformed> check_ip(Bytes bytes) noexcept {
-  const std::optional<Ipv4Header> header = load<Ipv4Header>(bytes);
-  if (!header) return Unexpected{Malformed::truncated_ip};
-  if (header->version() != 4) return Unexpected{Malformed::bad_ip_version};
-  const std::size_t header_length = header->header_length();
-  const std::size_t total_length = header->total_length.host();
-  if (header_length < kMinimumHeader) return Unexpected{Malformed::bad_ip_length};
-  if (total_length < header_length) return Unexpected{Malformed::bad_ip_length};
-  if (total_length > bytes.size()) return Unexpected{Malformed::truncated_ip};
-  if (internet_checksum(bytes.first(header_length)) != Be16()) {
-    return Unexpected{Malformed::bad_ip_checksum};
+// Of a right header: zero. Most have no options, and then five words in registers are all of it.
+Be16 header_sum(const Ipv4Header& header, Bytes options) {
+  ChecksumSum sum;
+  for (const std::uint32_t word : std::bit_cast<std::array<std::uint32_t, 5>>(header)) {
+    sum.add_word(word);
   }
-  return *header;
+  if (!options.empty()) sum.add(options);
+  return sum.finish();
 }
 
-PacketView view_of(const Ipv4Header& header) {
-  PacketView view;
+// Everything that RFC 1122 section 3.2.1 lets a host discard a header for, in the order in which a
+// reader can tell.
+std::optional<Malformed> read_ip(Bytes bytes, PacketView& view) noexcept {
+  const std::optional<Ipv4Header> loaded = load<Ipv4Header>(bytes);
+  if (!loaded) return Malformed::truncated_ip;
+  const Ipv4Header& header = *loaded;
+  if (header.version() != 4) return Malformed::bad_ip_version;
+  const std::size_t header_length = header.header_length();
+  const std::size_t total_length = header.total_length.host();
+  if (header_length < kMinimumHeader) return Malformed::bad_ip_length;
+  if (total_length < header_length) return Malformed::bad_ip_length;
+  if (total_length > bytes.size()) return Malformed::truncated_ip;
+  if (header_sum(header, bytes.subspan(sizeof header, header_length - sizeof header)) != Be16()) {
+    return Malformed::bad_ip_checksum;
+  }
   view.tuple.source = header.source;
   view.tuple.destination = header.destination;
   view.tuple.protocol = header.protocol;
@@ -55,7 +63,7 @@ PacketView view_of(const Ipv4Header& header) {
   view.ip_id = header.id.host();
   view.dont_fragment = header.dont_fragment();
   view.more_fragments = header.more_fragments();
-  return view;
+  return std::nullopt;
 }
 
 // The maximum segment size among the options of a SYN.
@@ -166,15 +174,14 @@ bool is_disguised(const Ipv6Header& header) {
   return header.source.is_v4() || header.destination.is_v4();
 }
 
-Result<PacketView, Malformed> view_of_v6(Bytes bytes) noexcept {
+std::optional<Malformed> read_ipv6(Bytes bytes, PacketView& view) noexcept {
   const std::optional<Ipv6Header> header = load<Ipv6Header>(bytes);
-  if (!header) return Unexpected{Malformed::truncated_ip};
+  if (!header) return Malformed::truncated_ip;
   const std::size_t total = sizeof(Ipv6Header) + header->payload_length.host();
-  if (total > bytes.size()) return Unexpected{Malformed::truncated_ip};
-  if (is_disguised(*header)) return Unexpected{Malformed::bad_ip_address};
+  if (total > bytes.size()) return Malformed::truncated_ip;
+  if (is_disguised(*header)) return Malformed::bad_ip_address;
   const std::optional<HeaderChain> chain = walk_extensions(bytes.first(total), 0);
-  if (!chain) return Unexpected{Malformed::truncated_transport};
-  PacketView view;
+  if (!chain) return Malformed::truncated_transport;
   view.tuple.source = header->source;
   view.tuple.destination = header->destination;
   view.tuple.protocol = chain->protocol;
@@ -189,7 +196,7 @@ Result<PacketView, Malformed> view_of_v6(Bytes bytes) noexcept {
     view.ip_id = chain->fragment.id.host();
     view.more_fragments = chain->fragment.more_fragments();
   }
-  return view;
+  return std::nullopt;
 }
 
 bool is_v6(Bytes bytes, std::size_t offset = 0) {
@@ -235,19 +242,16 @@ std::optional<QuotedPacket> quoted_headers_v4(Bytes bytes, std::size_t offset) n
 
 }  // namespace
 
+std::optional<Malformed> parse_packet(Bytes bytes, PacketView& view) noexcept {
+  const std::optional<Malformed> malformed =
+      is_v6(bytes) ? read_ipv6(bytes, view) : read_ip(bytes, view);
+  if (malformed) return malformed;
+  return read_transport(bytes.first(view.total_length), view);
+}
+
 Result<PacketView, Malformed> parse_packet(Bytes bytes) noexcept {
   PacketView view;
-  if (is_v6(bytes)) {
-    const Result<PacketView, Malformed> v6 = view_of_v6(bytes);
-    if (!v6) return v6;
-    view = *v6;
-  } else {
-    const Result<Ipv4Header, Malformed> header = check_ip(bytes);
-    if (!header) return Unexpected{header.error()};
-    view = view_of(*header);
-  }
-  const std::optional<Malformed> malformed = read_transport(bytes.first(view.total_length), view);
-  if (malformed) return Unexpected{*malformed};
+  if (const auto malformed = parse_packet(bytes, view)) return Unexpected{*malformed};
   return view;
 }
 

@@ -76,13 +76,11 @@ class IpAddress {
   static std::optional<IpAddress> parse(std::string_view text);
 
   constexpr bool is_v4() const {
-    for (std::size_t i = 0; i < 10; ++i) {
-      if (bytes_[i] != 0) return false;
-    }
-    return bytes_[10] == 0xff && bytes_[11] == 0xff;
+    const auto words = std::bit_cast<std::array<std::uint32_t, 4>>(bytes_);
+    return (words[0] | words[1]) == 0 && words[2] == to_big(std::uint32_t{0x0000ffff});
   }
   constexpr Ipv4Address v4() const {  // meaningful only where is_v4()
-    return Ipv4Address(Ipv4Address::Bytes{bytes_[12], bytes_[13], bytes_[14], bytes_[15]});
+    return std::bit_cast<std::array<Ipv4Address, 4>>(bytes_)[3];
   }
   constexpr Bytes bytes() const { return bytes_; }
   constexpr unsigned width() const { return is_v4() ? 32 : 128; }  // bits in a full prefix
@@ -90,6 +88,12 @@ class IpAddress {
   bool is_loopback() const;
   bool is_link_local() const;  // of IPv6: fe80::/10
   bool is_multicast() const;   // IPv4 limited broadcast counts: nothing is forwarded to either
+  // Not defaulted: that calls memcmp, and every packet compares half a dozen addresses.
+  friend constexpr bool operator==(const IpAddress& a, const IpAddress& b) {
+    using Halves = std::array<std::uint64_t, 2>;
+    const auto left = std::bit_cast<Halves>(a.bytes_), right = std::bit_cast<Halves>(b.bytes_);
+    return ((left[0] ^ right[0]) | (left[1] ^ right[1])) == 0;
+  }
   friend constexpr auto operator<=>(const IpAddress&, const IpAddress&) = default;
 
  private:
@@ -133,7 +137,14 @@ std::string to_string(const Prefix& prefix);
 // For maps whose keys no client chooses (interfaces, routes, services). Tables keyed by what a
 // client sends use the seeded hash of net/siphash.h.
 struct IpAddressHash {
-  std::size_t operator()(const IpAddress& address) const;
+  std::size_t operator()(const IpAddress& address) const {
+    constexpr std::uint64_t kOdd1 = 0xff51afd7ed558ccdU, kOdd2 = 0xc4ceb9fe1a85ec53U;
+    const auto halves = std::bit_cast<std::array<std::uint64_t, 2>>(address.bytes());
+    std::uint64_t hash = halves[0] * kOdd1 ^ halves[1];
+    hash = (hash ^ (hash >> 32U)) * kOdd1;
+    hash = (hash ^ (hash >> 32U)) * kOdd2;
+    return static_cast<std::size_t>(hash ^ (hash >> 32U));
+  }
 };
 
 }  // namespace lvsd

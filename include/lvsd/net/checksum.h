@@ -12,11 +12,22 @@
 
 namespace lvsd {
 
+// Adding the halves keeps the value modulo 2^16 - 1, and a sum that is not zero stays so: the two
+// zeros of one's complement are not mixed up, which is what RFC 1624 section 3 is about.
+inline std::uint16_t folded_checksum(std::uint64_t sum) {
+  sum = (sum & 0xffffffffU) + (sum >> 32U);
+  sum = (sum & 0xffffffffU) + (sum >> 32U);
+  sum = (sum & 0xffffU) + (sum >> 16U);
+  sum = (sum & 0xffffU) + (sum >> 16U);
+  return static_cast<std::uint16_t>((sum & 0xffffU) + (sum >> 16U));
+}
+
 class ChecksumSum {
  public:
   // Adds bytes; only the last span added may have an odd length.
   void add(std::span<const std::byte> bytes);
   void add(Be16 word) { sum_ += word.raw(); }
+  void add_word(std::uint32_t word) { sum_ += word; }  // as it lies in memory
   void add(const Ipv4Address& address) { sum_ += address.wire().raw(); }
   void add(const IpAddress& address);  // 4 bytes or 16, by its family
   // The pseudo header of TCP and UDP (RFC 9293 section 3.1) and of all that IPv6 carries (RFC 8200
@@ -25,7 +36,9 @@ class ChecksumSum {
                   std::size_t length);
   // The complement of the folded sum, ready for a header field. A checksum over data that already
   // contains a right checksum gives zero.
-  Be16 finish() const;
+  Be16 finish() const {
+    return std::bit_cast<Be16>(static_cast<std::uint16_t>(~folded_checksum(sum_)));
+  }
 
  private:
   std::uint64_t sum_ = 0;
@@ -35,12 +48,21 @@ class ChecksumSum {
 // Collect old and new words once, apply to the IP header and the layer-4 checksum alike.
 class ChecksumDelta {
  public:
-  void replace(Be16 old_word, Be16 new_word);
-  void replace(const Ipv4Address& old_address, const Ipv4Address& new_address);
+  void replace(Be16 old_word, Be16 new_word) {
+    sum_ += std::uint64_t{inverted(old_word)} + new_word.raw();
+  }
+  void replace(const Ipv4Address& old_address, const Ipv4Address& new_address) {
+    sum_ += std::uint64_t{~old_address.wire().raw()} + new_address.wire().raw();
+  }
   void replace_v6(const IpAddress& old_address, const IpAddress& new_address);
-  [[nodiscard]] Be16 apply(Be16 checksum) const;
+  [[nodiscard]] Be16 apply(Be16 checksum) const {
+    const std::uint16_t sum = folded_checksum(sum_ + inverted(checksum));
+    return std::bit_cast<Be16>(static_cast<std::uint16_t>(~sum));
+  }
 
  private:
+  static std::uint16_t inverted(Be16 word) { return static_cast<std::uint16_t>(~word.raw()); }
+
   std::uint64_t sum_ = 0;
 };
 

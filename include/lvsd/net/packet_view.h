@@ -85,6 +85,8 @@ struct PacketView {
 };
 
 Result<PacketView, Malformed> parse_packet(std::span<const std::byte> bytes) noexcept;
+// The same into a fresh view, which is then not copied: one in seven of a packet's instructions.
+std::optional<Malformed> parse_packet(std::span<const std::byte> bytes, PacketView& view) noexcept;
 
 // The packet that starts at `offset` and may be cut anywhere behind its ports, as in an ICMP error
 // or inside a tunnel. Nothing where not even those are there; protocols without ports need only the
