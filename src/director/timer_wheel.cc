@@ -28,6 +28,7 @@ std::uint32_t TimerWheel::slot_for(std::uint64_t tick) const {
 
 std::optional<TimePoint> TimerWheel::next_deadline() const {
   if (armed_ == 0) return std::nullopt;
+  if (spreading_ > 0) return origin_ + kTick * current_;
   for (std::uint64_t tick = current_; tick < current_ + kSlots; ++tick) {
     // A higher level is spread at the start of its slot; nothing behind that is known before.
     if (tick != current_ && (tick & kMask) == 0) return origin_ + kTick * tick;

@@ -57,6 +57,58 @@ TEST(TimerWheel, DeadlineLeadsToEveryTimer) {
   EXPECT_GT(steps, 0);
 }
 
+// Counts what is looked at: the time that a call takes, on any machine.
+struct CountedTimers {
+  std::vector<TimerLinks> links;
+  std::size_t looked_at = 0;
+  TimerLinks& timer_links(std::uint32_t index) {
+    ++looked_at;
+    return links[index];
+  }
+};
+
+TEST(TimerWheel, ManyTimersAtOnceKeepToTheBudget) {
+  constexpr std::uint32_t kMany = 50000;
+  constexpr std::size_t kBudget = 100;
+  CountedTimers timers{std::vector<TimerLinks>(kMany)};
+  TimerWheel wheel;
+  wheel.begin(kStart);
+  // Two levels up, and all of them in one slot of every level.
+  const TimePoint due = kStart + hours(3);
+  for (std::uint32_t i = 0; i < kMany; ++i) wheel.schedule(i, due, timers);
+  std::uint32_t popped = 0, calls = 0;
+  while (const auto deadline = wheel.next_deadline()) {
+    ASSERT_LT(++calls, kMany);
+    std::size_t budget = kBudget;
+    timers.looked_at = 0;
+    while (budget > 0 && wheel.pop_due(*deadline, timers, budget)) {
+      EXPECT_GE(*deadline, due);
+      ++popped;
+      if (budget > 0) --budget;
+    }
+    ASSERT_LE(timers.looked_at, 3 * kBudget + 3);
+  }
+  EXPECT_EQ(popped, kMany);
+}
+
+// While a slot is being spread, its timers may be moved and cancelled like any others.
+TEST(TimerWheel, TimersMoveWhileTheirSlotIsSpread) {
+  Timers timers{std::vector<TimerLinks>(3)};
+  TimerWheel wheel;
+  wheel.begin(kStart);
+  for (std::uint32_t i = 0; i < 3; ++i) wheel.schedule(i, kStart + seconds(40), timers);
+  std::size_t budget = 1;
+  EXPECT_FALSE(wheel.pop_due(kStart + seconds(41), timers, budget));
+  EXPECT_EQ(wheel.next_deadline(), kStart + seconds(32));
+  wheel.cancel(1, timers);
+  wheel.hasten(0, kStart + seconds(33), timers);
+  budget = 100;
+  EXPECT_EQ(wheel.pop_due(kStart + seconds(34), timers, budget), 0U);
+  EXPECT_FALSE(wheel.pop_due(kStart + seconds(34), timers, budget));
+  EXPECT_EQ(wheel.pop_due(kStart + seconds(41), timers, budget), 2U);
+  EXPECT_FALSE(wheel.next_deadline());
+}
+
 TEST(TimerWheel, HastenOnlyMovesForward) {
   Timers timers{std::vector<TimerLinks>(1)};
   TimerWheel wheel;

@@ -120,11 +120,12 @@ class ConnectionTable {
   Connection& operator[](ConnectionId id) { return at(static_cast<std::uint32_t>(id)); }
   const Connection& operator[](ConnectionId id) const { return at(static_cast<std::uint32_t>(id)); }
 
-  // Visits at most `budget` entries whose time may be up. `on_expired` is called before one is
-  // erased, and may prolong its life instead. False where the budget ran out and more is due.
+  // Visits or moves at most `budget` entries whose time may be up. `on_expired` is called before
+  // one is erased, and may prolong its life instead. False where the budget ran out and more is
+  // due.
   template <class OnExpired>
   bool expire(TimePoint now, std::size_t budget, OnExpired&& on_expired) {
-    while (const std::optional<std::uint32_t> due = wheel_.pop_due(now, *this)) {
+    while (const std::optional<std::uint32_t> due = wheel_.pop_due(now, *this, budget)) {
       Connection& entry = at(*due);
       if (entry.expires <= now) on_expired(ConnectionId{*due}, entry);
       if (entry.expires > now) {
@@ -132,9 +133,9 @@ class ConnectionTable {
       } else {
         erase(ConnectionId{*due});
       }
-      if (--budget == 0) return false;
+      if (budget == 0 || --budget == 0) return false;
     }
-    return true;
+    return budget > 0;
   }
   std::optional<TimePoint> next_deadline() const { return wheel_.next_deadline(); }
 

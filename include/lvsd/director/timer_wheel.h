@@ -5,13 +5,19 @@
 // entry comes due in the first tick that starts at or after its time, so up to 1/8 s late, never
 // early.
 //
+// Whatever is done for many timers at once is done within a budget: a higher slot whose time has
+// come is spread over the lower ones a part at a time, and until that is done nothing else comes
+// due. A million timers in one slot would hold up every packet for 50 ms otherwise.
+//
 // The owner of the entries passes itself to every call and offers `timer_links(index)`; nothing
 // here allocates. begin() names the time that ticks count from, before anything is scheduled.
 #pragma once
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <optional>
 
 #include "lvsd/model/time.h"
@@ -63,16 +69,26 @@ class TimerWheel {
   // Takes one entry off the wheel whose tick has been reached; nothing where none is left at `now`.
   template <class Owner>
   std::optional<std::uint32_t> pop_due(TimePoint now, Owner& owner) {
+    auto unlimited = std::numeric_limits<std::size_t>::max();
+    return pop_due(now, owner, unlimited);
+  }
+
+  // The same, but one that had to be moved to a lower level first costs one of `budget`. Nothing,
+  // and no budget left: there is more to do.
+  template <class Owner>
+  std::optional<std::uint32_t> pop_due(TimePoint now, Owner& owner, std::size_t& budget) {
     const std::uint64_t target = tick_at_or_before(now);
     while (armed_ > 0) {
+      if (!spread(owner, budget)) return std::nullopt;
       const std::uint32_t head = heads_[current_ & kMask];
       if (head != 0 && current_ <= target) {
         cancel(head - 1, owner);
         return head - 1;
       }
       if (current_ >= target) return std::nullopt;
-      advance(target, owner);
+      advance(target);
     }
+    spreading_ = 0;
     if (started_) current_ = std::max(current_, target);
     return std::nullopt;
   }
@@ -93,34 +109,39 @@ class TimerWheel {
     ++armed_;
   }
 
-  // Moves to the next tick in which something can happen, spreading higher slots as they are
-  // reached.
-  template <class Owner>
-  void advance(std::uint64_t target, Owner& owner) {
-    do {
-      ++current_;
-      if ((current_ & kMask) == 0) {
-        for (std::uint32_t level = 1; level < kLevels; ++level) {
-          spread(level, owner);
-          if (((current_ >> (kBits * level)) & kMask) != 0) break;
-        }
-      }
-    } while (current_ < target && heads_[current_ & kMask] == 0);
+  std::uint32_t place(std::uint32_t level) const {  // of the current tick
+    return static_cast<std::uint32_t>((current_ >> (kBits * level)) & kMask);
   }
 
+  // Moves to the next tick in which something can happen: there is a timer, or slots to spread.
+  void advance(std::uint64_t target) {
+    do {
+      ++current_;
+      if (place(0) != 0) continue;
+      spreading_ = 1;
+      while (spreading_ + 1 < kLevels && place(spreading_) == 0) ++spreading_;
+      return;
+    } while (current_ < target && heads_[place(0)] == 0);
+  }
+
+  // The slots of levels `spreading_` to 1 that begin now. They take nothing new meanwhile: what is
+  // far enough ahead for such a level goes to another slot of it. False: out of budget.
   template <class Owner>
-  void spread(std::uint32_t level, Owner& owner) {
-    const auto slot =
-        static_cast<std::uint32_t>(level * kSlots + ((current_ >> (kBits * level)) & kMask));
-    std::uint32_t link_index = heads_[slot];
-    heads_[slot] = 0;
-    while (link_index != 0) {
-      TimerLinks& links = owner.timer_links(link_index - 1);
-      const std::uint32_t following = links.next;
-      --armed_;
-      link(link_index - 1, links, owner);
-      link_index = following;
+  bool spread(Owner& owner, std::size_t& budget) {
+    for (; spreading_ > 0; --spreading_) {
+      std::uint32_t& head = heads_[spreading_ * kSlots + place(spreading_)];
+      while (head != 0) {
+        if (budget == 0) return false;
+        --budget;
+        const std::uint32_t index = head - 1;
+        TimerLinks& links = owner.timer_links(index);
+        head = links.next;
+        if (head != 0) owner.timer_links(head - 1).previous = 0;
+        --armed_;
+        link(index, links, owner);
+      }
     }
+    return true;
   }
 
   std::uint32_t slot_for(std::uint64_t tick) const;
@@ -130,6 +151,7 @@ class TimerWheel {
   std::array<std::uint32_t, kSlots * kLevels> heads_{};
   TimePoint origin_{};
   bool started_ = false;
+  std::uint32_t spreading_ = 0;  // levels whose slots of the current tick are not spread yet
   std::uint64_t current_ = 0;
   std::uint64_t armed_ = 0;
 };
