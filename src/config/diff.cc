@@ -32,7 +32,9 @@ void diff_destinations(const VirtualService& old, const VirtualService& next,
     kept[place] = true;
     if (place < last) change.reordered = true;
     last = place;
-    if (old.destinations[place] != destination) change.edited.push_back(destination.endpoint);
+    const Destination& was = old.destinations[place];
+    if (was != destination) change.edited.push_back(destination.endpoint);
+    if (was.method != destination.method) change.methods_changed = true;
   }
   for (std::size_t i = 0; i < kept.size(); ++i) {
     if (!kept[i]) change.removed.push_back(old.destinations[i].endpoint);

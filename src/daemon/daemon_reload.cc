@@ -43,25 +43,39 @@ ReloadResult Daemon::State::reload() {
 
 ReloadResult Daemon::State::apply(const Config& next) {
   ReloadResult result;
-  const auto workers = fleet.snapshot();
-  if (!workers) {
-    result.outcome = ReloadOutcome::refused;
-    result.summary = "a worker is busy; everything goes on as before";
-    result.problems.push_back(workers.error().message);
-    return result;
-  }
   Config wanted = effective(next, influences);
-  const Changes changes = diff(running, wanted);
-  result.summary = summarize(changes);
-  result.needs_restart = changes.needs_restart;
-  for (const std::string& line : describe(changes, running)) spdlog::info("reload: {}", line);
-  for (const std::string& key : changes.needs_restart) {
+  const auto changes = std::make_shared<const Changes>(diff(running, wanted));
+  // A snapshot takes a worker's time by the size of the configuration: not for a weight.
+  const bool edits = only_edits(*changes);
+  std::optional<Live> live;
+  if (!edits) {
+    const auto workers = fleet.snapshot();
+    if (!workers) {
+      result.outcome = ReloadOutcome::refused;
+      result.summary = "a worker is busy; everything goes on as before";
+      result.problems.push_back(workers.error().message);
+      return result;
+    }
+    live = live_destinations(directors(*workers));
+  }
+  result.summary = summarize(*changes);
+  result.needs_restart = changes->needs_restart;
+  for (const std::string& line : describe(*changes, running)) spdlog::info("reload: {}", line);
+  for (const std::string& key : changes->needs_restart) {
     spdlog::warn("reload: {} takes effect at the next restart only", key);
   }
   file = next;
-  if (changes.empty()) return result;
+  if (changes->empty()) return result;
   wanted.startup = running.startup;
-  change(wanted, live_destinations(directors(*workers)), result);
+  if (live) {
+    change(wanted, *live, changes, result);
+    return result;
+  }
+  if (const Status applied = fleet.apply(changes); !applied) {
+    result.outcome = ReloadOutcome::incomplete;
+    result.problems.push_back(applied.error().message);
+  }
+  running = std::move(wanted);
   return result;
 }
 
@@ -78,13 +92,13 @@ Status Daemon::State::reconcile() {
   const auto workers = fleet.snapshot();
   if (!workers) return fail(workers.error().message);
   ReloadResult result;
-  change(wanted, live_destinations(directors(*workers)), result);
+  change(wanted, live_destinations(directors(*workers)), changes, result);
   for (const std::string& problem : result.problems) spdlog::error("{}", problem);
   return result.problems.empty() ? Status(Done{}) : fail(result.problems.front());
 }
 
-void Daemon::State::change(const Config& next, const Live& live, ReloadResult& result) {
-  auto changes = std::make_shared<const Changes>(diff(running, next));
+void Daemon::State::change(const Config& next, const Live& live,
+                           const std::shared_ptr<const Changes>& changes, ReloadResult& result) {
   result.problems = exposure.before_reload(next, live, *network);
   if (const Status applied = fleet.apply(changes); !applied) {
     result.problems.push_back(applied.error().message);

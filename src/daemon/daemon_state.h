@@ -8,6 +8,7 @@
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
+#include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
@@ -44,7 +45,8 @@ struct Daemon::State {
   ReloadResult apply(const Config& next);
   // To be called after `influences` changed: brings the workers to what is effective now.
   Status reconcile();
-  void change(const Config& next, const Live& live, ReloadResult& result);
+  void change(const Config& next, const Live& live, const std::shared_ptr<const Changes>& changes,
+              ReloadResult& result);
 
   // daemon_answers.cc
   std::string answer(std::string_view line);

@@ -6,6 +6,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include "lvsd/config/diff.h"
+#include "lvsd/daemon/effective.h"
+
 namespace lvsd {
 namespace {
 
@@ -24,6 +27,22 @@ VirtualService web() {
 TEST(DaemonReload, NothingChanged) {
   EXPECT_EQ(summarize({}), "nothing changed");
   EXPECT_TRUE(describe({}, {}).empty());
+}
+
+// A weight needs no rule and no snapshot of the workers; another method captures other packets.
+TEST(DaemonReload, OnlyEditsAreThoseThatChangeNoRule) {
+  Config old, next;
+  old.services = next.services = {web()};
+  next.services[0].destinations[0].weight = Weight(7);
+  EXPECT_TRUE(only_edits(diff(old, next)));
+  next.services[0].destinations[0].method = Masquerade{};
+  EXPECT_FALSE(only_edits(diff(old, next)));
+  next = old;
+  next.services[0].destinations.pop_back();
+  EXPECT_FALSE(only_edits(diff(old, next)));
+  next = old;
+  next.services.clear();
+  EXPECT_FALSE(only_edits(diff(old, next)));
 }
 
 TEST(DaemonReload, EverythingChanged) {

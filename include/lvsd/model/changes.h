@@ -18,7 +18,8 @@ struct ServiceChange {
   bool renamed = false;
   bool reordered = false;                // same destinations, another order
   std::vector<Endpoint> added, removed;  // destinations
-  std::vector<Endpoint> edited;          // weight or method
+  std::vector<Endpoint> edited;          // weight, thresholds or method
+  bool methods_changed = false;          // of one of these: other packets are captured then
   friend bool operator==(const ServiceChange&, const ServiceChange&) = default;
 };
 
