@@ -3,6 +3,8 @@
 
 #include <ostream>
 
+#include "lvsd/config/workers.h"
+
 namespace lvsd {
 namespace {
 
@@ -33,6 +35,7 @@ std::optional<Config> check_file(const std::string& file, std::ostream& out, std
     print(err, file, config.error().list);
     return std::nullopt;
   }
+  print(err, file, check_steering(*config), "warning: ");
   out << summary(file, *config) << '\n';
   return std::move(*config);
 }

@@ -79,9 +79,20 @@ std::vector<std::string> diff_startup(const StartupConfig& old, const StartupCon
     if (!equal) paths.emplace_back(path);
   };
   compare(old.workers == next.workers, "director.workers");
+  compare(old.cpus == next.cpus, "director.cpus");
+  compare(old.overload == next.overload, "director.overload");
+  // Clients that meet different workers cannot be kept together by a mask that came later.
+  const bool spread = old.workers != 1;
+  compare(
+      !spread || next.steering.v4 >= old.steering.v4,
+      "persistence.netmask (IPv4 clients are spread over the workers by more of their address)");
+  compare(
+      !spread || next.steering.v6 >= old.steering.v6,
+      "persistence.netmask (IPv6 clients are spread over the workers by more of their address)");
   compare(old.backend == next.backend, "director.capture.backend");
   compare(old.stage == next.stage, "director.capture.stage");
   compare(old.queue == next.queue, "director.capture.queue");
+  compare(old.queue_length == next.queue_length, "director.capture.queue_length");
   compare(old.super_packets == next.super_packets, "director.capture.super_packets");
   compare(old.queue_bypass == next.queue_bypass, "director.capture.queue_bypass");
   compare(old.connection_limit == next.connection_limit, "director.connections.limit");

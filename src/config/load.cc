@@ -7,16 +7,17 @@
 #include "lvsd/config/ipvs.h"
 #include "lvsd/config/services.h"
 #include "lvsd/config/text.h"
+#include "lvsd/config/workers.h"
 
 namespace lvsd {
 namespace {
 
 constexpr std::array<std::string_view, 5> kFileKeys{"director", "timeouts", "oversize", "ipvs",
                                                     "services"};
-constexpr std::array<std::string_view, 4> kDirectorKeys{"workers", "capture", "announce",
-                                                        "connections"};
-constexpr std::array<std::string_view, 5> kCaptureKeys{"backend", "stage", "queue", "queue_bypass",
-                                                       "super_packets"};
+constexpr std::array<std::string_view, 6> kDirectorKeys{"workers", "cpus",     "overload",
+                                                        "capture", "announce", "connections"};
+constexpr std::array<std::string_view, 6> kCaptureKeys{
+    "backend", "stage", "queue", "queue_length", "queue_bypass", "super_packets"};
 constexpr std::array<std::string_view, 1> kAnnounceKeys{"interface"}, kConnectionsKeys{"limit"};
 constexpr std::array<std::string_view, 3> kTimeoutsKeys{"tcp", "tcp_fin", "udp"};
 
@@ -24,24 +25,10 @@ constexpr std::array<Choice<CaptureBackend>, 4> kBackends{{{"auto", CaptureBacke
                                                            {"iptables", CaptureBackend::iptables},
                                                            {"nft", CaptureBackend::nft},
                                                            {"manual", CaptureBackend::manual}}};
+constexpr std::array<Choice<Overload>, 3> kOverloads{
+    {{"drop-new", Overload::drop_new}, {"drop", Overload::drop}, {"bypass", Overload::bypass}}};
 constexpr std::array<Choice<CaptureStage>, 2> kStages{
     {{"early", CaptureStage::early}, {"late", CaptureStage::late}}};
-
-void read_workers(const Item& item, StartupConfig& startup) {
-  constexpr std::string_view kRemedy = "write 1 or auto";
-  const std::optional<std::string_view> text = read_text(item, kRemedy);
-  if (!text) return;
-  startup.workers = 1;  // auto: one per CPU, of those that this version can run
-  if (*text == "auto") return;
-  constexpr std::uint64_t kMany = 65535;
-  const Digits digits = parse_digits(*text, {1, kMany});
-  if (!digits.number) {
-    item.refuse(digits.what, std::string(kRemedy));
-  } else if (*digits.number > 1) {
-    item.refuse("this version of lvsd runs one worker, not " + std::string(*text),
-                std::string(kRemedy));
-  }
-}
 
 void read_capture(const Item& item, StartupConfig& startup) {
   const Mapping map(item, kCaptureKeys, "write {backend: auto, stage: early}");
@@ -53,6 +40,11 @@ void read_capture(const Item& item, StartupConfig& startup) {
   }
   if (const auto field = map.find("queue")) {
     assign(startup.queue, read_number(*field, {0, 65535}, "an NFQUEUE number is 0 to 65535"));
+  }
+  if (const auto field = map.find("queue_length")) {
+    constexpr Range kLengths{64, 1U << 20U};
+    assign(startup.queue_length,
+           read_number(*field, kLengths, "a queue holds 64 to 1048576 packets"));
   }
   if (const auto field = map.find("queue_bypass")) {
     assign(startup.queue_bypass, read_boolean(*field));
@@ -78,7 +70,12 @@ void read_announce(const Item& item, Announce& announce) {
 
 void read_director(const Item& item, Config& config) {
   const Mapping map(item, kDirectorKeys, "write its keys below it, or leave 'director' out");
-  if (const auto field = map.find("workers")) read_workers(*field, config.startup);
+  const auto workers = map.find("workers");
+  if (workers) read_workers(*workers, config.startup);
+  if (const auto field = map.find("cpus")) read_cpus(*field, config.startup);
+  if (const auto field = map.find("overload")) {
+    assign(config.startup.overload, read_choice<Overload>(*field, kOverloads));
+  }
   if (const auto field = map.find("capture")) read_capture(*field, config.startup);
   if (const auto field = map.find("announce")) read_announce(*field, config.announce);
   if (const auto field = map.find("connections")) {
@@ -90,6 +87,7 @@ void read_director(const Item& item, Config& config) {
              read_number(*limit, kLimits, "a limit is 1 to 268435456 connections"));
     }
   }
+  if (workers) check_queues(*workers, config.startup);
 }
 
 void read_timeouts(const Item& item, Timeouts& timeouts) {
@@ -112,6 +110,7 @@ Config read_config(const Item& root) {
                                      "list them; a director without any says so with "
                                      "'services: []'")) {
     config.services = read_services(*field, oversize);
+    config.startup.steering = steering_prefix(config.services);
   }
   return config;
 }

@@ -20,10 +20,19 @@ std::string show_announce(const Announce& announce) {
 std::string show_director(const Config& config) {
   const StartupConfig& startup = config.startup;
   std::string out = "director:\n";
-  out += "  workers: " + std::to_string(startup.workers) + "\n";
+  out += "  workers: " + (startup.workers == 0 ? "auto" : std::to_string(startup.workers)) + "\n";
+  if (!startup.cpus.empty()) {
+    out += "  cpus: ";
+    for (std::size_t i = 0; i < startup.cpus.size(); ++i) {
+      out += (i == 0 ? "" : ",") + std::to_string(startup.cpus[i]);
+    }
+    out += '\n';
+  }
+  out += "  overload: " + std::string(to_string(startup.overload)) + "\n";
   out += "  capture: {backend: " + std::string(to_string(startup.backend));
   out += ", stage: " + std::string(to_string(startup.stage));
   out += ", queue: " + std::to_string(startup.queue);
+  out += ", queue_length: " + std::to_string(startup.queue_length);
   out += ", queue_bypass: " + std::string(boolean(startup.queue_bypass));
   out += ", super_packets: " + std::string(boolean(startup.super_packets)) + "}\n";
   out += "  announce: " + show_announce(config.announce) + "\n";

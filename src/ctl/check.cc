@@ -6,6 +6,7 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
+#include "lvsd/config/workers.h"
 #include "lvsd/ctl/options.h"
 
 namespace lvsd::ctl {
@@ -59,12 +60,15 @@ Findings find(const Options& options) {
   } else {
     found.problems = config.error().list;
   }
+  if (found.config) found.warnings = check_steering(*found.config);
   if (options.network.empty()) return found;
   const Result<Network, Problems> network = load_network(options.network);
   if (!network) {
     found.network_problems = network.error().list;
   } else if (found.config) {
-    found.warnings = check_against(*found.config, *network);
+    for (Problem& problem : check_against(*found.config, *network)) {
+      found.warnings.push_back(std::move(problem));
+    }
   }
   return found;
 }

@@ -66,6 +66,16 @@ std::string format_reload(const json& status) {
   return value;
 }
 
+// Figures that a daemon before them does not tell.
+std::string format_openers(const json& worker) {
+  if (!worker.contains("openers_dropped")) return "";
+  return line("",
+              fmt::format("new connections: {} waiting; lost: {} queue full, {} not handed over; "
+                          "{} packets handed on to other workers",
+                          number(worker, "openers_waiting"), number(worker, "openers_dropped"),
+                          number(worker, "openers_undelivered"), number(worker, "handed_on")));
+}
+
 std::string format_worker(const json& worker, std::size_t index) {
   const std::string value = fmt::format(
       "queue {}: {} waiting; lost: {} queue full, {} not handed over, {} overruns, {} too long; "
@@ -73,7 +83,7 @@ std::string format_worker(const json& worker, std::size_t index) {
       number(worker, "queue"), number(worker, "queue_waiting"), number(worker, "queue_dropped"),
       number(worker, "user_dropped"), number(worker, "overruns"), number(worker, "truncated"),
       number(worker, "sent_frames"), number(worker, "sent_routed"), number(worker, "send_errors"));
-  return line(fmt::format("worker {}", index), value);
+  return line(fmt::format("worker {}", index), value) + format_openers(worker);
 }
 
 std::string format_reasons(const json& packets, const char* verdict) {

@@ -3,9 +3,11 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "lvsd/config/diff.h"
 #include "lvsd/config/load.h"
+#include "lvsd/ctl/add_snapshot.h"
 #include "lvsd/forward/rewrite.h"
 #include "lvsd/forward/segment.h"
 #include "lvsd/model/overloaded.h"
@@ -17,10 +19,41 @@ namespace {
 // Any fixed value does; changing it changes which IP ids the director's own packets carry.
 constexpr HashSeed kSeed{0x6c76736472657031U, 0x6c6179736565645fU};
 
-DirectorSettings settings_of(const Config& config) {
+unsigned workers_of(const Config& config) { return std::max(config.startup.workers, 1U); }
+
+DirectorSettings settings_of(const Config& config, unsigned worker) {
+  // Far apart, so that packets of two directors are no fragments of one another.
+  constexpr unsigned kBetween = 0x1357;
   return {.connection_limit = config.startup.connection_limit,
           .seed = kSeed,
-          .first_id = static_cast<std::uint16_t>(kSeed.k0)};
+          .first_id = static_cast<std::uint16_t>(kSeed.k0 + worker * kBetween),
+          .has_peers = workers_of(config) > 1};
+}
+
+SteeringHash hash_of(const Config& config) {
+  return {.workers = workers_of(config),
+          .seed = static_cast<std::uint32_t>(kSeed.k1),
+          .prefix = config.startup.steering};
+}
+
+bool knows(const VirtualService& service, const Endpoint& endpoint) {
+  return std::ranges::any_of(service.destinations,
+                             [&](const Destination& d) { return d.endpoint == endpoint; });
+}
+
+// `next`, and what of `before` is not in it.
+Config with_former(Config next, const Config& before) {
+  for (const VirtualService& old : before.services) {
+    const auto kept = std::ranges::find(next.services, old.key, &VirtualService::key);
+    if (kept == next.services.end()) {
+      next.services.push_back(old);
+      continue;
+    }
+    for (const Destination& destination : old.destinations) {
+      if (!knows(*kept, destination.endpoint)) kept->destinations.push_back(destination);
+    }
+  }
+  return next;
 }
 
 Be16 ethertype_of(std::span<const std::byte> packet) {
@@ -57,13 +90,52 @@ Replayer::Replayer(const Config& config, std::shared_ptr<const Network> network,
       network_(std::move(network)),
       records_(records),
       observer_(std::move(observer)),
-      director_(settings_of(config), network_) {}
+      steering_(hash_of(config), config) {
+  for (unsigned worker = 0; worker < workers_of(config); ++worker) {
+    directors_.emplace_back(settings_of(config, worker), network_);
+  }
+}
 
 void Replayer::start(TimePoint first) {
   now_ = report_.first = report_.last = first;
   remember_names();
-  director_.apply(diff({}, config_), now_, emissions_);
-  emit(0, now_, nullptr);
+  const Config config = std::exchange(config_, {});
+  config_.startup = config.startup;
+  apply(config);
+}
+
+void Replayer::apply(const Config& next) {
+  Changes changes = diff(config_, next);
+  if (directors_.size() > 1) {
+    loads_.hand_out(changes);
+    captured_ = with_former(next, captured_);
+    steering_ = Steering(steering_.hash(), captured_);
+  }
+  for (Director& director : directors_) {
+    director.apply(changes, now_, emissions_);
+    emit(0, now_, nullptr);
+  }
+  // What needs a restart stays as it was, here as in the daemon.
+  const StartupConfig startup = config_.startup;
+  config_ = next;
+  config_.startup = startup;
+}
+
+Director& Replayer::next_due() {
+  Director* first = &directors_.front();
+  for (Director& director : directors_) {
+    const auto due = director.next_deadline(), earliest = first->next_deadline();
+    if (due && (!earliest || *due < *earliest)) first = &director;
+  }
+  return *first;
+}
+
+void Replayer::teach(Director& from) {
+  for (const PathLesson& lesson : from.take_lessons()) {
+    for (Director& director : directors_) {
+      if (&director != &from) director.learn(lesson, now_);
+    }
+  }
 }
 
 // One call settles so many expiries at most and leaves the deadline where it was if there are more.
@@ -72,12 +144,16 @@ void Replayer::start(TimePoint first) {
 void Replayer::advance(TimePoint to) {
   std::optional<TimePoint> last;
   std::uint64_t calls = 0;
-  for (auto due = director_.next_deadline(); due && *due <= to; due = director_.next_deadline()) {
+  const std::uint64_t most = std::uint64_t{config_.startup.connection_limit} * directors_.size();
+  while (true) {
+    Director& director = next_due();
+    const auto due = director.next_deadline();
+    if (!due || *due > to) break;
     calls = last && *due <= *last ? calls + 1 : 0;
-    LVSD_ASSERT(calls <= config_.startup.connection_limit);
+    LVSD_ASSERT(calls <= most);
     last = std::max(last, due);
     now_ = std::max(now_, *due);
-    director_.expire(now_, emissions_);
+    director.expire(now_, emissions_);
     emit(0, now_, nullptr);
   }
   now_ = std::max(now_, to);
@@ -108,25 +184,28 @@ void Replayer::decide(const Arrival& arrival) {
     buffer.set_offload({.unfinished_checksum = true, .aggregated = true});
   }
   buffer.set_mark(mark_of(buffer.bytes(), arrival.interface, *network_));
-  const Verdict verdict = handle(arrival, buffer);
-  count(verdict);
+  Director& director = directors_[steering_.worker_of(buffer.bytes(), buffer.mark()).value_or(0)];
+  const Verdict verdict = handle(director, arrival, buffer);
+  teach(director);
+  count(director, verdict);
   if (arrival.cut() && std::holds_alternative<Held>(verdict)) guess_waits_ = true;
   if (observer_.left_to_stack && std::holds_alternative<Accept>(verdict))
     observer_.left_to_stack(arrival.packet, *network_);
-  if (records_) record(arrival, arrival.packet, verdict);
+  if (records_) record(director, arrival, arrival.packet, verdict);
   emit(report_.frames, now_, arrival.cut() ? &arrival : nullptr);
 }
 
-Verdict Replayer::handle(const Arrival& arrival, PacketBuffer& buffer) {
-  if (observer_.rehearsed) rehearse(arrival, buffer);
-  if (!observer_.explained) return director_.handle(buffer, now_, emissions_);
+Verdict Replayer::handle(Director& director, const Arrival& arrival, PacketBuffer& buffer) {
+  if (observer_.rehearsed) rehearse(director, arrival, buffer);
+  if (!observer_.explained) return director.handle(buffer, now_, emissions_);
   Decision decision;
-  const Verdict verdict = director_.handle(buffer, now_, emissions_, decision);
+  const Verdict verdict = director.handle(buffer, now_, emissions_, decision);
   observer_.explained({report_.frames, now_, arrival, decision, emissions_.list(), *network_});
   return verdict;
 }
 
-void Replayer::rehearse(const Arrival& arrival, const PacketBuffer& packet) {
+void Replayer::rehearse(const Director& director, const Arrival& arrival,
+                        const PacketBuffer& packet) {
   std::vector<std::byte> storage(kPacketHeadroom + packet.size());
   std::ranges::copy(packet.bytes(), storage.begin() + kPacketHeadroom);
   PacketBuffer copy(storage, kPacketHeadroom, packet.size());
@@ -134,38 +213,38 @@ void Replayer::rehearse(const Arrival& arrival, const PacketBuffer& packet) {
   copy.set_offload(packet.offload());
   Emissions emissions;
   Decision decision;
-  const Director& director = director_;  // nothing of which changes
   director.explain(copy, now_, emissions, decision);
   observer_.rehearsed({report_.frames, now_, arrival, decision, emissions.list(), *network_});
 }
 
-void Replayer::count(const Verdict& verdict) {
+void Replayer::count(const Director& director, const Verdict& verdict) {
   std::visit(Overloaded{[&](const Accept& v) { ++report_.accepted[std::size_t(v.reason)]; },
                         [&](const Drop& v) { ++report_.dropped[std::size_t(v.reason)]; },
                         [&](const Forwarded& v) {
                           ++report_.forwarded;
-                          tally(v.destination, v.direction, v.new_connection);
+                          tally(director, v.destination, v.direction, v.new_connection);
                         },
                         [&](const Held& v) {
                           ++report_.held;
-                          tally(v.destination, v.direction, v.new_connection);
+                          tally(director, v.destination, v.direction, v.new_connection);
                         }},
              verdict);
 }
 
-void Replayer::tally(DestinationId id, Direction direction, bool new_connection) {
-  const DestinationState* const state = director_.destination(id);
+void Replayer::tally(const Director& director, DestinationId id, Direction direction,
+                     bool new_connection) {
+  const DestinationState* const state = director.destination(id);
   if (state == nullptr) return;
   const auto [place, first] =
       tally_of_.try_emplace({state->service, state->config.endpoint}, report_.tallies.size());
-  if (first) report_.tallies.push_back({*named(id)});
+  if (first) report_.tallies.push_back({*named(director, id)});
   Tally& tally = report_.tallies[place->second];
   tally.connections += new_connection ? 1 : 0;
   ++(direction == Direction::request ? tally.requests : tally.replies);
 }
 
-std::optional<NamedDestination> Replayer::named(DestinationId id) const {
-  const DestinationState* const state = director_.destination(id);
+std::optional<NamedDestination> Replayer::named(const Director& director, DestinationId id) const {
+  const DestinationState* const state = director.destination(id);
   if (state == nullptr) return std::nullopt;
   const auto name = names_.find(state->service);
   return NamedDestination{name != names_.end() ? name->second : to_string(state->service),
@@ -176,8 +255,8 @@ void Replayer::remember_names() {
   for (const VirtualService& service : config_.services) names_[service.key] = service.name;
 }
 
-void Replayer::record(const Arrival& arrival, std::span<const std::byte> packet,
-                      const Verdict& verdict) {
+void Replayer::record(const Director& director, const Arrival& arrival,
+                      std::span<const std::byte> packet, const Verdict& verdict) {
   PacketRecord record{.frame = report_.frames,
                       .time = now_,
                       .interface = arrival.interface,
@@ -188,7 +267,7 @@ void Replayer::record(const Arrival& arrival, std::span<const std::byte> packet,
                       .cut = arrival.cut()};
   const auto sent = [&](std::string_view word, const auto& v) {
     record.verdict = word;
-    record.destination = named(v.destination);
+    record.destination = named(director, v.destination);
     record.direction = v.direction;
     record.new_connection = v.new_connection;
   };
@@ -284,16 +363,11 @@ void Replayer::reload(TimePoint at, const std::string& file) {
   EventRecord event{now_, "reload", file, true, {}};
   if (const auto next = load_config(file)) {
     const Changes changes = diff(config_, *next);
-    director_.apply(changes, now_, emissions_);
     for (const std::string& key : changes.needs_restart) {
       event.messages.push_back(key + " changes at the next start");
     }
-    // What needs a restart stays as it was, here as in the daemon.
-    const StartupConfig startup = config_.startup;
-    config_ = *next;
-    config_.startup = startup;
+    apply(*next);
     remember_names();
-    emit(0, now_, nullptr);
   } else {
     event.applied = false;
     for (const Problem& problem : next.error().list) {
@@ -307,16 +381,24 @@ void Replayer::change_network(TimePoint at, const std::string& file,
                               std::shared_ptr<const Network> network) {
   advance(at);
   network_ = std::move(network);
-  director_.update_network(network_, now_, emissions_);
-  emit(0, now_, nullptr);
+  for (Director& director : directors_) {
+    director.update_network(network_, now_, emissions_);
+    emit(0, now_, nullptr);
+  }
   report_.events.push_back({now_, "network", file, true, {}});
 }
 
 const ReplayReport& Replayer::finish(bool connections) {
-  report_.director = director_.snapshot();
-  if (connections) {
-    constexpr std::uint32_t kAll = std::numeric_limits<std::uint32_t>::max();
-    report_.connections = director_.connections(0, kAll, now_).connections;
+  report_.director = directors_.front().snapshot();
+  for (std::size_t i = 1; i < directors_.size(); ++i) {
+    add_snapshot(report_.director, directors_[i].snapshot());
+  }
+  if (!connections) return report_;
+  constexpr std::uint32_t kAll = std::numeric_limits<std::uint32_t>::max();
+  for (const Director& director : directors_) {
+    for (ConnectionSnapshot& each : director.connections(0, kAll, now_).connections) {
+      report_.connections.push_back(std::move(each));
+    }
   }
   return report_;
 }

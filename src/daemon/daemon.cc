@@ -11,6 +11,7 @@
 
 #include "daemon_state.h"
 #include "lvsd/config/diff.h"
+#include "lvsd/config/workers.h"
 #include "lvsd/control/words.h"
 #include "lvsd/daemon/notify.h"
 #include "lvsd/daemon/status.h"
@@ -34,6 +35,11 @@ int duplicate(int fd) {
   return copy;
 }
 
+Config counted_workers(Config config) {
+  count_workers(config.startup);
+  return config;
+}
+
 void require(const Status& status) {
   if (!status) throw std::runtime_error(status.error().message);
 }
@@ -44,10 +50,12 @@ Daemon::State::State(const Options& given, const Config& config)
     : options(given),
       run_dir(options.run_dir),
       network(monitor.network()),
-      file(config),
+      file(counted_workers(config)),
       running(effective(file, influences)),
-      fleet(config.startup, network),
-      exposure(config.startup.backend, run_dir.path()),
+      hash(make_steering_hash(running.startup)),
+      fleet(make_capture_plan(running, hash), running.startup, network),
+      overload(make_capture_plan(running, hash)),
+      exposure(running.startup.backend, hash, run_dir.path()),
       signals(io, SIGHUP, SIGTERM, SIGINT),
       network_events(io),
       rule_events(io),
@@ -58,6 +66,10 @@ Daemon::State::State(const Options& given, const Config& config)
 void Daemon::State::start() {
   control.emplace(io, control_socket(run_dir.path()),
                   [this](std::string_view line) { return answer(line); });
+  for (const Problem& problem : check_steering(running)) {
+    spdlog::warn("{}", to_string(problem, options.config_file));
+  }
+  steer(running);
   require(fleet.start(std::make_shared<const Changes>(diff({}, running))));
   if (const Status opened = exposure.open(running, *network); !opened) {
     // What of it did go in is of no use without the rest.
@@ -126,13 +138,26 @@ void Daemon::State::tick() {
   fleet.flush();
   if (ticks % kTicksPerWatch == 0) exposure.watch(*network);
   if (ticks % kTicksPerSecond != 0) return;
+  watch_overload();
   exposure.repeat_announcements();
   const bool due =
       exposure.retiring(running) || (ticks % kTicksPerMinute == 0 && exposure.exceeds(running));
   if (!due) return;
   if (const auto workers = fleet.snapshot()) {
     exposure.release(running, live_destinations(directors(*workers)), *network);
+    steer(exposure.captured());
   }
+}
+
+void Daemon::State::watch_overload() {
+  const auto now = OverloadWatch::Clock::now();
+  for (const OverloadWatch::Notice& notice : overload.look(read_queue_table(), now)) {
+    spdlog::log(notice.alarm ? spdlog::level::warn : spdlog::level::info, "{}", notice.text);
+  }
+}
+
+void Daemon::State::steer(const Config& captured) {
+  if (hash.workers > 1) fleet.set_steering(std::make_shared<const Steering>(hash, captured));
 }
 
 void Daemon::State::take_network() {

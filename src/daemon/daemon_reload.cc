@@ -18,7 +18,8 @@ namespace lvsd {
 
 ReloadResult Daemon::State::reload() {
   notify_reloading();
-  const auto next = load_config(options.config_file);
+  auto next = load_config(options.config_file);
+  if (next) count_workers(next->startup);
   ReloadResult result;
   if (next) {
     result = apply(*next);
@@ -100,6 +101,7 @@ Status Daemon::State::reconcile() {
 void Daemon::State::change(const Config& next, const Live& live,
                            const std::shared_ptr<const Changes>& changes, ReloadResult& result) {
   result.problems = exposure.before_reload(next, live, *network);
+  steer(with_retired(exposure.captured(), next, live));
   if (const Status applied = fleet.apply(changes); !applied) {
     result.problems.push_back(applied.error().message);
   }
@@ -110,6 +112,7 @@ void Daemon::State::change(const Config& next, const Live& live,
   for (std::string& problem : exposure.after_reload(next, still, *network)) {
     result.problems.push_back(std::move(problem));
   }
+  steer(exposure.captured());
   if (!result.problems.empty()) result.outcome = ReloadOutcome::incomplete;
 }
 

@@ -20,6 +20,7 @@
 #include "lvsd/daemon/effective.h"
 #include "lvsd/daemon/exposure.h"
 #include "lvsd/daemon/fleet.h"
+#include "lvsd/daemon/overload_watch.h"
 #include "lvsd/daemon/reload.h"
 #include "lvsd/daemon/run_dir.h"
 #include "lvsd/io/network_monitor.h"
@@ -38,6 +39,8 @@ struct Daemon::State {
   void wait_for_tick();
   void take_network();
   void tick();
+  void watch_overload();
+  void steer(const Config& captured);  // tells the workers by what to tell whose a packet is
   std::string status_line() const;
 
   // daemon_reload.cc
@@ -64,7 +67,9 @@ struct Daemon::State {
   Config file;                             // as last loaded
   Influences influences;                   // what changes it at run time
   Config running;  // effective(file, influences); its startup part is the one lvsd started with
+  const SteeringHash hash;
   Fleet fleet;
+  OverloadWatch overload;
   Exposure exposure;
   std::optional<ReloadResult> last_reload;
 

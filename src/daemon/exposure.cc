@@ -14,13 +14,13 @@ void collect(std::vector<std::string>& problems, const Status& status) {
 
 }  // namespace
 
-Exposure::Exposure(CaptureBackend backend, const std::string& run_dir)
-    : rules_(backend), announcer_(run_dir) {}
+Exposure::Exposure(CaptureBackend backend, const SteeringHash& hash, const std::string& run_dir)
+    : rules_(backend), hash_(hash), announcer_(run_dir) {}
 
 Status Exposure::open(const Config& config, const Network& network) {
   captured_ = config;
   addresses_ = announced(config, config, {});
-  plan_ = make_capture_plan(captured_);
+  plan_ = make_capture_plan(captured_, hash_);
   if (const Status installed = rules_.install(plan_); !installed) return installed;
   return put_addresses(network);
 }
@@ -56,7 +56,7 @@ std::vector<std::string> Exposure::after_reload(const Config& next, const Live& 
 }
 
 Status Exposure::put_rules(const Config& captured) {
-  CapturePlan plan = make_capture_plan(captured);
+  CapturePlan plan = make_capture_plan(captured, hash_);
   if (plan == plan_ && !rules_failed_) return Done{};
   plan_ = std::move(plan);
   Status updated = rules_.update(plan_);

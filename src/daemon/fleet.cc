@@ -2,6 +2,7 @@
 #include "lvsd/daemon/fleet.h"
 
 #include <fmt/format.h>
+#include <sched.h>
 #include <spdlog/spdlog.h>
 #include <sys/random.h>
 
@@ -18,7 +19,8 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 constexpr milliseconds kPatience{5000};  // a batch takes microseconds; this is a dead worker
-constexpr milliseconds kRetry{10};       // between two attempts at a full mailbox
+constexpr unsigned kMostWorkers = 256;
+constexpr milliseconds kRetry{10};  // between two attempts at a full mailbox
 
 HashSeed random_seed() {
   std::array<unsigned char, sizeof(HashSeed)> bytes{};
@@ -74,16 +76,49 @@ struct Applied {
 
 }  // namespace
 
-Fleet::Fleet(const StartupConfig& config, const std::shared_ptr<const Network>& network) {
+void count_workers(StartupConfig& config) {
+  if (config.workers != 0) return;
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  const bool known = ::sched_getaffinity(0, sizeof allowed, &allowed) == 0;
+  const unsigned counted = known ? static_cast<unsigned>(CPU_COUNT(&allowed)) : 1;
+  config.workers = config.cpus.empty() ? counted : static_cast<unsigned>(config.cpus.size());
+  config.workers = std::clamp(config.workers, 1U, kMostWorkers);
+}
+
+SteeringHash make_steering_hash(const StartupConfig& config) {
+  // Rules that somebody else installs should stay the same from start to start.
+  const bool manual = config.backend == CaptureBackend::manual;
+  return {.workers = config.workers,
+          .seed = manual ? 0 : static_cast<std::uint32_t>(random_seed().k0),
+          .prefix = config.steering};
+}
+
+Fleet::Fleet(const CapturePlan& plan, const StartupConfig& config,
+             const std::shared_ptr<const Network>& network) {
   for (unsigned i = 0; i < config.workers; ++i) {
+    const auto queue = [&plan, i](QueueRole role) {
+      return static_cast<std::uint16_t>(plan.queue_of(role, i));
+    };
     WorkerSettings settings;
-    settings.datagrams = static_cast<std::uint16_t>(config.queue + i);
-    if (config.super_packets) {
-      settings.streams = static_cast<std::uint16_t>(config.queue + config.workers + i);
-    }
+    settings.datagrams = queue(QueueRole::datagrams);
+    if (plan.super_packets) settings.streams = queue(QueueRole::streams);
+    if (plan.openers) settings.openers = queue(QueueRole::openers);
+    settings.queue_length = config.queue_length;
+    settings.fail_open = config.overload == Overload::bypass;
+    if (!config.cpus.empty()) settings.cpu = config.cpus[i % config.cpus.size()];
     settings.director = {.connection_limit = config.connection_limit,
                          .seed = random_seed(),
-                         .first_id = static_cast<std::uint16_t>(random_seed().k0)};
+                         .first_id = static_cast<std::uint16_t>(random_seed().k0),
+                         .has_peers = config.workers > 1};
+    if (config.workers > 1) {
+      // A full mailbox loses it; the next error says it again.
+      settings.teach = [this, i](const PathLesson& lesson) {
+        for (std::size_t other = 0; other < workers_.size(); ++other) {
+          if (other != i) workers_[other].worker->post(LessonMessage{lesson});
+        }
+      };
+    }
     settings.number = i;
     Crew crew;
     crew.worker = std::make_unique<Worker>(settings, network);
@@ -103,7 +138,13 @@ Status Fleet::apply(const std::shared_ptr<const Changes>& changes) {
   return apply(changes, Workers::running);
 }
 
-Status Fleet::apply(const std::shared_ptr<const Changes>& changes, Workers workers) {
+Status Fleet::apply(const std::shared_ptr<const Changes>& given, Workers workers) {
+  auto changes = given;
+  if (workers_.size() > 1) {
+    auto with_loads = std::make_shared<Changes>(*given);
+    loads_.hand_out(*with_loads);
+    changes = std::move(with_loads);
+  }
   auto answers = std::make_shared<Answers<Applied>>(workers_.size());
   for (std::size_t i = 0; i < workers_.size(); ++i) {
     send(i, ApplyMessage{changes, [answers, i] { answers->put(i, Applied{}); }});
@@ -114,6 +155,10 @@ Status Fleet::apply(const std::shared_ptr<const Changes>& changes, Workers worke
         fmt::format("worker {} has not confirmed the changes yet; they are queued", *silent));
   }
   return Done{};
+}
+
+void Fleet::set_steering(const std::shared_ptr<const Steering>& steering) {
+  for (std::size_t i = 0; i < workers_.size(); ++i) send(i, SteeringMessage{steering});
 }
 
 void Fleet::set_network(const std::shared_ptr<const Network>& network) {

@@ -2,13 +2,14 @@
 #include "destinations.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "lvsd/net/result.h"
 
 namespace lvsd {
 
-DestinationId Destinations::add(const Destination& config, const ServiceKey& key,
-                                Service* service) {
+DestinationId Destinations::add(const Destination& config, const ServiceKey& key, Service* service,
+                                std::shared_ptr<SharedLoad> load) {
   DestinationId id{static_cast<std::uint32_t>(states_.size())};
   if (free_.empty()) {
     states_.emplace_back();
@@ -18,10 +19,12 @@ DestinationId Destinations::add(const Destination& config, const ServiceKey& key
     free_.pop_back();
   }
   states_[index(id)] = {};
+  states_[index(id)].shared = load.get();
   states_[index(id)].configure(config, true);
   states_[index(id)].service = key;
   extras_[index(id)] = {};
   extras_[index(id)].service = service;
+  extras_[index(id)].load = std::move(load);
   extras_[index(id)].in_use = true;
   remember_nat(id);
   return id;
@@ -55,24 +58,21 @@ std::optional<DestinationId> Destinations::revive(const Destination& config, con
 
 void Destinations::bind(DestinationId id) {
   DestinationState& state = states_[index(id)];
-  ++state.inactive;
-  if (state.reached_upper()) state.overloaded = true;
+  state.count_inactive(1);
+  if (state.reached_upper()) state.set_overloaded(true);
 }
 
 void Destinations::set_active(DestinationId id, bool active) {
   DestinationState& state = states_[index(id)];
-  std::uint32_t& from = active ? state.inactive : state.active;
-  std::uint32_t& to = active ? state.active : state.inactive;
-  LVSD_ASSERT(from > 0);
-  --from;
-  ++to;
+  LVSD_ASSERT((active ? state.inactive : state.active) > 0);
+  state.count_inactive(active ? -1 : 1);
+  state.count_active(active ? 1 : -1);
 }
 
 void Destinations::unbind(DestinationId id, bool was_inactive) {
   DestinationState& state = states_[index(id)];
-  std::uint32_t& count = was_inactive ? state.inactive : state.active;
-  LVSD_ASSERT(count > 0);
-  --count;
+  LVSD_ASSERT((was_inactive ? state.inactive : state.active) > 0);
+  was_inactive ? state.count_inactive(-1) : state.count_active(-1);
   let_go(state, id);
 }
 
@@ -80,7 +80,7 @@ void Destinations::unbind(DestinationId id, bool was_inactive) {
 void Destinations::bind_template(DestinationId id) {
   DestinationState& state = states_[index(id)];
   ++state.persistent;
-  if (state.reached_upper()) state.overloaded = true;
+  if (state.reached_upper()) state.set_overloaded(true);
 }
 
 void Destinations::unbind_template(DestinationId id) {
@@ -91,7 +91,7 @@ void Destinations::unbind_template(DestinationId id) {
 }
 
 void Destinations::let_go(DestinationState& state, DestinationId id) {
-  if (state.below_lower()) state.overloaded = false;
+  if (state.is_overloaded() && state.below_lower()) state.set_overloaded(false);
   if (!state.retired || state.referenced()) return;
   retired_.erase(std::find(retired_.begin(), retired_.end(), id));
   release(id);
@@ -100,6 +100,16 @@ void Destinations::let_go(DestinationState& state, DestinationId id) {
 const DestinationState* Destinations::find(DestinationId id) const {
   if (index(id) >= states_.size() || !extras_[index(id)].in_use) return nullptr;
   return &states_[index(id)];
+}
+
+void Destinations::detach(DestinationId id) {
+  DestinationState& state = states_[index(id)];
+  if (state.shared == nullptr) return;
+  state.active = state.all_active();
+  state.inactive = state.all_inactive();
+  state.overloaded = state.is_overloaded();
+  state.shared = nullptr;
+  extras_[index(id)].load.reset();
 }
 
 void Destinations::edit(DestinationId id, const Destination& config, bool added) {

@@ -4,6 +4,7 @@
 // as in reference section 2.5.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <unordered_map>
 #include <vector>
@@ -22,13 +23,16 @@ struct DestinationExtra {
   std::uint32_t path_mtu = 0;  // learned from ICMP about a tunnel to its address; 0: not known
   TimePoint path_mtu_until{};
   RateEstimator rates;
-  bool in_use = false;       // the id is taken
+  std::shared_ptr<SharedLoad> load;  // keeps it where the DestinationState points to
+  bool in_use = false;               // the id is taken
   bool nat_address = false;  // counted among the NAT addresses, to the end of its connections
 };
 
 class Destinations {
  public:
-  DestinationId add(const Destination& config, const ServiceKey& key, Service* service);
+  // `load`: of all directors, where there are several.
+  DestinationId add(const Destination& config, const ServiceKey& key, Service* service,
+                    std::shared_ptr<SharedLoad> load = {});
   void retire(DestinationId id);  // frees the id at once where no connection refers to it
   // A retired destination of this identity, brought back to life with its connections and counts.
   std::optional<DestinationId> revive(const Destination& config, const ServiceKey& key,
@@ -52,6 +56,8 @@ class Destinations {
   bool is_nat_address(const IpAddress& address) const { return nat_addresses_.contains(address); }
   // The NAT destination of a configured service with this protocol and endpoint, if there is one.
   std::optional<DestinationId> find_nat(std::uint8_t protocol, const Endpoint& endpoint) const;
+  // In a copy that is for trying: counts for itself from here on, beginning with all there are.
+  void detach(DestinationId id);
   // Weight, method, thresholds; `added`: on coming back, not while it is there.
   void edit(DestinationId id, const Destination& config, bool added = false);
 

@@ -2,6 +2,7 @@
 #include "lvsd/director/director.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "state.h"
 
@@ -19,6 +20,7 @@ DirectorParts::DirectorParts(const DirectorSettings& settings,
     : engine_templates(settings.seed),
       egress(std::move(network)),
       fragments(settings.seed),
+      has_peers(settings.has_peers),
       next_id(settings.first_id),
       scheduler_seed(settings.seed.k1),
       tunnel_seed{settings.seed.k1, settings.seed.k0} {}
@@ -86,6 +88,13 @@ void Director::update_network(std::shared_ptr<const Network> network, TimePoint 
   state_->last_now = std::max(state_->last_now, now);
   const Egress::Settled settled = state_->egress.update(std::move(network), state_->last_now, out);
   state_->counters.forwarded += settled.forwarded;
+}
+
+std::vector<PathLesson> Director::take_lessons() { return std::exchange(state_->lessons, {}); }
+
+void Director::learn(const PathLesson& lesson, TimePoint now) {
+  state_->last_now = std::max(state_->last_now, now);
+  state_->learn_path_mtu(lesson.outer, lesson.mtu, state_->last_now);
 }
 
 void Director::zero(const std::optional<ServiceKey>& service) { state_->zero(service); }

@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "lvsd/net/tunnel_packet.h"
 #include "sctp.h"
 #include "state.h"
 
@@ -34,7 +35,7 @@ std::vector<Tuple> Director::State::related_tuples(std::span<const std::byte> pa
                                                    const PacketView& view, TimePoint now) const {
   std::vector<Tuple> tuples;
   if (view.quoted && view.quoted->fragment_offset == 0) {
-    const auto inner = inside_tunnel(packet.first(view.total_length), *view.quoted);
+    const auto inner = parse_inside(packet.first(view.total_length), *view.quoted);
     if (inner && inner->has_ports) tuples.push_back(inner->tuple);
   }
   if (view.quoted) tuples.push_back(connection_tuple(reversed(view.quoted->tuple)));
@@ -107,6 +108,7 @@ void Director::State::copy_services(const State& real, const std::vector<Tuple>&
     if (service != nullptr) copies.at(service)->scheduler = service->scheduler;
   }
   for (std::uint32_t i = 0; i < destinations.states().size(); ++i) {
+    destinations.detach(DestinationId{i});
     DestinationExtra& extra = destinations.extra(DestinationId{i});
     if (extra.service != nullptr) extra.service = copies.at(extra.service);
   }

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "lvsd/forward/rewrite.h"
+#include "lvsd/net/tunnel_packet.h"
 #include "sctp.h"
 #include "state.h"
 
@@ -38,23 +39,6 @@ bool is_of(const QuotedPacket& outer, const Tunnel& tunnel) {
 }
 
 }  // namespace
-
-std::optional<QuotedPacket> inside_tunnel(std::span<const std::byte> bytes,
-                                          const QuotedPacket& outer) {
-  std::size_t at = outer.transport_offset;
-  if (is(outer, IpProtocol::udp)) {
-    constexpr std::uint8_t kVersionAndControl = 0xe0;
-    const auto gue = load<GueHeader>(bytes, at + sizeof(UdpHeader));
-    if (!gue || (gue->version_length & kVersionAndControl) != 0) return std::nullopt;
-    at += sizeof(UdpHeader) + sizeof(GueHeader) + std::size_t{4} * gue->version_length;
-  } else if (is(outer, IpProtocol::gre)) {
-    const auto gre = load<GreHeader>(bytes, at);
-    const unsigned flags = gre ? gre->flags_version.host() : 0xffffU;
-    if ((flags & ~unsigned{GreHeader::kChecksumPresent}) != 0) return std::nullopt;
-    at += sizeof(GreHeader) + (flags != 0 ? sizeof(GreChecksum) : 0);
-  }
-  return parse_quoted(bytes, at);
-}
 
 Verdict Director::State::handle_icmp_error(const Passage& passage) {
   if (!passage.view.quoted) return accept(AcceptReason::not_ours);
@@ -127,7 +111,7 @@ std::optional<Verdict> Director::State::tunnel_error(const Passage& passage) {
     return std::nullopt;
   }
   const auto bytes = passage.packet.bytes().first(view.total_length);
-  const auto inner = inside_tunnel(bytes, outer);
+  const auto inner = parse_inside(bytes, outer);
   const bool v4 = !view.v6 && inner && !inner->v6;
   const auto id =
       v4 && inner->has_ports ? connections.find_request(inner->tuple, passage.now) : std::nullopt;
@@ -141,7 +125,7 @@ std::optional<Verdict> Director::State::tunnel_error(const Passage& passage) {
   if (!id || !is_tunnel_of_ours()) {
     // Only 8 bytes may be quoted (RFC 792): no telling whose packet it was, but the path is known.
     if (view.is_too_big() && icmp_checksum_ok(bytes, view)) {
-      learn_path_mtu(outer, view.icmp_mtu, passage.now);
+      share_path_mtu(outer, view.icmp_mtu, passage.now);
     }
     return std::nullopt;
   }
@@ -149,7 +133,7 @@ std::optional<Verdict> Director::State::tunnel_error(const Passage& passage) {
 
   IcmpError error{.type = view.icmp_type, .code = view.icmp_code, .mtu = 0};
   if (view.is_too_big()) {
-    learn_path_mtu(outer, view.icmp_mtu, passage.now);
+    share_path_mtu(outer, view.icmp_mtu, passage.now);
     if (!inner->dont_fragment) return drop(DropReason::icmp_consumed);
     const std::uint32_t learned = destinations.extra(connections[*id].destination).path_mtu;
     const std::uint32_t mtu = learned == 0 ? view.icmp_mtu : learned;  // reference 1.10
@@ -161,7 +145,12 @@ std::optional<Verdict> Director::State::tunnel_error(const Passage& passage) {
   return drop(DropReason::icmp_consumed);
 }
 
-void Director::State::learn_path_mtu(const QuotedPacket& outer, std::uint32_t mtu, TimePoint now) {
+void Director::State::share_path_mtu(const QuotedPacket& outer, std::uint32_t mtu, TimePoint now) {
+  if (learn_path_mtu(outer, mtu, now) && has_peers) lessons.push_back({outer, mtu});
+}
+
+// Whether there is any news in it, or it was about to be forgotten.
+bool Director::State::learn_path_mtu(const QuotedPacket& outer, std::uint32_t mtu, TimePoint now) {
   mtu = std::max(mtu, outer.v6 ? kSmallestPathMtuV6 : kSmallestPathMtu);
   const auto states = destinations.states();
   const auto is_there = [&](const DestinationState& state) {
@@ -171,15 +160,19 @@ void Director::State::learn_path_mtu(const QuotedPacket& outer, std::uint32_t mt
     const Tunnel* const tunnel = std::get_if<Tunnel>(&state.config.method);
     return tunnel != nullptr && is_there(state) && is_of(outer, *tunnel);
   });
-  if (!known_tunnel) return;
+  if (!known_tunnel) return false;
+  bool news = false;
   // The path is the address's: the kernel's route remembers it for each method (observed).
   for (std::uint32_t i = 0; i < states.size(); ++i) {
     if (!is_there(states[i])) continue;
     DestinationExtra& extra = destinations.extra(DestinationId{i});
     const bool current = extra.path_mtu != 0 && extra.path_mtu_until > now;
-    extra.path_mtu = current ? std::min<std::uint32_t>(extra.path_mtu, mtu) : mtu;
+    const std::uint32_t next = current ? std::min<std::uint32_t>(extra.path_mtu, mtu) : mtu;
+    news = news || next != extra.path_mtu || extra.path_mtu_until - now < kPathMtuLifetime / 2;
+    extra.path_mtu = next;
     extra.path_mtu_until = now + kPathMtuLifetime;
   }
+  return news;
 }
 
 }  // namespace lvsd

@@ -16,6 +16,7 @@ bool has_sip(const std::optional<Persistence>& persistence) {
 }  // namespace
 
 void Director::State::apply(const Changes& changes, TimePoint now) {
+  loads = changes.loads;
   if (changes.timeouts) {
     timeouts = *changes.timeouts;
     for (const auto& [key, service] : services) {
@@ -33,6 +34,7 @@ void Director::State::apply(const Changes& changes, TimePoint now) {
                        std::any_of(changes.changed.begin(), changes.changed.end(),
                                    [](const ServiceChange& c) { return !c.removed.empty(); });
   if (removes && ipvs.expire_nodest_conn.value_or(false)) expire_orphans();
+  loads.reset();
   forget_removed_services();
 }
 
@@ -78,11 +80,19 @@ void Director::State::add_service(const VirtualService& config) {
   for (const Destination& destination : config.destinations) {
     const auto revived = destinations.revive(destination, config.key, service.get());
     service->order.push_back(revived ? *revived
-                                     : destinations.add(destination, config.key, service.get()));
+                                     : destinations.add(destination, config.key, service.get(),
+                                                        load_of(config.key, destination.endpoint)));
   }
   destinations_changed(service->scheduler, Pool(service->order, destinations.states()), {}, true);
   ++virtual_addresses[config.key.listen.address];
   services[config.key] = std::move(service);
+}
+
+std::shared_ptr<SharedLoad> Director::State::load_of(const ServiceKey& key,
+                                                     const Endpoint& endpoint) const {
+  if (!loads) return nullptr;
+  const auto found = loads->find({key, endpoint});
+  return found == loads->end() ? nullptr : found->second;
 }
 
 SchedulerSettings Director::State::scheduler_settings(SchedulerFlags flags) {
@@ -119,7 +129,9 @@ void Director::State::change_service(const ServiceChange& change) {
       order.push_back(*old);
     } else {
       const auto revived = destinations.revive(next, service.key, &service);
-      order.push_back(revived ? *revived : destinations.add(next, service.key, &service));
+      order.push_back(revived ? *revived
+                              : destinations.add(next, service.key, &service,
+                                                 load_of(service.key, next.endpoint)));
     }
   }
   service.order = std::move(order);

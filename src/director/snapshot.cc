@@ -19,7 +19,7 @@ DestinationSnapshot copy(DestinationId id, const DestinationState& state) {
           .active = state.active,
           .inactive = state.inactive,
           .persistent = state.persistent,
-          .overloaded = state.overloaded,
+          .overloaded = state.is_overloaded(),
           .retired = state.retired,
           .statistics = state.statistics};
 }

@@ -75,10 +75,6 @@ class IcmpBudget {
 
 // The method is the connection's own, a tunnel's outer headers are its destination's.
 ForwardingMethod method_of(const Connection& connection, const ForwardingMethod& configured);
-// The packet inside a quoted tunnel packet, as far as it is quoted; headers that the director does
-// not write itself (reference 1.10 step 2) hold nothing of ours.
-std::optional<QuotedPacket> inside_tunnel(std::span<const std::byte> bytes,
-                                          const QuotedPacket& outer);
 
 // Plain values, all that a Director holds but its connections and services: what a dry run copies
 // whole, so that nothing new is forgotten there (dry_run.cc).
@@ -94,6 +90,9 @@ struct DirectorParts {
   std::vector<Segment> segments;  // of the packet at hand
   std::vector<Egress::Piece> pieces;
   std::uint32_t ftp_services = 0, any_port_services = 0, sip_services = 0;
+  std::shared_ptr<const Loads> loads;  // of the changes being applied
+  std::vector<PathLesson> lessons;     // for other directors, where there are
+  bool has_peers;
   Timeouts timeouts;
   IpvsOptions ipvs;
   Defence defence;
@@ -243,7 +242,8 @@ struct Director::State : DirectorParts {
   Verdict icmp_to_server(const Passage& passage, Connection& connection);
   Verdict icmp_to_client(const Passage& passage, ConnectionId id);
   std::optional<Verdict> tunnel_error(const Passage& passage);
-  void learn_path_mtu(const QuotedPacket& outer, std::uint32_t mtu, TimePoint now);
+  bool learn_path_mtu(const QuotedPacket& outer, std::uint32_t mtu, TimePoint now);
+  void share_path_mtu(const QuotedPacket& outer, std::uint32_t mtu, TimePoint now);
 
   // dry_run.cc
   State(const State& real, const PacketBuffer& packet, const PacketView& view, TimePoint now);
@@ -271,6 +271,7 @@ struct Director::State : DirectorParts {
   void add_service(const VirtualService& config);
   void remove_service(const ServiceKey& key);
   void change_service(const ServiceChange& change);
+  std::shared_ptr<SharedLoad> load_of(const ServiceKey& key, const Endpoint& endpoint) const;
   SchedulerSettings scheduler_settings(SchedulerFlags flags);
   void forget_removed_services();
 

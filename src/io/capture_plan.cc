@@ -86,11 +86,12 @@ void add_service(CapturePlan& plan, const VirtualService& service) {
 
 }  // namespace
 
-CapturePlan make_capture_plan(const Config& config) {
+CapturePlan make_capture_plan(const Config& config, const SteeringHash& hash) {
   CapturePlan plan;
   plan.stage = config.startup.stage;
   plan.queue = config.startup.queue;
-  plan.workers = config.startup.workers;
+  plan.steering = hash;
+  plan.openers = config.startup.overload == Overload::drop_new;
   plan.super_packets = config.startup.super_packets;
   plan.bypass = config.startup.queue_bypass;
   for (const VirtualService& service : config.services) {

@@ -4,6 +4,7 @@
 
 #include "capture_sets.h"
 #include "lvsd/io/capture_text.h"
+#include "lvsd/io/steering_bpf.h"
 
 namespace lvsd {
 namespace {
@@ -18,19 +19,22 @@ class IptablesWriter {
  public:
   // Super-packets come from the network: what processes of this host send or get takes the way of
   // datagrams, since the kernel does not expect a changed packet to be one.
-  IptablesWriter(const CapturePlan& plan, IpFamily family, bool sets, bool from_network)
+  IptablesWriter(const CapturePlan& plan, IpFamily family, const IptablesFeatures& features,
+                 bool from_network)
       : plan_(plan),
         family_plan_(family_plan(plan, family)),
         family_(family),
-        sets_(sets),
-        streams_(plan.super_packets && from_network) {}
+        sets_(features.sets),
+        streams_(plan.super_packets && from_network),
+        openers_(plan.openers && from_network),
+        workers_(features.bpf ? plan.steering.used(family == IpFamily::v4) : 1) {}
 
   // ip6tables cannot tell a later fragment from the first one, which the director sorts out.
   void fragments(bool replies) {
     for (const std::string_view protocol : {"tcp", "udp", "sctp"}) {
       if (protocol == "sctp" && !family_plan_.sctp) continue;
       for_addresses(kAddressStem, side(replies).addresses, replies,
-                    "-p " + std::string(protocol) + (v4() ? " -f" : " -m frag"));
+                    "-p " + std::string(protocol) + (v4() ? " -f" : " -m frag"), {from(replies)});
     }
   }
 
@@ -41,11 +45,30 @@ class IptablesWriter {
         v4() ? "-p icmp -m icmp --icmp-type " : "-p ipv6-icmp -m icmp6 --icmpv6-type ";
     for (const int type : v4() ? std::vector<int>{3, 4, 11} : std::vector<int>{1, 2, 3, 4}) {
       const std::string match = start + std::to_string(type);
-      if (family_plan_.every_icmp_error) {
-        queue(match);
-      } else {
-        for_addresses(kAddressStem, family_plan_.requests.addresses, false, match);
+      if (workers_ > 1 || !family_plan_.every_icmp_error) {
+        for_addresses(kAddressStem, family_plan_.requests.addresses, false, match,
+                      {ClientAt::quoted_destination});
       }
+      if (family_plan_.every_icmp_error) queue(match, {ClientAt::destination});
+    }
+  }
+
+  // What would open a connection, before all else.
+  void openers() {
+    if (!openers_) return;
+    for (const std::string_view protocol : {"tcp", "sctp"}) {
+      if (protocol == "sctp" && !family_plan_.sctp) continue;
+      const bool tcp = protocol == "tcp";
+      const std::string match =
+          tcp ? "-p tcp -m tcp --tcp-flags SYN,ACK SYN" : "-p sctp -m sctp --chunk-types any INIT";
+      const Target target{ClientAt::source, QueueRole::openers};
+      opening_ports(tcp ? ServiceProtocol::tcp : ServiceProtocol::sctp, match, target);
+      const auto& addresses = tcp ? family_plan_.requests.tcp : family_plan_.requests.sctp;
+      if (!addresses.empty()) for_addresses(protocol, addresses, false, match, target);
+      for (const std::uint32_t mark : family_plan_.marks) {
+        queue(match + " -m mark --mark " + std::to_string(mark), target);
+      }
+      if (tcp) ftp_data(match, target);
     }
   }
 
@@ -55,7 +78,8 @@ class IptablesWriter {
       const auto& addresses = side(replies).*group.addresses;
       if (addresses.empty()) continue;
       for (const std::string& match : protocol_matches(group.name)) {
-        for_addresses(group.name, addresses, replies, match, streams_ && group.name == "tcp");
+        for_addresses(group.name, addresses, replies, match,
+                      {from(replies), role_of(group.name == "tcp")});
       }
     }
   }
@@ -64,19 +88,14 @@ class IptablesWriter {
     for (const std::uint32_t mark : family_plan_.marks) {
       for (const std::string_view group : {"tcp", "udp", "sctp", "ipsec"}) {
         for (const std::string& match : protocol_matches(group)) {
-          queue(match + " -m mark --mark " + std::to_string(mark), streams_ && group == "tcp");
+          queue(match + " -m mark --mark " + std::to_string(mark),
+                {ClientAt::source, role_of(group == "tcp")});
         }
       }
     }
   }
 
-  void ftp_data() {
-    if (family_plan_.ftp.empty()) return;
-    for (const char* ports : {"20", "1024:65535"}) {
-      for_addresses("ftp", family_plan_.ftp, false, std::string("-p tcp -m tcp --dport ") + ports,
-                    streams_);
-    }
-  }
+  void ftp_data() { ftp_data("-p tcp -m tcp", {ClientAt::source, role_of(true)}); }
 
   void leave_groups() { rules_.emplace_back("-m pkttype ! --pkt-type unicast -j RETURN"); }
   void leave_local() { rules_.emplace_back("-m addrtype --dst-type LOCAL -j RETURN"); }
@@ -84,7 +103,16 @@ class IptablesWriter {
   std::vector<std::string> take() { return std::move(rules_); }
 
  private:
+  struct Target {
+    ClientAt client;
+    QueueRole role = QueueRole::datagrams;
+  };
+
   bool v4() const { return family_ == IpFamily::v4; }
+  static ClientAt from(bool replies) { return replies ? ClientAt::destination : ClientAt::source; }
+  QueueRole role_of(bool tcp) const {
+    return tcp && streams_ ? QueueRole::streams : QueueRole::datagrams;
+  }
   const CaptureSide& side(bool replies) const {
     return replies ? family_plan_.replies : family_plan_.requests;
   }
@@ -106,38 +134,64 @@ class IptablesWriter {
   void ports(bool replies) {
     if (sets_) {
       const std::string match = set_match(kPortStem, replies, replies ? "src,src" : "dst,dst");
-      if (streams_) queue("-p tcp " + match, true);
-      return queue(match);
+      if (streams_) queue("-p tcp " + match, {from(replies), QueueRole::streams});
+      return queue(match, {from(replies)});
     }
     for (const ServiceKey& key : side(replies).ports) {
       const std::string protocol(protocol_name(key.protocol));
       queue(address_match(key.listen.address, replies) + " -p " + protocol + " -m " + protocol +
                 (replies ? " --sport " : " --dport ") + to_string(key.listen.port),
-            streams_ && key.protocol == ServiceProtocol::tcp);
+            {from(replies), role_of(key.protocol == ServiceProtocol::tcp)});
+    }
+  }
+
+  void opening_ports(ServiceProtocol protocol, const std::string& match, const Target& target) {
+    if (sets_) return queue(match + ' ' + set_match(kPortStem, false, "dst,dst"), target);
+    for (const ServiceKey& key : family_plan_.requests.ports) {
+      if (key.protocol != protocol) continue;
+      queue(address_match(key.listen.address, false) + ' ' + match + " --dport " +
+                to_string(key.listen.port),
+            target);
+    }
+  }
+
+  void ftp_data(const std::string& match, const Target& target) {
+    if (family_plan_.ftp.empty()) return;
+    for (const char* ports : {" --dport 20", " --dport 1024:65535"}) {
+      for_addresses("ftp", family_plan_.ftp, false, match + ports, target);
     }
   }
 
   void for_addresses(std::string_view stem, const std::vector<IpAddress>& addresses, bool replies,
-                     const std::string& match, bool streams = false) {
+                     const std::string& match, const Target& target) {
     if (sets_) {
-      return queue(match + ' ' + set_match(stem, replies, replies ? "src" : "dst"), streams);
+      return queue(match + ' ' + set_match(stem, replies, replies ? "src" : "dst"), target);
     }
     for (const IpAddress& address : addresses) {
-      queue(address_match(address, replies) + ' ' + match, streams);
+      queue(address_match(address, replies) + ' ' + match, target);
     }
   }
 
-  void queue(const std::string& match, bool streams = false) {
-    const unsigned number = plan_.queue + (streams ? plan_.workers : 0U);
-    rules_.push_back(match + " -j NFQUEUE --queue-num " + std::to_string(number) +
-                     (plan_.bypass ? " --queue-bypass" : ""));
+  // One rule for each worker; the last takes what is left.
+  void queue(const std::string& match, const Target& target) {
+    for (unsigned worker = 0; worker < workers_; ++worker) {
+      std::string rule = match;
+      if (worker + 1 < workers_) {
+        rule += " -m bpf --bytecode \"" +
+                bytecode(steering_program(plan_.steering, family_, target.client, worker)) + '"';
+      }
+      rules_.push_back(rule + " -j NFQUEUE --queue-num " +
+                       std::to_string(plan_.queue_of(target.role, worker)) +
+                       (plan_.bypass ? " --queue-bypass" : ""));
+    }
   }
 
   const CapturePlan& plan_;
   const FamilyPlan& family_plan_;
   IpFamily family_;
   bool sets_;
-  bool streams_;
+  bool streams_, openers_;
+  unsigned workers_;
   std::vector<std::string> rules_;
 };
 
@@ -150,6 +204,7 @@ void write_matches(IptablesWriter& writer) {
 void write_requests(const CapturePlan& plan, const IptablesFeatures& features,
                     IptablesWriter& writer) {
   if (features.pkttype) writer.leave_groups();
+  writer.openers();
   if (plan.stage == CaptureStage::early) writer.fragments(false);
   writer.icmp_errors();
   write_matches(writer);
@@ -198,8 +253,8 @@ std::vector<IptablesChain> iptables_chains(const CapturePlan& plan, IpFamily fam
   const FamilyPlan& part = family_plan(plan, family);
   if (family == IpFamily::v6 && part.empty()) return {};
   const bool early = plan.stage == CaptureStage::early;
-  IptablesWriter input(plan, family, features.sets, !early), output = input;
-  IptablesWriter forward(plan, family, features.sets, true);
+  IptablesWriter input(plan, family, features, !early), output(plan, family, features, false);
+  IptablesWriter forward(plan, family, features, true);
   write_requests(plan, features, early ? forward : input);
   std::vector<IptablesChain> chains;
   if (part.has_nat()) {

@@ -20,11 +20,10 @@
 namespace lvsd {
 namespace {
 
-// Packets that may wait for a verdict, in the kernel: some 50 ms of the most that one worker takes,
-// so that a busy CPU costs delay and not packets.
-constexpr std::uint32_t kMaxWaiting = 16384;
-// The kernel doubles it and counts some 1 KiB to 3 KiB per packet: enough for kMaxWaiting.
-constexpr int kReceiveBuffer = 32 << 20;
+// The kernel counts some 1 KiB to 3 KiB per packet against the buffer, which it makes twice as
+// large as asked for: so a queue of small packets is full before its buffer is.
+constexpr std::uint32_t kBufferPerPacket = 2048;
+constexpr std::uint32_t kLeastBuffer = 1U << 20U, kMostBuffer = 1U << 30U;
 constexpr int kSendBuffer = 1 << 20;  // one verdict carries up to 64 KiB of packet
 constexpr std::uint32_t kCopyRange = 0xffff;
 
@@ -86,8 +85,7 @@ struct NfQueue::Slots {
 
 void NfQueue::Close::operator()(mnl_socket* socket) const { mnl_socket_close(socket); }
 
-NfQueue::NfQueue(std::uint16_t queue, QueueKind kind)
-    : queue_(queue), kind_(kind), verdicts_(kVerdictBuffer) {
+NfQueue::NfQueue(const QueueSettings& settings) : settings_(settings), verdicts_(kVerdictBuffer) {
   socket_.reset(mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC));
   if (!socket_) throw_errno(errno, "opening a netfilter socket");
   if (mnl_socket_bind(socket_.get(), 0, MNL_SOCKET_AUTOPID) < 0) {
@@ -106,8 +104,11 @@ int NfQueue::fd() const { return mnl_socket_get_fd(socket_.get()); }
 // None of these is worth refusing to start for: each has a fallback, or only saves work.
 void NfQueue::set_options() {
   const int on = 1;
-  if (setsockopt(fd(), SOL_SOCKET, SO_RCVBUFFORCE, &kReceiveBuffer, sizeof kReceiveBuffer) < 0) {
-    setsockopt(fd(), SOL_SOCKET, SO_RCVBUF, &kReceiveBuffer, sizeof kReceiveBuffer);
+  const auto buffer = static_cast<int>(
+      std::clamp(std::min(settings_.length, kMostBuffer / kBufferPerPacket) * kBufferPerPacket,
+                 kLeastBuffer, kMostBuffer));
+  if (setsockopt(fd(), SOL_SOCKET, SO_RCVBUFFORCE, &buffer, sizeof buffer) < 0) {
+    setsockopt(fd(), SOL_SOCKET, SO_RCVBUF, &buffer, sizeof buffer);
   }
   if (setsockopt(fd(), SOL_SOCKET, SO_SNDBUFFORCE, &kSendBuffer, sizeof kSendBuffer) < 0) {
     setsockopt(fd(), SOL_SOCKET, SO_SNDBUF, &kSendBuffer, sizeof kSendBuffer);
@@ -118,24 +119,27 @@ void NfQueue::set_options() {
 
 void NfQueue::bind_queue() {
   std::array<char, 256> buffer{};
-  nlmsghdr* message = nfq_nlmsg_put(buffer.data(), NFQNL_MSG_CONFIG, queue_);
+  nlmsghdr* message = nfq_nlmsg_put(buffer.data(), NFQNL_MSG_CONFIG, settings_.number);
   message->nlmsg_flags |= NLM_F_ACK;
   nfq_nlmsg_cfg_put_cmd(message, AF_UNSPEC, NFQNL_CFG_CMD_BIND);
   nfq_nlmsg_cfg_put_params(message, NFQNL_COPY_PACKET, kCopyRange);
-  nfq_nlmsg_cfg_put_qmaxlen(message, kMaxWaiting);
-  if (kind_ == QueueKind::streams) {
-    mnl_attr_put_u32(message, NFQA_CFG_FLAGS, htonl(NFQA_CFG_F_GSO));
-    mnl_attr_put_u32(message, NFQA_CFG_MASK, htonl(NFQA_CFG_F_GSO));
+  nfq_nlmsg_cfg_put_qmaxlen(message, settings_.length);
+  const std::uint32_t flags =
+      (settings_.kind == QueueKind::streams ? std::uint32_t{NFQA_CFG_F_GSO} : 0U) |
+      (settings_.fail_open ? std::uint32_t{NFQA_CFG_F_FAIL_OPEN} : 0U);
+  if (flags != 0) {
+    mnl_attr_put_u32(message, NFQA_CFG_FLAGS, htonl(flags));
+    mnl_attr_put_u32(message, NFQA_CFG_MASK, htonl(flags));
   }
   if (mnl_socket_sendto(socket_.get(), message, message->nlmsg_len) < 0) {
-    throw_bind_error(errno, queue_);
+    throw_bind_error(errno, settings_.number);
   }
   // With rules in place packets may come before the answer does: those are left without a verdict,
   // so the first batch verdict drops them, as the kernel dropped all before them.
   while (true) {
     std::span<std::byte> slot = slots_->slot(0);
     const ssize_t length = mnl_socket_recvfrom(socket_.get(), slot.data(), slot.size());
-    if (length < 0) throw_bind_error(errno, queue_);
+    if (length < 0) throw_bind_error(errno, settings_.number);
     nlmsghdr header;
     std::memcpy(&header, slot.data(), sizeof header);
     if (static_cast<std::size_t>(length) < sizeof header || header.nlmsg_type != NLMSG_ERROR)
@@ -143,17 +147,19 @@ void NfQueue::bind_queue() {
     nlmsgerr answer{};
     std::memcpy(&answer, slot.data() + NLMSG_HDRLEN, sizeof answer);
     if (answer.error == 0) return;
-    throw_bind_error(-answer.error, queue_);
+    throw_bind_error(-answer.error, settings_.number);
   }
 }
 
-std::span<QueuedPacket> NfQueue::receive() {
+std::span<QueuedPacket> NfQueue::receive(std::size_t limit) {
   packets_.clear();
-  for (mmsghdr& message : slots_->messages) {
+  limit = std::min(limit, kBatch);
+  for (mmsghdr& message : std::span(slots_->messages).first(limit)) {
     message.msg_hdr.msg_namelen = sizeof(sockaddr_nl);
   }
-  const int count = recvmmsg(fd(), slots_->messages.data(), kBatch, MSG_DONTWAIT, nullptr);
-  full_ = count == static_cast<int>(kBatch);
+  const int count =
+      recvmmsg(fd(), slots_->messages.data(), static_cast<unsigned>(limit), MSG_DONTWAIT, nullptr);
+  full_ = count == static_cast<int>(limit);
   if (count < 0) {
     if (errno == ENOBUFS) ++counters_.overruns;  // a kernel without NETLINK_NO_ENOBUFS
     return {};
@@ -197,17 +203,24 @@ char* NfQueue::reserve(std::size_t size) {
 }
 
 void NfQueue::accept(std::uint32_t id) {
-  nlmsghdr* message = nfq_nlmsg_put(reserve(kVerdictSize), NFQNL_MSG_VERDICT, queue_);
+  nlmsghdr* message = nfq_nlmsg_put(reserve(kVerdictSize), NFQNL_MSG_VERDICT, settings_.number);
   nfq_nlmsg_verdict_put(message, static_cast<int>(id), NF_ACCEPT);
   used_ += message->nlmsg_len;
 }
 
 void NfQueue::accept_changed(std::uint32_t id, std::span<const std::byte> packet) {
   char* room = reserve(kVerdictSize + NLA_HDRLEN + NLA_ALIGN(packet.size()));
-  nlmsghdr* message = nfq_nlmsg_put(room, NFQNL_MSG_VERDICT, queue_);
+  nlmsghdr* message = nfq_nlmsg_put(room, NFQNL_MSG_VERDICT, settings_.number);
   nfq_nlmsg_verdict_put(message, static_cast<int>(id), NF_ACCEPT);
   nfq_nlmsg_verdict_put_pkt(message, packet.data(), static_cast<std::uint32_t>(packet.size()));
   used_ += message->nlmsg_len;  // a multiple of four: libmnl pads each attribute
+}
+
+void NfQueue::hand_on(std::uint32_t id, std::uint16_t queue) {
+  nlmsghdr* message = nfq_nlmsg_put(reserve(kVerdictSize), NFQNL_MSG_VERDICT, settings_.number);
+  nfq_nlmsg_verdict_put(message, static_cast<int>(id),
+                        static_cast<int>((std::uint32_t{queue} << 16U) | NF_QUEUE));
+  used_ += message->nlmsg_len;
 }
 
 // The highest id stands for all below it; ids wrap.
@@ -217,7 +230,8 @@ void NfQueue::drop(std::uint32_t id) {
 
 void NfQueue::settle() {
   if (last_dropped_) {
-    nlmsghdr* message = nfq_nlmsg_put(reserve(kVerdictSize), NFQNL_MSG_VERDICT_BATCH, queue_);
+    nlmsghdr* message =
+        nfq_nlmsg_put(reserve(kVerdictSize), NFQNL_MSG_VERDICT_BATCH, settings_.number);
     nfq_nlmsg_verdict_put(message, static_cast<int>(*last_dropped_), NF_DROP);
     used_ += message->nlmsg_len;
     last_dropped_.reset();
@@ -242,6 +256,6 @@ QueueCounters NfQueue::counters() const {
   return out;
 }
 
-std::optional<QueueStatus> NfQueue::status() const { return read_status(queue_); }
+std::optional<QueueStatus> NfQueue::status() const { return read_status(settings_.number); }
 
 }  // namespace lvsd

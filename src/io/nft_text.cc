@@ -49,8 +49,8 @@ class NftWriter {
       : early_(plan.stage == CaptureStage::early),
         plan_(family_plan(plan, words.family)),
         words_(words),
-        verdict_("counter " + verdicts.datagrams + '\n'),
-        streams_(verdicts.streams.empty() ? "" : "counter " + verdicts.streams + '\n') {}
+        prefix_(words.family == IpFamily::v4 ? plan.steering.prefix.v4 : plan.steering.prefix.v6),
+        verdicts_(verdicts) {}
 
   bool has_nat() const { return plan_.has_nat(); }
   bool own_requests() const { return plan_.own_requests; }
@@ -62,9 +62,9 @@ class NftWriter {
     const std::string match =
         std::string(words_.ported) + (plan_.sctp ? ", sctp } " : " } ") + later;
     std::string text;
-    if (early_) text += rule(match + lookup(kAddressStem, false));
+    if (early_) text += rule(match + lookup(kAddressStem, false), false);
     if (plan_.has_nat()) {
-      text += rule(match + lookup(kAddressStem, true) + "fib daddr type != local ");
+      text += rule(match + lookup(kAddressStem, true) + "fib daddr type != local ", true);
     }
     for (const bool replies : {false, true}) {
       if (replies || early_) text += whole_protocols(replies, later);
@@ -73,38 +73,80 @@ class NftWriter {
   }
 
   std::string icmp_errors() const {
-    return rule((plan_.every_icmp_error ? "" : lookup(kAddressStem, false)) +
-                std::string(words_.errors) + ' ');
+    return "\t\t" + (plan_.every_icmp_error ? "" : lookup(kAddressStem, false)) +
+           std::string(words_.errors) + " counter " + verdicts_.errors + '\n';
   }
 
   std::string requests() const {
-    std::string text = endpoints(false);
+    std::string text = openers() + endpoints(false);
     if (!plan_.marks.empty()) {
-      text += transport_rule("meta nfproto ipv" + std::string(v4() ? "4" : "6") +
-                             " meta l4proto { tcp, udp, sctp, esp, ah } meta mark @" +
-                             set_name("marks", words_.family, false) + ' ');
+      text += transport_rule(marked("{ tcp, udp, sctp, esp, ah }"), false);
     }
-    if (!plan_.ftp.empty()) {
-      text += transport_rule(lookup("ftp", false) + "tcp dport { 20, 1024-65535 } ");
-    }
+    if (!plan_.ftp.empty()) text += transport_rule(ftp_data(), false);
     return text;
   }
 
   std::string endpoints(bool replies) const {
     const std::string side = replies ? "saddr" : "daddr";
     return transport_rule(std::string(words_.ip) + ' ' + side + " . meta l4proto . th " +
-                          (replies ? "sport" : "dport") + " @" +
-                          set_name(kPortStem, words_.family, replies) + ' ') +
+                              (replies ? "sport" : "dport") + " @" +
+                              set_name(kPortStem, words_.family, replies) + ' ',
+                          replies) +
            whole_protocols(replies, "");
   }
 
  private:
   bool v4() const { return words_.family == IpFamily::v4; }
-  std::string rule(const std::string& match) const { return "\t\t" + match + verdict_; }
+  std::string marked(std::string_view protocols) const {
+    return "meta nfproto ipv" + std::string(v4() ? "4" : "6") + " meta l4proto " +
+           std::string(protocols) + " meta mark @" + set_name("marks", words_.family, false) + ' ';
+  }
+  std::string ftp_data() const { return lookup("ftp", false) + "tcp dport { 20, 1024-65535 } "; }
+
+  // What would open a connection: TCP with SYN and without ACK, SCTP whose first chunk is INIT.
+  std::string openers() const {
+    if (verdicts_.openers.empty()) return {};
+    std::string text;
+    for (const std::string_view protocol : {"tcp", "sctp"}) {
+      const bool tcp = protocol == "tcp";
+      if (!tcp && !plan_.sctp) continue;
+      const std::string match =
+          tcp ? "tcp flags & (syn | ack) == syn " : "meta l4proto sctp @th,96,8 1 ";
+      const auto add = [&](const std::string& where) {
+        text += "\t\t" + match + where + "counter " + verdict(verdicts_.openers, false) + '\n';
+      };
+      add(std::string(words_.ip) + " daddr . meta l4proto . th dport @" +
+          set_name(kPortStem, words_.family, false) + ' ');
+      const auto& whole = tcp ? plan_.requests.tcp : plan_.requests.sctp;
+      if (!whole.empty()) add(lookup(protocol, false));
+      if (!plan_.marks.empty()) add(marked(protocol));
+      if (tcp && !plan_.ftp.empty()) add(ftp_data());
+    }
+    return text;
+  }
+
+  std::string verdict(std::string text, bool replies) const {
+    const std::size_t at = text.find(NftVerdicts::kClientKey);
+    if (at == std::string::npos) return text;
+    std::string key = std::string(words_.ip) + (replies ? " daddr" : " saddr");
+    const IpAddress ones = v4() ? IpAddress(255, 255, 255, 255) : all_ones();
+    if (prefix_ < ones.width()) key += " & " + to_string(masked(ones, prefix_));
+    return text.replace(at, NftVerdicts::kClientKey.size(), key);
+  }
+  static IpAddress all_ones() {
+    IpAddress::Bytes bytes{};
+    bytes.fill(0xff);
+    return IpAddress(bytes);
+  }
+
+  std::string rule(const std::string& match, bool replies) const {
+    return "\t\t" + match + "counter " + verdict(verdicts_.datagrams, replies) + '\n';
+  }
   // Whatever TCP matches goes to the queue of streams, where there is one.
-  std::string transport_rule(const std::string& match) const {
-    if (streams_.empty()) return rule(match);
-    return "\t\tmeta l4proto tcp " + match + streams_ + rule(match);
+  std::string transport_rule(const std::string& match, bool replies) const {
+    if (verdicts_.streams.empty()) return rule(match, replies);
+    return "\t\tmeta l4proto tcp " + match + "counter " + verdict(verdicts_.streams, replies) +
+           '\n' + rule(match, replies);
   }
 
   std::string lookup(std::string_view stem, bool replies) const {
@@ -121,10 +163,11 @@ class NftWriter {
       const std::string protocol = ipsec ? "{ esp, ah }" : std::string(group.name);
       const std::string match = which + "meta l4proto " + protocol + ' ';
       text += which.empty() && group.name == "tcp"
-                  ? transport_rule(match + lookup(group.name, replies))
-                  : rule(match + lookup(group.name, replies));
+                  ? transport_rule(match + lookup(group.name, replies), replies)
+                  : rule(match + lookup(group.name, replies), replies);
       // Beyond AH, an extension header to nft, there may be any protocol.
-      if (ipsec && !v4()) text += rule(which + "ip6 nexthdr ah " + lookup(group.name, replies));
+      if (ipsec && !v4())
+        text += rule(which + "ip6 nexthdr ah " + lookup(group.name, replies), replies);
     }
     return text;
   }
@@ -132,7 +175,8 @@ class NftWriter {
   bool early_;
   const FamilyPlan& plan_;
   const Words& words_;
-  std::string verdict_, streams_;
+  std::uint8_t prefix_;
+  NftVerdicts verdicts_;
 };
 
 // A packet that came in a broadcast or multicast frame is not for the director, whatever its
@@ -203,10 +247,22 @@ std::string nft_members(const std::vector<std::string>& members) {
 }
 
 NftVerdicts nft_queues(const CapturePlan& plan) {
-  const std::string end = plan.bypass ? " bypass" : "";
-  const std::string datagrams = "queue num " + std::to_string(plan.queue) + end;
-  if (!plan.super_packets) return datagrams;
-  return {datagrams, "queue num " + std::to_string(plan.queue + plan.workers) + end};
+  const auto alone = [&plan](QueueRole role) {
+    return "queue num " + std::to_string(plan.queue_of(role, 0)) + (plan.bypass ? " bypass" : "");
+  };
+  // The kernel's own hash, which is not ours: what comes to another worker's queue is handed on.
+  const auto spread = [&plan, &alone](QueueRole role) {
+    if (plan.steering.workers == 1) return alone(role);
+    return "queue " + std::string(plan.bypass ? "flags bypass " : "") + "to jhash " +
+           std::string(NftVerdicts::kClientKey) + " mod " + std::to_string(plan.steering.workers) +
+           " seed " + std::to_string(plan.steering.seed) + " offset " +
+           std::to_string(plan.queue_of(role, 0));
+  };
+  NftVerdicts verdicts(spread(QueueRole::datagrams));
+  verdicts.errors = alone(QueueRole::datagrams);
+  if (plan.super_packets) verdicts.streams = spread(QueueRole::streams);
+  if (plan.openers) verdicts.openers = spread(QueueRole::openers);
+  return verdicts;
 }
 
 std::string nft_chains(const CapturePlan& plan, const NftVerdicts& verdicts) {
@@ -216,7 +272,9 @@ std::string nft_chains(const CapturePlan& plan, const NftVerdicts& verdicts) {
     return writers;
   };
   const Writers from_network = writers_of(verdicts);
-  const Writers local = writers_of(verdicts.datagrams);
+  NftVerdicts datagrams(verdicts.datagrams);
+  datagrams.errors = verdicts.errors;
+  const Writers local = writers_of(datagrams);
   const bool early = plan.stage == CaptureStage::early;
   const bool nat = plan.v4.has_nat() || plan.v6.has_nat();
   std::string text;

@@ -35,6 +35,12 @@ std::uint64_t free_pages() {
 
 constexpr std::size_t kMailboxLimit = 64;
 
+// What would open a connection gets what the others leave, and while they leave nothing so many of
+// a batch: a service that is busy with old clients still takes new ones.
+constexpr std::size_t kOpenersWhenBusy = 4;
+// New connections come in bursts, but waiting for seconds is of no use to them.
+constexpr std::uint32_t kOpenersShare = 8;
+
 TimePoint read_clock() {
   timespec time{};
   clock_gettime(CLOCK_MONOTONIC, &time);
@@ -45,29 +51,50 @@ TimePoint read_clock() {
 
 struct Worker::State {
   State(const WorkerSettings& settings, std::shared_ptr<const Network> network)
-      : number(settings.number), director(settings.director, std::move(network)) {
-    datagrams.emplace(settings.datagrams);
+      : number(settings.number),
+        teach(settings.teach),
+        director(settings.director, std::move(network)) {
+    QueueSettings queue{.number = settings.datagrams,
+                        .length = settings.queue_length,
+                        .fail_open = settings.fail_open};
+    datagrams.emplace(queue);
     if (settings.streams) {
       const bool whole = packet_socket.takes_unfinished();
-      streams.emplace(*settings.streams, whole ? QueueKind::streams : QueueKind::datagrams);
+      queue.number = *settings.streams;
+      queue.kind = whole ? QueueKind::streams : QueueKind::datagrams;
+      streams.emplace(queue);
+    }
+    if (settings.openers) {
+      openers.emplace(QueueSettings{.number = *settings.openers,
+                                    .length = settings.queue_length / kOpenersShare,
+                                    .fail_open = settings.fail_open});
     }
   }
 
   void run();
   void wait();
   void read_mail(TimePoint now);
-  void handle_packets(NfQueue& queue, TimePoint now);
+  void handle_packets(TimePoint now);
+  void handle_packets(NfQueue& queue, std::size_t limit, TimePoint now);
+  bool hand_on(NfQueue& queue, const QueuedPacket& packet);
   void decide(NfQueue& queue, QueuedPacket& packet, TimePoint now);
   template <class Do>
   void for_queues(Do&& what) {
     if (streams) what(*streams);
     what(*datagrams);
+    if (openers) what(*openers);
+  }
+  bool more() {
+    bool any = false;
+    for_queues([&any](const NfQueue& queue) { any = any || queue.more(); });
+    return any;
   }
   void expire(TimePoint now);
   void emit();
   EdgeCounters edge_counters();
 
   unsigned number;
+  std::function<void(const PathLesson&)> teach;
   Mailbox<WorkerMessage> mailbox{kMailboxLimit};
   std::vector<WorkerMessage> mail;
   PacketSocket packet_socket;
@@ -75,9 +102,10 @@ struct Worker::State {
   NeighborProber neighbors;
   Director director;
   Emissions emissions;
-  std::uint64_t batches = 0;
+  std::shared_ptr<const Steering> steering;  // none: every packet is this worker's
+  std::uint64_t batches = 0, handed_on = 0;
   // Bound last, so that nothing waits in the kernel for a worker that could not be built.
-  std::optional<NfQueue> streams, datagrams;
+  std::optional<NfQueue> streams, datagrams, openers;
   std::thread thread;
 };
 
@@ -87,10 +115,13 @@ struct Worker::State {
 // way round they would be lost. The kernel keeps its copy for those few microseconds.
 void Worker::State::run() {
   while (!mailbox.closed()) {
-    if (!datagrams->more() && !(streams && streams->more())) wait();
+    if (!more()) wait();
     const TimePoint now = read_clock();
     read_mail(now);
-    for_queues([&](NfQueue& queue) { handle_packets(queue, now); });
+    handle_packets(now);
+    if (teach) {
+      for (const PathLesson& lesson : director.take_lessons()) teach(lesson);
+    }
     expire(now);
     emit();
     for_queues([](NfQueue& queue) { queue.settle(); });
@@ -108,10 +139,11 @@ void Worker::State::wait() {
     timeout = timespec{.tv_sec = seconds.count(), .tv_nsec = (left - seconds).count()};
   }
   // A negative descriptor is passed over.
-  std::array<pollfd, 3> fds{
+  std::array<pollfd, 4> fds{
       pollfd{.fd = datagrams->fd(), .events = POLLIN, .revents = 0},
       pollfd{.fd = mailbox.fd(), .events = POLLIN, .revents = 0},
-      pollfd{.fd = streams ? streams->fd() : -1, .events = POLLIN, .revents = 0}};
+      pollfd{.fd = streams ? streams->fd() : -1, .events = POLLIN, .revents = 0},
+      pollfd{.fd = openers ? openers->fd() : -1, .events = POLLIN, .revents = 0}};
   // Its result says nothing that the next turn would not find out.
   ppoll(fds.data(), fds.size(), timeout ? &*timeout : nullptr, nullptr);
 }
@@ -127,6 +159,8 @@ void Worker::State::read_mail(TimePoint now) {
                    [&](NetworkMessage& news) {
                      director.update_network(std::move(news.network), now, emissions);
                    },
+                   [&](SteeringMessage& news) { steering = std::move(news.steering); },
+                   [&](LessonMessage& news) { director.learn(news.lesson, now); },
                    [&](SnapshotMessage& request) {
                      request.reply({.director = director.snapshot(now), .edge = edge_counters()});
                    },
@@ -139,10 +173,32 @@ void Worker::State::read_mail(TimePoint now) {
   mail.clear();  // not to keep an old Network or Changes alive until the next message
 }
 
-void Worker::State::handle_packets(NfQueue& queue, TimePoint now) {
-  const std::span<QueuedPacket> packets = queue.receive();
+// What is established comes first.
+void Worker::State::handle_packets(TimePoint now) {
+  if (streams) handle_packets(*streams, NfQueue::kBatch, now);
+  handle_packets(*datagrams, NfQueue::kBatch, now);
+  if (!openers) return;
+  const bool busy = datagrams->more() || (streams && streams->more());
+  handle_packets(*openers, busy ? kOpenersWhenBusy : NfQueue::kBatch, now);
+}
+
+void Worker::State::handle_packets(NfQueue& queue, std::size_t limit, TimePoint now) {
+  const std::span<QueuedPacket> packets = queue.receive(limit);
   if (!packets.empty()) ++batches;
-  for (QueuedPacket& packet : packets) decide(queue, packet, now);
+  for (QueuedPacket& packet : packets) {
+    if (!hand_on(queue, packet)) decide(queue, packet, now);
+  }
+}
+
+// Rules can tell nearly always whose a packet is; where they could not, it goes to the same queue
+// of the right worker.
+bool Worker::State::hand_on(NfQueue& queue, const QueuedPacket& packet) {
+  if (!steering) return false;
+  const auto owner = steering->worker_of(packet.packet.bytes(), packet.mark);
+  if (!owner || *owner == number) return false;
+  queue.hand_on(packet.id, static_cast<std::uint16_t>(queue.number() + *owner - number));
+  ++handed_on;
+  return true;
 }
 
 void Worker::State::decide(NfQueue& queue, QueuedPacket& packet, TimePoint now) {
@@ -179,10 +235,10 @@ void Worker::State::emit() {
 
 EdgeCounters Worker::State::edge_counters() {
   QueueCounters counted;
-  QueueStatus kernel;
+  QueueStatus kernel, opening;
   for_queues([&](const NfQueue& queue) {
     counted += queue.counters();
-    kernel += queue.status().value_or(QueueStatus{});
+    (openers && &queue == &*openers ? opening : kernel) += queue.status().value_or(QueueStatus{});
   });
   const SendCounters& frames = packet_socket.counters();
   const SendCounters& routed = raw_socket.counters();
@@ -192,6 +248,10 @@ EdgeCounters Worker::State::edge_counters() {
           .queue_dropped = kernel.dropped,
           .user_dropped = kernel.user_dropped,
           .queue_waiting = kernel.waiting,
+          .openers_dropped = opening.dropped,
+          .openers_undelivered = opening.user_dropped,
+          .openers_waiting = opening.waiting,
+          .handed_on = handed_on,
           .truncated = counted.truncated,
           .verdicts_refused = counted.refused,
           .sent_frames = frames.sent,
@@ -203,7 +263,7 @@ EdgeCounters Worker::State::edge_counters() {
 }
 
 Worker::Worker(const WorkerSettings& settings, std::shared_ptr<const Network> network)
-    : state_(std::make_unique<State>(settings, std::move(network))) {}
+    : state_(std::make_unique<State>(settings, std::move(network))), cpu_(settings.cpu) {}
 
 Worker::~Worker() { stop(); }
 
@@ -221,6 +281,13 @@ void Worker::start() {
     throw;
   }
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  // A CPU that is not there (any more) is no reason not to work.
+  if (cpu_) {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET(*cpu_, &set);
+    pthread_setaffinity_np(state_->thread.native_handle(), sizeof set, &set);
+  }
   const std::string name = "lvsd-w" + std::to_string(state_->number);
   pthread_setname_np(state_->thread.native_handle(), name.substr(0, 15).c_str());
 }
@@ -229,6 +296,7 @@ void Worker::stop() {
   state_->mailbox.close();
   if (state_->thread.joinable()) state_->thread.join();
   state_->streams.reset();
+  state_->openers.reset();
   state_->datagrams.reset();
 }
 

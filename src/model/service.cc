@@ -142,6 +142,18 @@ std::string_view to_string(CaptureBackend backend) {
   return "?";
 }
 
+std::string_view to_string(Overload overload) {
+  switch (overload) {
+    case Overload::drop_new:
+      return "drop-new";
+    case Overload::drop:
+      return "drop";
+    case Overload::bypass:
+      return "bypass";
+  }
+  return "?";
+}
+
 std::string_view to_string(CaptureStage stage) {
   return stage == CaptureStage::early ? "early" : "late";
 }

@@ -8,9 +8,9 @@
 namespace lvsd {
 
 bool locally_overloaded(const DestinationState& state, const Pool& pool) {
-  if (state.active <= state.config.weight.value()) return false;
+  if (state.all_active() <= state.config.weight.value()) return false;
   for (std::size_t i = 0; i < pool.size(); ++i) {
-    if (std::uint64_t{pool[i].active} * 2 < pool[i].config.weight.value()) return true;
+    if (std::uint64_t{pool[i].all_active()} * 2 < pool[i].config.weight.value()) return true;
   }
   return false;
 }

@@ -9,7 +9,7 @@ std::optional<std::size_t> NeverQueue::pick(const Pool& pool, const ScheduleKey&
   std::optional<std::size_t> best;
   for (std::size_t i = 0; i < pool.size(); ++i) {
     if (!pool[i].usable()) continue;
-    if (pool[i].active == 0) return i;
+    if (pool[i].all_active() == 0) return i;
     if (!best || shorter_delay(pool[i], pool[*best])) best = i;
   }
   return best;

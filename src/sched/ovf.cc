@@ -7,7 +7,7 @@ std::optional<std::size_t> WeightedOverflow::pick(const Pool& pool, const Schedu
   std::optional<std::size_t> best;
   for (std::size_t i = 0; i < pool.size(); ++i) {
     const DestinationState& state = pool[i];
-    if (!state.usable() || state.active > state.config.weight.value()) continue;
+    if (!state.usable() || state.all_active() > state.config.weight.value()) continue;
     if (!best || state.config.weight > pool[*best].config.weight) best = i;
   }
   return best;

@@ -15,7 +15,7 @@ import yaml
 OTHER_SOURCES = {"network_file.cc"}
 # What only lvsd --check finds, though its message sounds as if a schema could: what depends on
 # another key, or on the text rather than the value.
-BEYOND = {"scheduler_flags_unfit", "netmask_too_long", "family_without_mark", "tunnel_wrong",
+BEYOND = {"cpus_backwards", "scheduler_flags_unfit", "netmask_too_long", "family_without_mark", "tunnel_wrong",
           "many_mistakes", "destination_port_zero", "listen_port_large", "listen_port_zero"}
 EXPRESSIBLE = re.compile(r"unknown key|is not known here|where an? \S+ (\S+ )?belongs|is not in \d|"
                          r": has no '|is not a boolean|is not a whole number|has no unit")

@@ -2,6 +2,7 @@
 // Random configurations that lvsd.yaml can express, for properties that hold of all of them.
 #pragma once
 
+#include <algorithm>
 #include <cstdlib>
 #include <random>
 #include <set>
@@ -81,8 +82,12 @@ inline Config random_config(std::mt19937_64& random) {
   const auto sometimes = [&] { return random() % 3 == 0; };
   if (sometimes()) out.startup.backend = static_cast<CaptureBackend>(random() % 4);
   if (sometimes()) out.startup.stage = CaptureStage::late;
-  if (sometimes()) out.startup.queue = static_cast<std::uint16_t>(random());
+  if (sometimes()) out.startup.queue = static_cast<std::uint16_t>(random() % 60000);
   if (sometimes()) out.startup.queue_bypass = true;
+  if (sometimes()) out.startup.queue_length = static_cast<std::uint32_t>(64 + random() % 1000);
+  if (sometimes()) out.startup.overload = static_cast<Overload>(random() % 3);
+  if (sometimes()) out.startup.workers = static_cast<unsigned>(random() % 257);
+  if (sometimes()) out.startup.cpus = {3, 0, 17};
   if (sometimes()) out.startup.super_packets = false;
   if (sometimes()) out.startup.connection_limit = static_cast<std::uint32_t>(1 + random() % 1000);
   if (sometimes()) out.announce.enabled = false;
@@ -93,6 +98,14 @@ inline Config random_config(std::mt19937_64& random) {
   for (auto count = random() % 5; count > 0; --count) {
     VirtualService service = random_service(random);
     if (seen.insert(service.key).second) out.services.push_back(std::move(service));
+  }
+  for (const VirtualService& service : out.services) {  // as it follows from them
+    if (!service.persistence) continue;
+    const bool sip = service.persistence->engine == PersistenceEngine::sip;
+    const std::uint8_t mask = sip ? std::uint8_t{0} : service.persistence->netmask;
+    SteeringPrefix& steering = out.startup.steering;
+    std::uint8_t& least = service.key.listen.address.is_v4() ? steering.v4 : steering.v6;
+    least = std::min(least, mask);
   }
   return out;
 }

@@ -25,6 +25,7 @@ const ServiceKey kDns{ServiceProtocol::udp, endpoint("192.0.2.10", 53)};
 
 Config mixed_config() {
   Config config;
+  config.startup.overload = Overload::drop;
   config.startup.queue = 7;
   config.services = {
       service(kWeb, {{endpoint("10.0.0.11", 8080), Masquerade{}, Weight(1)},
@@ -36,6 +37,7 @@ Config mixed_config() {
 
 Config direct_config() {
   Config config;
+  config.startup.overload = Overload::drop;
   config.services = {service(kWeb, {{endpoint("10.0.0.12", 80), DirectRouting{}, Weight(1)}})};
   return config;
 }
@@ -375,6 +377,58 @@ TEST(CaptureText, OwnRequestsToForeignAddresses) {
   const std::string nft = nft_text(plan, "accept");
   EXPECT_LT(nft.find("hook output priority -149"), nft.find("fib daddr type local return"));
   EXPECT_EQ(count(nft, "th dport @services4"), 2U);
+}
+
+CapturePlan plan_of_workers(unsigned workers) {
+  Config config = mixed_config();
+  config.startup.overload = Overload::drop_new;
+  return make_capture_plan(config, {.workers = workers, .seed = 9, .prefix = {24, 128}});
+}
+
+// Each rule once for every worker, in the queue of its kind; the last one takes what is left.
+TEST(Steering, IptablesHasEachRuleOncePerWorker) {
+  std::string rules;
+  for (const auto& chain : iptables_chains(plan_of_workers(3), IpFamily::v4, {})) {
+    for (const std::string& rule : chain.rules) rules += rule + '\n';
+  }
+  const std::size_t all = count(rules, "-j NFQUEUE");
+  EXPECT_EQ(all % 3, 0U);
+  EXPECT_EQ(count(rules, "-m bpf --bytecode"), all / 3 * 2);
+  EXPECT_EQ(count(rules, "--queue-num 15\n"),
+            count(rules, "-p tcp -m tcp --tcp-flags SYN,ACK SYN") / 3);
+  for (int queue = 7; queue <= 15; ++queue) {
+    EXPECT_GE(count(rules, "--queue-num " + std::to_string(queue) + '\n'), 1U) << queue;
+  }
+  // Errors to a virtual address by what they quote, before all others.
+  EXPECT_LT(rules.find("--icmp-type 3 -m set --match-set lvsd-addresses4 dst -m bpf"),
+            rules.find("--icmp-type 3 -m bpf"));
+}
+
+TEST(Steering, WithoutTheMatchAllComesToTheFirstWorker) {
+  IptablesFeatures features;
+  features.bpf = false;
+  for (const auto& chain : iptables_chains(plan_of_workers(2), IpFamily::v4, features)) {
+    for (const std::string& rule : chain.rules) {
+      EXPECT_EQ(rule.find("bpf"), std::string::npos);
+      EXPECT_EQ(rule.find("--queue-num 8"), std::string::npos) << rule;
+    }
+  }
+}
+
+TEST(Steering, NftSpreadsByItsOwnHash) {
+  const CapturePlan plan = plan_of_workers(2);
+  const std::string text = nft_text(plan, nft_queues(plan));
+  const std::string hash = "queue to jhash ip saddr & 255.255.255.0 mod 2 seed 9 offset ";
+  EXPECT_EQ(count(text, "th dport @services4 counter " + hash + "7\n"), 1U);
+  EXPECT_EQ(count(text, "th dport @services4 counter " + hash + "9\n"), 1U);
+  EXPECT_EQ(count(text,
+                  "tcp flags & (syn | ack) == syn ip daddr . meta l4proto . th dport "
+                  "@services4 counter " +
+                      hash + "11\n"),
+            1U);
+  EXPECT_GE(count(text, "@nat-sources4 counter queue to jhash ip daddr & 255.255.255.0 mod 2"), 1U);
+  EXPECT_EQ(count(text, "icmp type { 3, 4, 11 } counter queue num 7\n"), 1U);
+  EXPECT_EQ(count(text, "CLIENT"), 0U);
 }
 
 }  // namespace

@@ -155,5 +155,18 @@ TEST(Diff, SaysWhatNeedsARestart) {
   EXPECT_FALSE(changes.announce->enabled);
 }
 
+TEST(Diff, AShorterMaskNeedsARestartWhereWorkersHaveSpreadTheClients) {
+  const auto with_mask = [](const std::string& workers, int mask) {
+    return parsed("director: {workers: " + workers +
+                  "}\nservices: [{listen: 192.0.2.1:80/tcp, persistence: {netmask: " +
+                  std::to_string(mask) + "}, destinations: []}]");
+  };
+  EXPECT_TRUE(diff(with_mask("1", 32), with_mask("1", 24)).needs_restart.empty());
+  EXPECT_TRUE(diff(with_mask("2", 24), with_mask("2", 32)).needs_restart.empty());
+  const auto found = diff(with_mask("2", 32), with_mask("2", 24)).needs_restart;
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found[0].substr(0, 19), "persistence.netmask");
+}
+
 }  // namespace
 }  // namespace lvsd

@@ -5,6 +5,7 @@
 
 #include "lvsd/config/check.h"
 #include "lvsd/config/load.h"
+#include "lvsd/config/workers.h"
 #include "support/config_samples.h"
 
 namespace lvsd {
@@ -36,7 +37,9 @@ TEST(Load, EveryKeyIsTaken) {
   const Config config = parsed(
       "director:\n"
       "  workers: auto\n"
-      "  capture: {backend: nft, stage: late, queue: 17, queue_bypass: true}\n"
+      "  cpus: 2-4,0\n"
+      "  overload: bypass\n"
+      "  capture: {backend: nft, stage: late, queue: 17, queue_length: 99, queue_bypass: true}\n"
       "  announce: {interface: eth0.100}\n"
       "  connections: {limit: 4}\n"
       "timeouts: {tcp: 15m, tcp_fin: 500ms, udp: 31d}\n"
@@ -49,7 +52,10 @@ TEST(Load, EveryKeyIsTaken) {
       "      - {address: 10.0.0.11:5353, weight: 0}\n"
       "      - {address: 10.0.0.12, weight: 65535}\n"
       "      - {address: 10.0.0.13, method: tun}\n");
-  EXPECT_EQ(config.startup.workers, 1U);
+  EXPECT_EQ(config.startup.workers, 0U);  // to be counted where lvsd runs
+  EXPECT_EQ(config.startup.cpus, (std::vector<unsigned>{2, 3, 4, 0}));
+  EXPECT_EQ(config.startup.overload, Overload::bypass);
+  EXPECT_EQ(config.startup.queue_length, 99U);
   EXPECT_EQ(config.startup.backend, CaptureBackend::nft);
   EXPECT_EQ(config.startup.stage, CaptureStage::late);
   EXPECT_EQ(config.startup.queue, 17);
@@ -69,6 +75,36 @@ TEST(Load, EveryKeyIsTaken) {
   EXPECT_EQ(dns.destinations.at(1).weight.value(), 65535);
   EXPECT_EQ(to_string(dns.destinations.at(1).method), "nat");
   EXPECT_EQ(to_string(dns.destinations.at(2).method), "tun");
+}
+
+// The shortest mask of each family; what goes by something else leaves nothing to go by.
+TEST(Load, SteeringFollowsFromPersistence) {
+  const auto prefix_of = [](const std::string& persistence) {
+    return parsed(
+               "director: {workers: 2}\nservices:\n"
+               "  - {listen: 192.0.2.10:53/udp, persistence: " +
+               persistence +
+               ", destinations: []}\n"
+               "  - {listen: 192.0.2.11:53/udp, persistence: 60s, destinations: []}\n"
+               "  - {listen: '[2001:db8::1]:53/udp', persistence: {netmask: 64}, "
+               "destinations: []}\n")
+        .startup.steering;
+  };
+  EXPECT_EQ(prefix_of("60s"), (SteeringPrefix{32, 64}));
+  EXPECT_EQ(prefix_of("{netmask: 24}"), (SteeringPrefix{24, 64}));
+  EXPECT_EQ(prefix_of("{netmask: 0}"), (SteeringPrefix{0, 64}));
+  EXPECT_EQ(prefix_of("{engine: sip}"), (SteeringPrefix{0, 64}));
+}
+
+TEST(Load, WhatKeepsAllClientsTogetherIsSaidWhereThereAreWorkers) {
+  const std::string services =
+      "services: [{listen: 192.0.2.10:53/udp, persistence: {netmask: 0}, destinations: []}]";
+  EXPECT_TRUE(check_steering(parsed(services)).empty());
+  const auto found = check_steering(parsed("director: {workers: 2}\n" + services));
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(to_string(found[0], "F"),
+            "F: services[0].persistence: netmask 0 keeps all clients together, so that one worker "
+            "serves all of IPv4; set a longer netmask, or 'workers: 1'");
 }
 
 TEST(Load, AnnounceCanBeOff) {
@@ -97,8 +133,9 @@ TEST(Show, FillsInEveryDefault) {
                                "[{address: 10.0.0.1}]}]")),
             "director:\n"
             "  workers: 1\n"
-            "  capture: {backend: auto, stage: early, queue: 0, queue_bypass: false, "
-            "super_packets: true}\n"
+            "  overload: drop-new\n"
+            "  capture: {backend: auto, stage: early, queue: 0, queue_length: 16384, "
+            "queue_bypass: false, super_packets: true}\n"
             "  announce: true\n"
             "  connections: {limit: 1048576}\n"
             "timeouts: {tcp: 900s, tcp_fin: 120s, udp: 300s}\n"

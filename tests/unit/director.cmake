@@ -7,6 +7,7 @@ lvsd_unit_test(director_test
   director_links_test.cc
   director_methods_test.cc
   director_options_test.cc
+  director_peers_test.cc
   director_persistence_test.cc
   director_sctp_test.cc
   director_segments_test.cc

@@ -15,5 +15,6 @@ lvsd_unit_test(lvsd_edges_test
 lvsd_unit_test(lvsd_capture_test
   capture_text_test.cc
   process_test.cc
-  LIBS lvsd_io
+  steering_test.cc
+  LIBS lvsd_io lvsd_test_support
 )

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The data path behind a capture: frames in, emissions and a report out. Time is the capture's,
+// The data path behind a capture: frames in, emissions and a report out. There are as many
+// directors as the file has workers, and packets are steered to them as live, but for the seed of
+// the hash; where the file says auto, there is one. Time is the capture's,
 // never a clock's, and never goes back: a frame stamped earlier than the one before it (captures
 // merged from several interfaces have such) happens when that one did.
 //
@@ -16,6 +18,7 @@
 #include "lvsd/ctl/replay_report.h"
 #include "lvsd/director/decision.h"
 #include "lvsd/model/config.h"
+#include "lvsd/model/steering.h"
 
 namespace lvsd::ctl {
 
@@ -58,24 +61,32 @@ class Replayer {
  private:
   void advance(TimePoint to);
   void decide(const Arrival& arrival);
-  Verdict handle(const Arrival& arrival, PacketBuffer& buffer);
-  void rehearse(const Arrival& arrival, const PacketBuffer& packet);
-  void record(const Arrival& arrival, std::span<const std::byte> packet, const Verdict& verdict);
-  void count(const Verdict& verdict);
+  Verdict handle(Director& director, const Arrival& arrival, PacketBuffer& buffer);
+  void rehearse(const Director& director, const Arrival& arrival, const PacketBuffer& packet);
+  void record(const Director& director, const Arrival& arrival, std::span<const std::byte> packet,
+              const Verdict& verdict);
+  void count(const Director& director, const Verdict& verdict);
   void emit(std::uint64_t cause, TimePoint time, const Arrival* cut);
   void emit_packet(const Emission& emission, std::uint64_t cause, TimePoint time,
                    const Arrival* cut);
   void emit_finished(const Emission& emission, std::uint64_t cause, TimePoint time,
                      const Arrival* cut);
-  std::optional<NamedDestination> named(DestinationId id) const;
+  void apply(const Config& next);
+  // Whose timers are due first.
+  Director& next_due();
+  void teach(Director& from);
+  std::optional<NamedDestination> named(const Director& director, DestinationId id) const;
   void remember_names();
-  void tally(DestinationId id, Direction direction, bool new_connection);
+  void tally(const Director& director, DestinationId id, Direction direction, bool new_connection);
 
   Config config_;
   std::shared_ptr<const Network> network_;
   bool records_;
   Observer observer_;
-  Director director_;
+  std::vector<Director> directors_;  // one per worker
+  Config captured_;                  // what runs, and what ran before: it may have connections
+  Steering steering_;
+  LoadBook loads_;
   Emissions emissions_;
   ReplayReport report_;
   std::map<std::pair<ServiceKey, Endpoint>, std::size_t> tally_of_;  // place in report_.tallies

@@ -17,7 +17,7 @@ namespace lvsd {
 
 class Exposure {
  public:
-  Exposure(CaptureBackend backend, const std::string& run_dir);
+  Exposure(CaptureBackend backend, const SteeringHash& hash, const std::string& run_dir);
 
   Status open(const Config& config, const Network& network);
   Status close();  // addresses, then rules
@@ -47,7 +47,8 @@ class Exposure {
     std::vector<IpAddress> addresses;
   };
   View view() const;
-  std::string print_rules() const { return rules_.print(make_capture_plan(captured_)); }
+  std::string print_rules() const { return rules_.print(make_capture_plan(captured_, hash_)); }
+  const Config& captured() const { return captured_; }
   int watch_fd() const { return rules_.watch_fd(); }
 
  private:
@@ -55,6 +56,7 @@ class Exposure {
   Status put_addresses(const Network& network);
 
   CaptureRules rules_;
+  SteeringHash hash_;
   Announcer announcer_;
   Config captured_;
   std::vector<IpAddress> addresses_;  // that should be there

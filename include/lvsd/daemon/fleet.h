@@ -13,15 +13,26 @@
 #include <memory>
 #include <vector>
 
+#include "lvsd/io/capture_rules.h"
 #include "lvsd/io/worker.h"
 
 namespace lvsd {
+
+// One per CPU that this process may run on, or per CPU that `cpus` names, where the file says auto.
+void count_workers(StartupConfig& config);
+// How clients are spread over them, for the life of the daemon.
+SteeringHash make_steering_hash(const StartupConfig& config);
 
 class Fleet {
  public:
   // Binds every worker's queue; throws std::system_error or std::runtime_error with the queue in
   // it.
-  Fleet(const StartupConfig& config, const std::shared_ptr<const Network>& network);
+  Fleet(const CapturePlan& plan, const StartupConfig& config,
+        const std::shared_ptr<const Network>& network);
+
+  ~Fleet() { stop(); }  // all of them, before any is gone that another may teach
+  Fleet(const Fleet&) = delete;
+  Fleet& operator=(const Fleet&) = delete;
 
   // A packet that waits in a queue since a predecessor died must not be decided by an empty
   // configuration, which would leave it to the local stack. So the workers start with theirs in
@@ -30,6 +41,8 @@ class Fleet {
   void stop();
   // Returns once every worker has applied it. On failure it is still queued and will be applied.
   Status apply(const std::shared_ptr<const Changes>& changes);
+  // What is captured: all workers hear of it at once, or they would not agree on whose a packet is.
+  void set_steering(const std::shared_ptr<const Steering>& steering);
   void set_network(const std::shared_ptr<const Network>& network);
   Result<std::vector<WorkerSnapshot>, Error> snapshot();
   void zero(const std::optional<ServiceKey>& service);  // as Director::zero()
@@ -53,6 +66,7 @@ class Fleet {
   void flush(std::size_t index);
 
   std::vector<Crew> workers_;
+  LoadBook loads_;
 };
 
 }  // namespace lvsd

@@ -22,6 +22,7 @@
 #include "lvsd/model/time.h"
 #include "lvsd/model/verdict.h"
 #include "lvsd/net/packet_buffer.h"
+#include "lvsd/net/packet_view.h"
 #include "lvsd/net/siphash.h"
 
 namespace lvsd {
@@ -30,6 +31,14 @@ struct DirectorSettings {
   std::uint32_t connection_limit = 1U << 20U;
   HashSeed seed;               // of the tables whose keys clients choose
   std::uint16_t first_id = 1;  // of the IP headers that the director makes
+  bool has_peers = false;      // other directors want to know what this one learns
+};
+
+// What a router says of the path of a tunnel, from an ICMP error that may name no client, so that
+// one of several directors gets it for all.
+struct PathLesson {
+  QuotedPacket outer;
+  std::uint32_t mtu = 0;
 };
 
 // Totals since start, one per verdict and reason.
@@ -117,6 +126,10 @@ class Director {
   void set_available_memory(std::uint64_t pages);
   // Takes a new view of the network; packets that waited for a neighbour it knows are emitted.
   void update_network(std::shared_ptr<const Network> network, TimePoint now, Emissions& out);
+
+  // What it learned since the last call, for its peers; and what a peer learned.
+  std::vector<PathLesson> take_lessons();
+  void learn(const PathLesson& lesson, TimePoint now);
 
   // Sets to zero what was counted, and the rates, of one service and its destinations, or of all
   // and the totals; the counts of verdicts go on. (Reference 8.1; ipvsadm -Z.)

@@ -22,7 +22,7 @@
 #include <string_view>
 #include <vector>
 
-#include "lvsd/model/config.h"
+#include "lvsd/model/steering.h"
 #include "lvsd/net/result.h"
 
 namespace lvsd {
@@ -60,15 +60,24 @@ struct FamilyPlan {
 struct CapturePlan {
   CaptureStage stage = CaptureStage::early;
   // The first queue; one per worker from there on. With super-packets as many again follow, for TCP
-  // from the network.
+  // from the network, and then as many for what would open a connection.
   std::uint16_t queue = 0;
-  bool super_packets = false;
-  unsigned workers = 1;
+  bool super_packets = false, openers = false;
+  SteeringHash steering = {};
   bool bypass = false;
   FamilyPlan v4, v6;
+
+  unsigned queue_of(QueueRole role, unsigned worker) const {
+    const unsigned row = role == QueueRole::datagrams ? 0
+                         : role == QueueRole::streams ? 1
+                         : super_packets              ? 2
+                                                      : 1;
+    return queue + row * steering.workers + worker;
+  }
   friend bool operator==(const CapturePlan&, const CapturePlan&) = default;
 };
-CapturePlan make_capture_plan(const Config& config);
+// `hash` is the running daemon's; without it, as for one worker.
+CapturePlan make_capture_plan(const Config& config, const SteeringHash& hash = {});
 
 class CaptureTool;  // capture_tool.h
 

@@ -23,6 +23,11 @@
 // on the director itself sends. There, too, requests of the director's own processes to addresses
 // that may not be its own; those to its own come by PREROUTING, over lo.
 //
+// With several workers each rule is there once for every one, with a match on the client's address
+// (steering_bpf.h) in all but the last; ICMP errors to virtual addresses, which quote a packet to
+// the client, then have rules of their own. Where openers have a queue, the rules for requests
+// come before all others a second time, for TCP with SYN and without ACK and for SCTP's INIT.
+//
 // Of what is with sets, the sets of services, their addresses and those of NAT destinations are
 // always there, so that the rules stay when the first member comes; the rest where they are needed.
 #pragma once
@@ -62,6 +67,7 @@ struct IptablesFeatures {
   bool sets = true;            // ipset and `-m set`; else one rule per member
   bool addrtype = true;        // `-m addrtype`; else replies to our own sockets are captured too
   bool pkttype = true;         // `-m pkttype`; else broadcast and multicast frames are captured too
+  bool bpf = true;             // `-m bpf`; else all comes to one worker, which hands it on
   bool security_table = true;  // else stage late is at the end of filter INPUT: there, a firewall
                                // rule that accepts a packet also keeps it from being captured
   bool owned_table = false;    // rules lie in a table that others cannot change (owned_table.h)
@@ -96,14 +102,16 @@ std::string ipset_create(const TextSet& set, std::string_view name);
 std::string iptables_text(const CapturePlan& plan, const IptablesFeatures& features);
 
 std::vector<TextSet> nft_sets(const CapturePlan& plan);
-// What is done with a packet that matches: TCP from the network may have a queue of its own.
+// What is done with a packet that matches: TCP from the network may have a queue of its own, and
+// what would open a connection. Where kClientKey is in them, it becomes the client's address.
 struct NftVerdicts {
   std::string datagrams, streams;  // the second empty: as the first
+  std::string errors = datagrams;  // ICMP errors: whose they are the first worker finds out
+  std::string openers = {};        // empty: as the others
+  static constexpr std::string_view kClientKey = "CLIENT";
 
   NftVerdicts(std::string all) : datagrams(std::move(all)) {}
   NftVerdicts(const char* all) : datagrams(all) {}
-  NftVerdicts(std::string first, std::string second)
-      : datagrams(std::move(first)), streams(std::move(second)) {}
 };
 NftVerdicts nft_queues(const CapturePlan& plan);  // "queue num 0"
 std::string nft_chains(const CapturePlan& plan, const NftVerdicts& verdicts);

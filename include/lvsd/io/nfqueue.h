@@ -7,16 +7,16 @@
 // id, then a single batch verdict that drops all others up to the last id. So whatever was not
 // decided, for any reason, is dropped, never let through to a stack that would answer with a reset.
 //
-// Overload: the kernel drops a packet when kMaxWaiting await a verdict (queue_dropped), or when the
-// socket's buffer is full (user_dropped). NETLINK_NO_ENOBUFS is set: without it one full buffer
-// makes the socket refuse everything until it has been read empty, which turns a burst into an
-// outage. The kernel's counters say what was lost instead.
+// Overload: the kernel drops a packet when as many await a verdict as the queue holds
+// (queue_dropped; with fail_open it leaves the packet to the local stack and counts nothing), or
+// when the socket's buffer is full (user_dropped). NETLINK_NO_ENOBUFS is set: without it one full
+// buffer makes the socket refuse everything until it has been read empty, which turns a burst into
+// an outage. The kernel's counters say what was lost instead.
 //
 // A queue for streams takes super-packets as they are, with unfinished checksums (NFQA_CFG_F_GSO,
 // Linux 3.10); it is for TCP alone, since a super-packet of UDP loses its datagrams' boundaries. In
-// a queue for datagrams packets come segmented and finished. F_CONNTRACK and F_FAIL_OPEN are never
-// set. Closing the socket unbinds the queue, and the kernel drops what waited in
-// it.
+// a queue for datagrams packets come segmented and finished. F_CONNTRACK is never set. Closing the
+// socket unbinds the queue, and the kernel drops what waited in it.
 #pragma once
 
 #include <linux/netlink.h>
@@ -62,27 +62,41 @@ struct QueueCounters {
 
 enum class QueueKind : std::uint8_t { streams, datagrams };
 
+struct QueueSettings {
+  std::uint16_t number = 0;
+  QueueKind kind = QueueKind::datagrams;
+  std::uint32_t length = 16384;  // packets that may wait in it
+  bool fail_open = false;
+};
+
 class NfQueue {
  public:
   static constexpr std::size_t kBatch = 64;  // recvmmsg on netlink gives no more at a time
 
   // Throws std::system_error; the message says which queue and why, as far as the kernel tells.
-  explicit NfQueue(std::uint16_t queue, QueueKind kind = QueueKind::datagrams);
+  explicit NfQueue(const QueueSettings& settings);
+  explicit NfQueue(std::uint16_t queue, QueueKind kind = QueueKind::datagrams)
+      : NfQueue(QueueSettings{.number = queue, .kind = kind}) {}
   ~NfQueue();
   NfQueue(const NfQueue&) = delete;
   NfQueue& operator=(const NfQueue&) = delete;
 
   int fd() const;
 
-  // What is there now; never waits. The packets and their storage are valid until the next call.
-  // Every one of them needs one of the three below, then settle().
-  std::span<QueuedPacket> receive();
+  std::uint16_t number() const { return settings_.number; }
+
+  // What is there now, at most `limit` packets; never waits. The packets and their storage are
+  // valid until the next call. Every one of them needs one of the four below, then settle().
+  std::span<QueuedPacket> receive(std::size_t limit = kBatch);
   // Whether the last receive() may have left packets behind.
   bool more() const { return full_; }
 
   void accept(std::uint32_t id);
   void accept_changed(std::uint32_t id, std::span<const std::byte> packet);
   void drop(std::uint32_t id);
+  // To another queue, whoever has it: the kernel hands the packet over as if a rule had sent it
+  // there.
+  void hand_on(std::uint32_t id, std::uint16_t queue);
   void settle();
 
   QueueCounters counters() const;
@@ -100,8 +114,7 @@ class NfQueue {
   char* reserve(std::size_t size);
   void flush();
 
-  std::uint16_t queue_;
-  QueueKind kind_;
+  QueueSettings settings_;
   std::unique_ptr<mnl_socket, Close> socket_;
   std::unique_ptr<Slots> slots_;
   std::vector<QueuedPacket> packets_;

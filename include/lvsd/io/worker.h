@@ -12,18 +12,22 @@
 #include <variant>
 
 #include "lvsd/director/director.h"
+#include "lvsd/model/steering.h"
 #include "lvsd/net/result.h"
 
 namespace lvsd {
 
 // What the kernel and the sockets did, beside what the director decided.
 struct EdgeCounters {
-  std::uint64_t received = 0;          // packets handed over by NFQUEUE
-  std::uint64_t batches = 0;           // wake-ups that brought any
-  std::uint64_t overruns = 0;          // the netlink socket's buffer was full: messages lost to us
-  std::uint64_t queue_dropped = 0;     // the kernel's queue was full
-  std::uint64_t user_dropped = 0;      // the kernel could not hand a packet to our socket
-  std::uint64_t queue_waiting = 0;     // in the kernel's queue right now
+  std::uint64_t received = 0;       // packets handed over by NFQUEUE
+  std::uint64_t batches = 0;        // wake-ups that brought any
+  std::uint64_t overruns = 0;       // the netlink socket's buffer was full: messages lost to us
+  std::uint64_t queue_dropped = 0;  // the kernel's queue was full
+  std::uint64_t user_dropped = 0;   // the kernel could not hand a packet to our socket
+  std::uint64_t queue_waiting = 0;  // in the kernel's queue right now
+  // The last three of the queue of what would open a connection.
+  std::uint64_t openers_dropped = 0, openers_undelivered = 0, openers_waiting = 0;
+  std::uint64_t handed_on = 0;         // to the worker that has the client
   std::uint64_t truncated = 0;         // longer than our receive slot: dropped
   std::uint64_t verdicts_refused = 0;  // the packet was gone already (its interface went away)
   std::uint64_t sent_frames = 0, sent_routed = 0;
@@ -43,6 +47,12 @@ struct ApplyMessage {
 struct NetworkMessage {
   std::shared_ptr<const Network> network;
 };
+struct SteeringMessage {
+  std::shared_ptr<const Steering> steering;
+};
+struct LessonMessage {
+  PathLesson lesson;
+};
 struct SnapshotMessage {
   std::function<void(WorkerSnapshot)> reply;
 };
@@ -53,14 +63,19 @@ struct ConnectionsMessage {
 struct ZeroMessage {
   std::optional<ServiceKey> service;  // none: all
 };
-using WorkerMessage =
-    std::variant<ApplyMessage, NetworkMessage, SnapshotMessage, ConnectionsMessage, ZeroMessage>;
+using WorkerMessage = std::variant<ApplyMessage, NetworkMessage, SteeringMessage, LessonMessage,
+                                   SnapshotMessage, ConnectionsMessage, ZeroMessage>;
 
 struct WorkerSettings {
   std::uint16_t datagrams = 0;           // its queue of packets as they are
   std::optional<std::uint16_t> streams;  // and that of TCP, with super-packets
+  std::optional<std::uint16_t> openers;  // of what would open a connection: served last
+  std::uint32_t queue_length = 16384;
+  bool fail_open = false;
   DirectorSettings director;
-  unsigned number = 0;  // the thread is called lvsd-w<number>
+  unsigned number = 0;                                // the thread is called lvsd-w<number>
+  std::optional<unsigned> cpu = {};                   // that it is bound to
+  std::function<void(const PathLesson&)> teach = {};  // the other workers; called on its thread
 };
 
 class Worker {
@@ -80,6 +95,7 @@ class Worker {
  private:
   struct State;
   std::unique_ptr<State> state_;
+  std::optional<unsigned> cpu_;
 };
 
 }  // namespace lvsd

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "lvsd/model/config.h"
+#include "lvsd/model/shared_load.h"
 
 namespace lvsd {
 
@@ -32,6 +33,8 @@ struct Changes {
   std::vector<ServiceChange> changed;
   std::vector<std::string>
       needs_restart;  // paths of changed StartupConfig keys: "director.workers"
+  // Where several directors share the work: counters of the destinations that are added.
+  std::shared_ptr<const Loads> loads;
   bool empty() const {
     return !timeouts && !ipvs && !announce && added.empty() && removed.empty() && changed.empty() &&
            needs_restart.empty();

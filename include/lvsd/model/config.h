@@ -18,7 +18,12 @@ enum class CaptureBackend : std::uint8_t { automatic, iptables, nft, manual };
 enum class CaptureStage : std::uint8_t {
   early,
   late
-};                                                   // raw PREROUTING, or INPUT (design section 4)
+};  // raw PREROUTING, or INPUT (design section 4)
+// What gives way when packets come faster than they can be decided: those that would open a
+// connection, which wait in a queue of their own; whatever comes last; or nothing is dropped, and
+// what finds the queue full is left to the local stack.
+enum class Overload : std::uint8_t { drop_new, drop, bypass };
+std::string_view to_string(Overload overload);       // "drop-new", "drop", "bypass"
 std::string_view to_string(CaptureBackend backend);  // "auto", "iptables", ...
 std::string_view to_string(CaptureStage stage);
 
@@ -29,15 +34,32 @@ struct Announce {
   friend bool operator==(const Announce&, const Announce&) = default;
 };
 
+// How much of a client's address decides which worker it meets: the shortest persistence mask of
+// each family, and nothing of it where persistence goes by something else (the SIP engine).
+struct SteeringPrefix {
+  std::uint8_t v4 = 32, v6 = 128;
+  friend bool operator==(const SteeringPrefix&, const SteeringPrefix&) = default;
+};
+
+// A worker has up to three NFQUEUEs: datagrams, streams, and what would open a connection.
+inline constexpr unsigned kQueuesPerWorker = 3;
+enum class QueueRole : std::uint8_t { datagrams, streams, openers };
+
 // Read once at start; a reload that changes one of these is applied but for them, and says so.
 struct StartupConfig {
-  unsigned workers = 1;
+  unsigned workers = 1;        // 0: one per CPU, until lvsd has counted them
+  std::vector<unsigned> cpus;  // that workers are bound to, one after the other; none: not bound
+  SteeringPrefix steering;     // follows from the services
   CaptureBackend backend = CaptureBackend::automatic;
   CaptureStage stage = CaptureStage::early;
-  std::uint16_t queue = 0;                     // NFQUEUE number, the first
+  std::uint16_t queue = 0;             // NFQUEUE number, the first
+  std::uint32_t queue_length = 16384;  // packets that may wait in one
+  Overload overload = Overload::drop_new;
   bool queue_bypass = false;                   // --queue-bypass: accept when nobody listens
   bool super_packets = true;                   // TCP has queues of its own, with F_GSO
   std::uint32_t connection_limit = 1U << 20U;  // entries per worker, about 100 bytes each
+
+  bool has_openers() const { return overload == Overload::drop_new; }
   friend bool operator==(const StartupConfig&, const StartupConfig&) = default;
 };
 

@@ -8,6 +8,7 @@
 #include <span>
 
 #include "lvsd/model/service.h"
+#include "lvsd/model/shared_load.h"
 
 namespace lvsd {
 
@@ -24,7 +25,8 @@ struct Statistics {
 struct DestinationState {
   Destination config;
   ServiceKey service;
-  std::uint32_t active = 0, inactive = 0;  // connections (reference section 2.5)
+  std::uint32_t active = 0, inactive = 0;  // connections (reference section 2.5) of this director
+  SharedLoad* shared = nullptr;            // of all directors, where there are several
   std::uint32_t persistent = 0;            // templates, which are no connections
   std::uint16_t last_weight = 0;  // the latest above zero, by which mh places; zero: never any
   bool overloaded = false;
@@ -36,7 +38,7 @@ struct DestinationState {
   void configure(const Destination& next, bool added) {
     if (added || next.weight.value() > 0) last_weight = next.weight.value();
     const std::uint32_t upper = next.thresholds.upper;
-    if (upper == 0 || upper > config.thresholds.upper) overloaded = false;
+    if (upper == 0 || upper > config.thresholds.upper) set_overloaded(false);
     config = next;
   }
 
@@ -50,9 +52,37 @@ struct DestinationState {
     return upper == 0 || std::uint64_t{4} * connections() < std::uint64_t{3} * upper;
   }
 
-  std::uint32_t connections() const { return active + inactive; }
-  bool referenced() const { return connections() + persistent > 0; }
-  bool usable() const { return config.weight.value() > 0 && !overloaded && !retired; }
+  // What schedulers and thresholds go by.
+  std::uint32_t all_active() const {
+    return shared == nullptr ? active : shared->active.load(std::memory_order_relaxed);
+  }
+  std::uint32_t all_inactive() const {
+    return shared == nullptr ? inactive : shared->inactive.load(std::memory_order_relaxed);
+  }
+  std::uint32_t connections() const { return all_active() + all_inactive(); }
+  bool is_overloaded() const {
+    return shared == nullptr ? overloaded : shared->overloaded.load(std::memory_order_relaxed);
+  }
+
+  void count_active(int difference) {
+    active += static_cast<std::uint32_t>(difference);
+    if (shared != nullptr) {
+      shared->active.fetch_add(static_cast<std::uint32_t>(difference), std::memory_order_relaxed);
+    }
+  }
+  void count_inactive(int difference) {
+    inactive += static_cast<std::uint32_t>(difference);
+    if (shared != nullptr) {
+      shared->inactive.fetch_add(static_cast<std::uint32_t>(difference), std::memory_order_relaxed);
+    }
+  }
+  void set_overloaded(bool is) {
+    overloaded = is;
+    if (shared != nullptr) shared->overloaded.store(is, std::memory_order_relaxed);
+  }
+
+  bool referenced() const { return active + inactive + persistent > 0; }
+  bool usable() const { return config.weight.value() > 0 && !is_overloaded() && !retired; }
 };
 
 // What a scheduler picks from: a service's destinations, in file order.

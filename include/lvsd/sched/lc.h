@@ -11,8 +11,8 @@
 
 namespace lvsd {
 
-constexpr std::uint64_t overhead(const DestinationState& state) {
-  return std::uint64_t{state.active} * 256 + state.inactive;
+inline std::uint64_t overhead(const DestinationState& state) {
+  return std::uint64_t{state.all_active()} * 256 + state.all_inactive();
 }
 
 class LeastConnection {

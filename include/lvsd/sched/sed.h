@@ -11,9 +11,9 @@
 namespace lvsd {
 
 // a's expected delay is strictly smaller than b's.
-constexpr bool shorter_delay(const DestinationState& a, const DestinationState& b) {
-  return (std::uint64_t{a.active} + 1) * b.config.weight.value() <
-         (std::uint64_t{b.active} + 1) * a.config.weight.value();
+inline bool shorter_delay(const DestinationState& a, const DestinationState& b) {
+  return (std::uint64_t{a.all_active()} + 1) * b.config.weight.value() <
+         (std::uint64_t{b.all_active()} + 1) * a.config.weight.value();
 }
 
 class ShortestExpectedDelay {

@@ -10,7 +10,7 @@
 namespace lvsd {
 
 // a's overhead per weight is strictly smaller than b's.
-constexpr bool less_loaded(const DestinationState& a, const DestinationState& b) {
+inline bool less_loaded(const DestinationState& a, const DestinationState& b) {
   return overhead(a) * b.config.weight.value() < overhead(b) * a.config.weight.value();
 }
 
