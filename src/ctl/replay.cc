@@ -6,6 +6,7 @@
 #include <iostream>
 
 #include "lvsd/ctl/capture_run.h"
+#include "lvsd/ctl/junit.h"
 #include "lvsd/io/pcap_writer.h"
 
 namespace lvsd::ctl {
@@ -20,7 +21,7 @@ constexpr std::string_view kUsageText =
     "Exit status: 0 done, and as expected; 1 different, or something was refused; 2 usage.\n";
 
 struct Settings {
-  std::string config, in, out, expect, json, network;
+  std::string config, in, out, expect, json, junit, network;
   bool bless = false, connections = false;
   Ignore ignore;
   std::vector<Step> steps;
@@ -40,6 +41,8 @@ po::options_description option_table() {
   table.add_options()("ignore", po::value<Texts>(),
                       "a field that does not count: ip.id, mac, made.ip.id, ... (may be repeated)");
   table.add_options()("json", po::value<Text>(), "write a report of every packet to this file");
+  table.add_options()("junit", po::value<Text>(),
+                      "write the outcome to this file as tests, as CI systems show them");
   table.add_options()("connections", "list the connections that there are at the end, too");
   return table;
 }
@@ -62,7 +65,8 @@ Status check_files(const Settings& s) {
     return fail("--in and --expect cannot both be standard input");
   }
   for (const std::string& read : {s.in, s.config, s.network}) {
-    for (const std::string& written : {s.out, s.json, s.bless ? s.expect : std::string()}) {
+    for (const std::string& written :
+         {s.out, s.json, s.junit, s.bless ? s.expect : std::string()}) {
       if (same_file(written, read)) return fail(written + " would be overwritten while it is read");
     }
   }
@@ -76,6 +80,7 @@ SettingsOr read_settings(const ParsedOptions& parsed, const Words& words) {
   s.out = parsed.text("out");
   s.expect = parsed.text("expect");
   s.json = parsed.text("json");
+  s.junit = parsed.text("junit");
   s.network = parsed.text("network");
   s.bless = parsed.has("bless");
   s.connections = parsed.has("connections");
@@ -110,7 +115,10 @@ class Run {
         run_({"replay", settings_.config, settings_.in, settings_.network, settings_.steps}) {}
 
   int operator()() {
-    if (!open_inputs() || !open_outputs()) return kNo;
+    if (!open_inputs() || !open_outputs()) {
+      write_tests({{"can be replayed", "its files cannot be used: see the log"}});
+      return kNo;
+    }
     run_.replay();
     return conclude();
   }
@@ -184,6 +192,10 @@ class Run {
     return file.good();
   }
 
+  bool write_tests(const std::vector<JunitCase>& cases) {
+    return settings_.junit.empty() || fine(write_junit(settings_.junit, settings_.in, cases));
+  }
+
   int conclude() {
     ReplayReport report = run_.replayer().finish(settings_.connections);
     report.damage = run_.damage();
@@ -194,14 +206,16 @@ class Run {
           ComparisonResult{outputs_.comparison->compared(), outputs_.comparison->not_compared(),
                            outputs_.comparison->difference()};
     }
-    const bool closed = close_outputs(), written = write_json(report, comparison);
+    const bool closed = close_outputs(), written = write_json(report, comparison),
+               told = write_tests(report_tests(report, comparison));
     // Standard output belongs to the data where the user asked for data there.
     const bool aside = settings_.json == "-" || settings_.out == "-";
     (aside ? std::cerr : std::cout) << report_text(report, comparison) << std::flush;
     const bool refused = std::any_of(report.events.begin(), report.events.end(),
                                      [](const EventRecord& event) { return !event.applied; });
     const bool different = comparison && comparison->difference;
-    return closed && written && !refused && !different && run_.damage().empty() ? kFine : kNo;
+    return closed && written && told && !refused && !different && run_.damage().empty() ? kFine
+                                                                                        : kNo;
   }
 
   Settings settings_;

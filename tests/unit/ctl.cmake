@@ -4,6 +4,7 @@ lvsd_unit_test(ctl_test
   convert_foreign_test.cc
   convert_test.cc
   decode_test.cc
+  junit_test.cc
   link_layer_test.cc
   make_packet_test.cc
   pcap_test.cc

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "lvsd/ctl/compare.h"
+#include "lvsd/ctl/junit.h"
 #include "lvsd/ctl/link_layer.h"
 #include "lvsd/director/director.h"
 
@@ -94,5 +95,9 @@ std::string report_text(const ReplayReport& report,
                         const std::optional<ComparisonResult>& comparison);
 std::string report_json(const ReplayReport& report,
                         const std::optional<ComparisonResult>& comparison);
+
+// What a CI system is to show: the capture read, each reload, and the comparison as tests.
+std::vector<JunitCase> report_tests(const ReplayReport& report,
+                                    const std::optional<ComparisonResult>& comparison);
 
 }  // namespace lvsd::ctl
