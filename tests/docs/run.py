@@ -24,6 +24,7 @@ NOT_RUN = {
     r"\(cd build && cpack": "tests/package/run installs the package, in a container",
     r"dumpcap ": "it needs the interfaces of a director",
     r"systemctl reload lvsd$": "tests/systemd/run does it, in a container",
+    r"lvsctl doctor\b": "it judges a whole network; tests/netns runs it in one",
     r"lvsctl realserver ": "it changes the machine; tests/netns runs it in a namespace",
     r"lvsd-decap ": "it stays; tests/netns runs it in a namespace",
 }
