@@ -18,9 +18,10 @@ os.environ.setdefault("LVSD_BUILD", os.path.join(ROOT, "build"))
 
 import report  # noqa: E402
 import servers  # noqa: E402
+import tc_decap  # noqa: E402
 from lab import ADDRESS, VIP, Lab, LabError  # noqa: E402
 from subjects import DIRECTOR_CPU, all_subjects  # noqa: E402
-from work import WORKS  # noqa: E402
+from work import WORKS, compare_hashes  # noqa: E402
 
 
 def first_line(command):
@@ -48,7 +49,9 @@ def prepare(lab):
     """One connection's far end is one program: each address of the server has an iperf3 of its own."""
     servers.start_nginx(lab, "rs1")
     servers.start_udp_echo(lab, "rs1")
-    servers.start_tunnel_end(lab, "rs1")
+    tunnel = tc_decap.start(lab, "rs1")
+    lab.start("rs1", [sys.executable, os.path.join(ROOT, "bench", "hash_server.py"), "5202"],
+              log=lab.path("hash.log"))
     for address in (ADDRESS["rs1"], VIP["dr"], VIP["tun"]):
         servers.start_iperf3(lab, "rs1", address)
     # Or thousands of connections that are over keep their ports from the next subject.
@@ -57,29 +60,43 @@ def prepare(lab):
     for device in ("cl", "be"):
         lab.run("director", ["sh", "-c", f"echo {1 << DIRECTOR_CPU:x} > "
                                          f"/sys/class/net/{device}/queues/rx-0/rps_cpus"])
+    return tunnel
+
+
+# One that fails is reported and left out; the others go on.
+FAILURES = (LabError, OSError, KeyError, ValueError, AttributeError, ZeroDivisionError,
+            subprocess.SubprocessError)
 
 
 def measure(lab, subject, works, seconds, results):
     """Why it cannot be measured, or nothing."""
     try:
         subject.start()
-    except LabError as wrong:
-        return str(wrong)
-    try:
+        if subject.hashes:
+            compare_hashes(lab, subject)
         for name in works:
             what, needs = WORKS[name]
-            if needs == "udp" and not subject.udp:
+            if not (subject.udp if needs == "udp" else subject.tcp):
                 continue
+            if subject.method == "drop" and name != "small datagrams":
+                continue
+            if not subject.hashes and subject.tcp and name != "new connections":
+                continue  # it has nothing else behind it
             try:
                 figures = what(lab, subject, seconds)
-            except (LabError, OSError, KeyError, ValueError) as wrong:
+            except FAILURES as wrong:
                 print(f"  {subject.name}, {name}: {str(wrong).splitlines()[-1]}", file=sys.stderr)
                 continue
             for figure, value in figures.items():
                 results.setdefault(name, {}).setdefault(subject.name, {}).setdefault(
                     figure, []).append(value)
+    except FAILURES as wrong:
+        return str(wrong).splitlines()[-1]
     finally:
-        subject.stop()
+        try:
+            subject.stop()
+        except FAILURES as wrong:
+            print(f"  {subject.name} did not go: {wrong}", file=sys.stderr)
     return None
 
 
@@ -94,6 +111,8 @@ def summary(results):
 def arguments():
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="2 rounds of 2 s: to try it")
+    parser.add_argument("--full", action="store_true",
+                        help="everything in a quarter of an hour: 2 rounds of 3 s")
     parser.add_argument("--rounds", type=int, help="how often each is measured (5)")
     parser.add_argument("--seconds", type=int, help="how long each time (10)")
     parser.add_argument("--only", metavar="NAMES", help="subjects, separated by commas")
@@ -101,18 +120,22 @@ def arguments():
     parser.add_argument("--json", metavar="FILE", help="write all figures")
     parser.add_argument("--svg", metavar="FILE", help="draw them")
     options = parser.parse_args()
-    options.rounds = options.rounds or (2 if options.quick else 5)
-    options.seconds = options.seconds or (2 if options.quick else 10)
+    options.rounds = options.rounds or (2 if options.quick or options.full else 5)
+    options.seconds = options.seconds or (2 if options.quick else 3 if options.full else 10)
     return options
 
 
 def chosen(names, known):
+    """Names may hold commas themselves: the longest that fits is meant."""
     if not names:
         return list(known)
-    wanted = [name.strip() for name in names.split(",")]
-    strange = [name for name in wanted if name not in known]
-    if strange:
-        sys.exit(f"bench: there is no {strange[0]!r}; there are: {', '.join(known)}")
+    wanted, rest = [], names
+    while rest := rest.lstrip(", "):
+        fits = [name for name in known if rest == name or rest.startswith(name + ",")]
+        if not fits:
+            sys.exit(f"bench: there is no {rest!r}; there are: {'; '.join(known)}")
+        wanted.append(max(fits, key=len))
+        rest = rest[len(wanted[-1]):]
     return wanted
 
 
@@ -126,7 +149,7 @@ def main():
            "seconds": options.seconds, "left_out": {}}
     results = {}
     with Lab(offloads=True) as lab:
-        prepare(lab)
+        out["machine"]["tunnel_end"] = prepare(lab)
         subjects = {subject.name: subject for subject in all_subjects(lab)}
         names = chosen(options.only, subjects)
         for name in names:

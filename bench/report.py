@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Figures as a table for a terminal, and as a table and a chart (SVG) for the README.
-    report.py RESULTS.json README.md CHART.svg [--write]
-compares the README's table and the chart with what the results say, or writes them."""
+    report.py [RESULTS.json README.md CHART.svg] [--write]
+compares the README's table and the chart with what the results say, or writes them; where no files are
+named, those of this tree."""
 import json
+import os
 import re
 import sys
 from html import escape
@@ -12,10 +14,11 @@ SHOWN = {
     "bulk up, 1 connection": ("gbit_per_s", True), "bulk up, 8 connections": ("gbit_per_s", True),
     "bulk down, 1 connection": ("gbit_per_s", True),
     "bulk down, 8 connections": ("gbit_per_s", True), "new connections": ("per_s", True),
-    "small datagrams": ("process_us_per_packet", False), "round trip": ("p50_us", False)}
+    "small datagrams": ("process_us_per_packet", False), "round trip": ("p50_us", False),
+    "round trip at half load": ("p99_us", False)}
 
 UNITS = {"gbit_per_s": "Gbit/s", "per_s": "/s", "process_us_per_packet": "µs CPU per packet",
-         "p50_us": "µs"}
+         "p50_us": "µs", "p99_us": "µs, p99"}
 BASE = "null forwarder"
 
 
@@ -90,8 +93,9 @@ def chart(out):
 
 def machine_line(out):
     machine = out["machine"]
+    tunnels = f"; tunnels end in {machine['tunnel_end']}" if "tunnel_end" in machine else ""
     return (f"{machine['processor']}, {machine['cpus']} CPUs, Linux {machine['kernel']}, "
-            f"{machine['date']}; medians of {out['rounds']} rounds of {out['seconds']} s")
+            f"{machine['date']}; medians of {out['rounds']} rounds of {out['seconds']} s{tunnels}")
 
 
 def markdown(out):
@@ -105,7 +109,10 @@ def markdown(out):
 
 
 def main():
-    results, readme, picture = sys.argv[1:4]
+    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    ours = [os.path.join(root, name) for name in ("bench/results.json", "README.md", "doc/bench.svg")]
+    files = [name for name in sys.argv[1:] if name != "--write"]
+    results, readme, picture = files or ours
     with open(results, encoding="utf-8") as file:
         out = json.load(file)
     with open(readme, encoding="utf-8") as file:
@@ -114,7 +121,7 @@ def main():
     wanted = marked.sub(lambda found: found[1] + markdown(out) + found[2], text)
     if not marked.search(text):
         sys.exit(f"{readme}: there is no place for the table")
-    if sys.argv[4:] == ["--write"]:
+    if "--write" in sys.argv:
         for path, content in ((readme, wanted), (picture, chart(out))):
             with open(path, "w", encoding="utf-8") as file:
                 file.write(content)

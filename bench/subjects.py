@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What is measured: each puts itself between client and real server for one virtual address, with
-TCP 80 (nginx), TCP and UDP 5201 (iperf3) and UDP 5353 (an echo) behind it, and goes away again."""
+TCP 80 (nginx), TCP and UDP 5201 (iperf3), TCP 5202 (the hash of what it gets) and UDP 5353 (an echo)
+behind it, and goes away again."""
 import os
 import shutil
 
@@ -9,7 +10,8 @@ from daemon import Lvsd, build_directory, configuration, service
 from lab import ADDRESS, MAC, VIP, wait_for
 
 DIRECTOR_CPU = 1
-PORTS = (("web", "80/tcp"), ("bulk", "5201/tcp"), ("datagrams", "5201/udp"), ("echo", "5353/udp"))
+PORTS = (("web", "80/tcp"), ("bulk", "5201/tcp"), ("hash", "5202/tcp"), ("datagrams", "5201/udp"),
+         ("echo", "5353/udp"))
 
 
 def pinned(*command):
@@ -17,7 +19,8 @@ def pinned(*command):
 
 
 class Subject:
-    udp = True
+    udp = tcp = True
+    hashes = True  # what it carries can be compared
 
     def __init__(self, lab):
         self.lab, self.children = lab, []
@@ -57,8 +60,10 @@ class Director(Subject):
         self.daemon = None
 
     def start(self):
-        text = configuration(*(service(name, f"{self.vip}:{port}", self.method, ADDRESS["rs1"])
-                               for name, port in PORTS))
+        self.begin(configuration(*(service(name, f"{self.vip}:{port}", self.method, ADDRESS["rs1"])
+                                   for name, port in PORTS)))
+
+    def begin(self, text):
         self.daemon = Lvsd(self.lab, text, name=f"bench-{self.method}")
         self.daemon.start()
         self.lab.run("director", ["taskset", "-a", "-p", "-c", str(DIRECTOR_CPU),
@@ -71,18 +76,40 @@ class Director(Subject):
         return [self.daemon.child.pid]
 
 
-class NullForward(Subject):
-    """Receives and sends unchanged: what NFQUEUE and a packet socket cost with nothing between."""
-    name, method, vip = "null forwarder", "dr", VIP["dr"]
+class ManyServers(Director):
+    """A thousand real servers, which are one: their addresses all have its MAC."""
+    count = 1000
+
+    def __init__(self, lab):
+        super().__init__(lab, "dr")
+        self.name, self.udp, self.hashes = "lvsd dr, 1000 servers", False, False
+
+    def addresses(self):
+        return [f"10.0.{64 + i // 250}.{i % 250 + 1}" for i in range(self.count)]
+
+    def start(self):
+        neighbours = (f"neigh add {address} lladdr {MAC['rs1', 'eth0']} dev be nud permanent"
+                      for address in self.addresses())
+        self.lab.ip("director", "route add 10.0.64.0/21 dev be", *neighbours)
+        text = configuration(service("web", f"{self.vip}:80/tcp", "dr", *self.addresses()))
+        self.begin(text)
+
+    def stop(self):
+        super().stop()
+        self.lab.ip("director", "route del 10.0.64.0/21 dev be",
+                    *(f"neigh del {address} dev be" for address in self.addresses()))
+
+
+class Null(Subject):
+    """The limit of the mechanism: null_forward.cc, behind rules that bring it all of a VIP."""
+    program = ()
 
     def start(self):
         log = self.lab.path("null.log")
         open(log, "w", encoding="ascii").close()
         program = os.path.join(build_directory(), "bench", "null_forward")
-        self.children.append(self.lab.start(
-            "director", pinned(program, "forward", "100", "be", MAC["director", "be"],
-                               MAC["rs1", "eth0"]), log=log))
-        wait_for(lambda: "ready" in servers.read(log), "the null forwarder")
+        self.children.append(self.lab.start("director", pinned(program, *self.program), log=log))
+        wait_for(lambda: "ready" in servers.read(log), f"the {self.name}")
         self.rules("-A")
 
     def rules(self, action):
@@ -93,6 +120,25 @@ class NullForward(Subject):
     def stop(self):
         self.rules("-D")
         super().stop()
+
+
+class NullForward(Null):
+    """Receives and sends unchanged: what NFQUEUE and a packet socket cost with nothing between."""
+    name, method, vip = "null forwarder", "dr", VIP["dr"]
+    program = ("forward", "100", "be", MAC["director", "be"], MAC["rs1", "eth0"])
+
+
+class NullTunnel(Null):
+    """Receives super-packets, sends the same bytes in frames of one segment behind a header each."""
+    name, method, vip, udp = "null tunnel", "tun", VIP["tun"], False
+    program = ("tunnel", "100", "be", MAC["director", "be"], MAC["rs1", "eth0"],
+               ADDRESS["director"], ADDRESS["rs1"])
+
+
+class NullDrop(Null):
+    """Receives and drops: no more than small datagrams can be sent to it."""
+    name, method, vip = "null drop", "drop", VIP["dr"]
+    program, tcp, hashes = ("drop", "100"), False, False
 
 
 class Nftables(Subject):
@@ -165,6 +211,9 @@ listen web
 listen bulk
   bind {vip}:5201
   server rs1 {server}:5201
+listen hash
+  bind {vip}:5202
+  server rs1 {server}:5202
 """
 
     def arguments(self, file):
@@ -180,6 +229,7 @@ events {{ worker_connections 8000; }}
 stream {{
   server {{ listen {vip}:80; proxy_pass {server}:80; }}
   server {{ listen {vip}:5201; proxy_pass {server}:5201; }}
+  server {{ listen {vip}:5202; proxy_pass {server}:5202; }}
 }}
 """ % module
 
@@ -191,5 +241,6 @@ stream {{
 
 
 def all_subjects(lab):
-    return [Nobody(lab), NullForward(lab), Director(lab, "dr"), Director(lab, "tun"),
-            Director(lab, "nat"), Haproxy(lab), NginxStream(lab), Nftables(lab)]
+    return [Nobody(lab), NullDrop(lab), NullForward(lab), NullTunnel(lab), Director(lab, "dr"),
+            Director(lab, "tun"), Director(lab, "nat"), ManyServers(lab), Haproxy(lab),
+            NginxStream(lab), Nftables(lab)]

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What is sent through a subject, and what that costs the director: CPU seconds of its processes, and
 of everything that its CPU did (softirq included, and whatever else ran there)."""
+import hashlib
 import json
 import os
 import re
@@ -71,13 +72,58 @@ def connections(lab, subject, seconds):
             "busy_us_per_connection": cost.busy / count * 1e6}
 
 
+def queue_numbers(lab):
+    """How many packets each queue has had: the kernel numbers them."""
+    with lab.inside("director"):
+        with open("/proc/thread-self/net/netfilter/nfnetlink_queue", encoding="ascii") as file:
+            return {int(line.split()[0]): int(line.split()[7]) for line in file}
+
+
+def dropped_datagrams(lab, subject, seconds):
+    with Cost(subject) as cost, lab.socket("client", socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        sender.connect((subject.vip, 5201))
+        sender.setblocking(False)
+        before = queue_numbers(lab)[100]
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            for _ in range(64):
+                try:
+                    sender.send(b"x" * 64)
+                except BlockingIOError:
+                    break
+        taken = queue_numbers(lab)[100] - before
+    return {"arrived_per_s": taken / seconds, "process_us_per_packet": cost.process / taken * 1e6,
+            "busy_us_per_packet": cost.busy / taken * 1e6}
+
+
 def datagrams(lab, subject, seconds):
     """As many small packets as the sender makes; what arrives is what counts."""
+    if subject.method == "drop":
+        return dropped_datagrams(lab, subject, seconds)
     with Cost(subject) as cost:
         end = iperf3(lab, subject, seconds, "--udp", "--length", "64", "--bitrate", "0")
     arrived = end["sum"]["packets"] - end["sum"]["lost_packets"]
+    if subject.name == "null forwarder":
+        load["per_s"] = arrived / seconds / 2
     return {"arrived_per_s": arrived / seconds, "process_us_per_packet": cost.process / arrived * 1e6,
             "busy_us_per_packet": cost.busy / arrived * 1e6}
+
+
+# Half of what the null forwarder carries: as soon as that is measured, what it was.
+load = {"per_s": 40000.0}
+
+
+def loaded_latency(lab, subject, seconds):
+    """The same while small datagrams go to another port, half as many as the mechanism carries."""
+    bits = int(load["per_s"]) * 64 * 8
+    sender = lab.start("client", ["iperf3", "--client", subject.vip, "--port", "5201", "--udp",
+                                  "--length", "64", "--bitrate", str(bits), "--time",
+                                  str(seconds + 2)], log=lab.path("load.log"))
+    try:
+        time.sleep(0.5)  # until it sends
+        return {**latency(lab, subject, seconds), "load_per_s": load["per_s"]}
+    finally:
+        lab.stop(sender)
 
 
 def latency(lab, subject, seconds):
@@ -90,10 +136,31 @@ def latency(lab, subject, seconds):
         while time.monotonic() < end:
             start = time.perf_counter()
             asker.send(b"?")
-            asker.recv(2048)
+            try:
+                asker.recv(2048)
+            except TimeoutError:  # lost under load: counts as what it was waited for
+                pass
             times.append((time.perf_counter() - start) * 1e6)
     times.sort()
     return {"p50_us": statistics.median(times), "p99_us": times[int(len(times) * 0.99)]}
+
+
+def compare_hashes(lab, subject):
+    """What leaves the client is what arrives, 64 MiB of it, or it is a LabError."""
+    data, times = os.urandom(1 << 20), 64
+    digest = hashlib.sha256()
+    with lab.socket("client", socket.AF_INET, socket.SOCK_STREAM) as out:
+        out.settimeout(30)
+        out.connect((subject.vip, 5202))
+        out.sendall((len(data) * times).to_bytes(8, "big"))
+        for _ in range(times):
+            out.sendall(data)
+            digest.update(data)
+        said = b""
+        while part := out.recv(128):
+            said += part
+    if said.decode() != digest.hexdigest():
+        raise LabError(f"{subject.name}: other data arrived than was sent")
 
 
 # Name: (what to do, what it needs of a subject); report.py has which figure is shown.
@@ -105,4 +172,5 @@ WORKS = {
     "new connections": (connections, "tcp"),
     "small datagrams": (datagrams, "udp"),
     "round trip": (latency, "udp"),
+    "round trip at half load": (loaded_latency, "udp"),
 }
