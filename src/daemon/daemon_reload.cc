@@ -17,12 +17,20 @@
 namespace lvsd {
 
 ReloadResult Daemon::State::reload() {
+  using Clock = std::chrono::steady_clock;
+  const auto milliseconds = [](Clock::duration time) {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(time).count();
+  };
   notify_reloading();
+  const auto start = Clock::now();
   auto next = load_config(options.config_file);
+  const auto read = Clock::now();
   if (next) count_workers(next->startup);
   ReloadResult result;
   if (next) {
     result = apply(*next);
+    spdlog::info("reload: read in {} ms, applied in {} ms", milliseconds(read - start),
+                 milliseconds(Clock::now() - read));
   } else {
     result.outcome = ReloadOutcome::refused;
     result.summary =
