@@ -23,6 +23,7 @@ constexpr std::array kCommands{
     Command{"check", lvsd::ctl::check, "validate a configuration file"},
     Command{"convert", lvsd::ctl::convert, "rules of ipvsadm, keepalived, ldirectord to lvsd.yaml"},
     Command{"explain", lvsd::ctl::explain, "what becomes of a packet, and why"},
+    Command{"plan", lvsd::ctl::plan, "what a reload would do, and to which connections"},
     Command{"list", lvsd::ctl::list, "services and destinations, as ipvsadm -Ln shows them"},
     Command{"status", lvsd::ctl::status, "how the daemon is: counters, reasons, workers"},
     Command{"rules", lvsd::ctl::rules, "the capture rules of the daemon"},
@@ -31,6 +32,8 @@ constexpr std::array kCommands{
     Command{"doctor", lvsd::ctl::doctor,
             "test everything with real packets, and name what is wrong"},
     Command{"realserver", lvsd::ctl::realserver, "set a real server up: plan, apply, check, undo"},
+    Command{"trace", lvsd::ctl::trace, "explain packets as they pass"},
+    Command{"capture", lvsd::ctl::capture, "write packets with their reasons as pcapng"},
     Command{"reload", lvsd::ctl::reload, "read the configuration again, and wait for the result"},
 };
 

@@ -47,7 +47,8 @@ ServiceChange diff_service(const VirtualService& old, const VirtualService& next
   change.scheduler_changed =
       old.scheduler != next.scheduler || old.scheduler_flags != next.scheduler_flags;
   change.settings_changed = old.persistence != next.persistence || old.helper != next.helper ||
-                            old.one_packet != next.one_packet || old.timeouts != next.timeouts;
+                            old.one_packet != next.one_packet || old.timeouts != next.timeouts ||
+                            old.oversize != next.oversize;
   change.renamed = old.name != next.name;
   if (old.destinations != next.destinations) diff_destinations(old, next, change);
   return change;

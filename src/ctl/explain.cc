@@ -212,13 +212,19 @@ int explain(const Words& words) {
   if (!settings.pcap.empty() && !settings.config.empty()) {
     return CaptureExplainer(settings, std::move(*steps))();
   }
-  if (settings.config.empty()) return usage_error("explain", "-c is missing");
+  if (!settings.pcap.empty()) {
+    const auto packet = packet_of_capture(settings.pcap, *settings.packet);
+    if (packet) return explain_live(settings, *packet);
+    std::cerr << "lvsctl explain: " << packet.error().message << "\n";
+    return kNo;
+  }
   settings.words.protocol = parsed.rest[0];
   settings.words.client = parsed.rest[1];
   settings.words.server = parsed.rest[2];
   auto packet = make_packet(settings.words);
   if (!packet) return usage_error("explain", packet.error().message);
-  return explain_typed(settings, std::move(*packet));
+  return settings.config.empty() ? explain_live(settings, *packet)
+                                 : explain_typed(settings, std::move(*packet));
 }
 
 }  // namespace lvsd::ctl

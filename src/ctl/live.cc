@@ -115,6 +115,9 @@ int reload(const Words& words) {
   if (!reply) return command.status();
   const json result = reply->value("reload", json::object());
   std::ostream& out = command.status() == kFine ? std::cout : std::cerr;
+  for (const json& line : result.value("changes", json::array())) {
+    out << line.get<std::string>() << "\n";
+  }
   for (const json& problem : result.value("problems", json::array())) {
     out << problem.get<std::string>() << "\n";
   }

@@ -59,6 +59,9 @@ std::string format_reload(const json& status) {
   std::string value =
       line("last reload", fmt::format("{} {}: {}", text(reload, "time"), text(reload, "outcome"),
                                       text(reload, "summary")));
+  for (const json& change : reload.value("changes", json::array())) {
+    value += line("", change.get<std::string>());
+  }
   for (const json& problem : reload.at("problems")) value += line("", problem.get<std::string>());
   for (const json& key : reload.at("needs_restart")) {
     value += line("", key.get<std::string>() + " takes effect at the next restart only");

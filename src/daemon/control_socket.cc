@@ -74,7 +74,7 @@ void ControlSocket::Session::read() {
 
 void ControlSocket::Session::have_read(error_code error, std::size_t size) {
   if (error == asio::error::not_found) {
-    return write(error_reply("request is longer than 65536 bytes"), true);
+    return write(error_reply("request is longer than 8388608 bytes"), true);
   }
   const bool last = error == asio::error::eof;  // a line may also end with the stream
   if (last ? input_.empty() : static_cast<bool>(error)) return;

@@ -10,21 +10,12 @@
 #include "lvsd/control/connection_list.h"
 #include "lvsd/control/listing.h"
 #include "lvsd/daemon/status.h"
+#include "replies.h"
 
 namespace lvsd {
 namespace {
 
 using nlohmann::json;
-
-json good(json fields) {
-  fields["version"] = kControlVersion;
-  fields["ok"] = true;
-  return fields;
-}
-
-json bad(const std::string& sentence) {
-  return {{"version", kControlVersion}, {"ok", false}, {"error", sentence}};
-}
 
 json reload_reply(const ReloadResult& result) {
   json reply =
@@ -56,6 +47,14 @@ json Daemon::State::answer(const Request& request) {
       return connections(request.cursor);
     case Command::zero:
       return zero(request.service);
+    case Command::plan:
+      return plan(*request.config);
+    case Command::explain:
+      return explain(request);
+    case Command::drops:
+      return drops();
+    case Command::trace:
+      return trace(request);
     case Command::list:
     case Command::status:
       break;

@@ -10,6 +10,7 @@
 
 #include "daemon_state.h"
 #include "lvsd/config/diff.h"
+#include "lvsd/control/plan.h"
 #include "lvsd/control/words.h"
 #include "lvsd/daemon/notify.h"
 #include "lvsd/daemon/status.h"
@@ -57,6 +58,7 @@ ReloadResult Daemon::State::apply(const Config& next) {
   // A snapshot takes a worker's time by the size of the configuration: not for a weight.
   const bool edits = only_edits(*changes);
   std::optional<Live> live;
+  LiveConnections connections;
   if (!edits) {
     const auto workers = fleet.snapshot();
     if (!workers) {
@@ -66,10 +68,14 @@ ReloadResult Daemon::State::apply(const Config& next) {
       return result;
     }
     live = live_destinations(directors(*workers));
+    connections = live_connections(directors(*workers));
   }
-  result.summary = summarize(*changes);
-  result.needs_restart = changes->needs_restart;
-  for (const std::string& line : describe(*changes, running)) spdlog::info("reload: {}", line);
+  const Plan plan = make_plan(*changes, running, wanted, connections);
+  result.summary = plan.summary;
+  result.needs_restart = plan.needs_restart;
+  result.changes = lines(plan, false);
+  for (const std::string& line : result.changes) spdlog::info("reload: {}", line);
+  for (const std::string& line : plan.consequences) spdlog::info("reload: {}", line);
   for (const std::string& key : changes->needs_restart) {
     spdlog::warn("reload: {} takes effect at the next restart only", key);
   }

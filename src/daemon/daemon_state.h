@@ -51,6 +51,12 @@ struct Daemon::State {
   void change(const Config& next, const Live& live, const std::shared_ptr<const Changes>& changes,
               ReloadResult& result);
 
+  // daemon_explain.cc
+  nlohmann::json plan(const std::string& text);
+  nlohmann::json explain(const Request& request);
+  nlohmann::json drops();
+  nlohmann::json trace(const Request& request);
+
   // daemon_answers.cc
   std::string answer(std::string_view line);
   nlohmann::json answer(const Request& request);

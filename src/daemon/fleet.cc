@@ -206,6 +206,37 @@ Result<ConnectionPage, Error> Fleet::connections(std::size_t worker, std::uint32
   return std::move(*answers->take()[0]);
 }
 
+template <class Answer, class Question>
+Result<std::vector<Answer>, Error> Fleet::ask(Question&& question) {
+  auto answers = std::make_shared<Answers<Answer>>(workers_.size());
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    flush(i);
+    const auto reply = [answers, i](Answer answer) { answers->put(i, std::move(answer)); };
+    if (!workers_[i].waiting.empty() || !workers_[i].worker->post(question(reply))) {
+      return fail(fmt::format("worker {} takes no messages at the moment: its mailbox is full", i));
+    }
+  }
+  if (const auto silent = answers->wait([] {})) {
+    return fail(fmt::format("worker {} does not answer", *silent));
+  }
+  std::vector<Answer> all;
+  for (auto& answer : answers->take()) all.push_back(std::move(*answer));
+  return all;
+}
+
+Result<std::vector<DecidedPacket>, Error> Fleet::explain(const std::vector<std::byte>& packet,
+                                                         std::uint32_t mark) {
+  return ask<DecidedPacket>([&](const auto& reply) { return ExplainMessage{packet, mark, reply}; });
+}
+
+Result<std::vector<std::vector<RefusedPacket>>, Error> Fleet::refused() {
+  return ask<std::vector<RefusedPacket>>([](const auto& reply) { return RefusedMessage{reply}; });
+}
+
+Result<std::vector<TapReply>, Error> Fleet::tap(std::uint32_t id, const TapFilter& filter) {
+  return ask<TapReply>([&](const auto& reply) { return TapMessage{id, filter, reply}; });
+}
+
 void Fleet::send(std::size_t index, WorkerMessage message) {
   workers_[index].waiting.push_back(std::move(message));
   flush(index);

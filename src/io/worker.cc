@@ -13,6 +13,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include "lvsd/io/emitter.h"
 #include "lvsd/io/mailbox.h"
@@ -78,6 +79,8 @@ struct Worker::State {
   void handle_packets(NfQueue& queue, std::size_t limit, TimePoint now);
   bool hand_on(NfQueue& queue, const QueuedPacket& packet);
   void decide(NfQueue& queue, QueuedPacket& packet, TimePoint now);
+  Verdict handle_tapped(PacketBuffer& packet, TimePoint now);
+  DecidedPacket explain(const ExplainMessage& request, TimePoint now) const;
   template <class Do>
   void for_queues(Do&& what) {
     if (streams) what(*streams);
@@ -102,6 +105,8 @@ struct Worker::State {
   NeighborProber neighbors;
   Director director;
   Emissions emissions;
+  Recorder recorder;
+  Taps taps;
   std::shared_ptr<const Steering> steering;  // none: every packet is this worker's
   std::uint64_t batches = 0, handed_on = 0;
   // Bound last, so that nothing waits in the kernel for a worker that could not be built.
@@ -152,22 +157,26 @@ void Worker::State::read_mail(TimePoint now) {
   mailbox.take(mail);
   for (WorkerMessage& message : mail) {
     std::visit(
-        Overloaded{[&](ApplyMessage& apply) {
-                     director.apply(*apply.changes, now, emissions);
-                     if (apply.done) apply.done();
-                   },
-                   [&](NetworkMessage& news) {
-                     director.update_network(std::move(news.network), now, emissions);
-                   },
-                   [&](SteeringMessage& news) { steering = std::move(news.steering); },
-                   [&](LessonMessage& news) { director.learn(news.lesson, now); },
-                   [&](SnapshotMessage& request) {
-                     request.reply({.director = director.snapshot(now), .edge = edge_counters()});
-                   },
-                   [&](ConnectionsMessage& request) {
-                     request.reply(director.connections(request.first, request.places, now));
-                   },
-                   [&](ZeroMessage& request) { director.zero(request.service); }},
+        Overloaded{
+            [&](ApplyMessage& apply) {
+              director.apply(*apply.changes, now, emissions);
+              if (apply.done) apply.done();
+            },
+            [&](NetworkMessage& news) {
+              director.update_network(std::move(news.network), now, emissions);
+            },
+            [&](SteeringMessage& news) { steering = std::move(news.steering); },
+            [&](LessonMessage& news) { director.learn(news.lesson, now); },
+            [&](SnapshotMessage& request) {
+              request.reply({.director = director.snapshot(now), .edge = edge_counters()});
+            },
+            [&](ConnectionsMessage& request) {
+              request.reply(director.connections(request.first, request.places, now));
+            },
+            [&](ExplainMessage& request) { request.reply(explain(request, now)); },
+            [&](RefusedMessage& request) { request.reply(recorder.list()); },
+            [&](TapMessage& request) { request.reply(taps.take(request.id, request.filter, now)); },
+            [&](ZeroMessage& request) { director.zero(request.service); }},
         message);
   }
   mail.clear();  // not to keep an old Network or Changes alive until the next message
@@ -207,17 +216,58 @@ void Worker::State::decide(NfQueue& queue, QueuedPacket& packet, TimePoint now) 
     queue.accept(packet.id);
     return;
   }
-  const Verdict verdict = director.handle(packet.packet, now, emissions);
+  const Verdict verdict = taps.empty() ? director.handle(packet.packet, now, emissions)
+                                       : handle_tapped(packet.packet, now);
   std::visit(Overloaded{[&](const Accept& accept) {
                           if (accept.changed) {
                             queue.accept_changed(packet.id, packet.packet.bytes());
                           } else {
+                            recorder.add(now, accept, packet.packet.bytes());
                             queue.accept(packet.id);
                           }
+                        },
+                        [&](const Drop& drop) {
+                          recorder.add(now, drop, packet.packet.bytes());
+                          queue.drop(packet.id);
                         },
                         // For the stack, a packet that we sent on or keep is gone as well.
                         [&](const auto&) { queue.drop(packet.id); }},
              verdict);
+}
+
+// Somebody listens.
+Verdict Worker::State::handle_tapped(PacketBuffer& packet, TimePoint now) {
+  if (!taps.wanted(now)) return director.handle(packet, now, emissions);
+  const auto bytes = std::as_const(packet).bytes();
+  const std::vector<std::byte> came(bytes.begin(), bytes.end());
+  const std::size_t before = emissions.size();
+  Decision decision;
+  const Verdict verdict = director.handle(packet, now, emissions, decision);
+  std::optional<ServiceKey> served;
+  if (decision.way) {
+    const DestinationState* const state = director.destination(decision.way->destination);
+    if (state != nullptr) served = state->service;
+  }
+  taps.see(decision, served, [&] {
+    DecidedPacket decided{now, came, decision, {}, {}};
+    decided.own(emissions.list(), before);
+    return decided;
+  });
+  return verdict;
+}
+
+DecidedPacket Worker::State::explain(const ExplainMessage& request, TimePoint now) const {
+  DecidedPacket decided;
+  decided.time = now;
+  decided.packet = request.packet;
+  std::vector<std::byte> storage(kPacketHeadroom + request.packet.size());
+  std::ranges::copy(request.packet, storage.begin() + kPacketHeadroom);
+  PacketBuffer packet(storage, kPacketHeadroom, request.packet.size());
+  packet.set_mark(request.mark);
+  Emissions out;
+  director.explain(packet, now, out, decided.decision);
+  decided.own(out.list(), 0);
+  return decided;
 }
 
 void Worker::State::expire(TimePoint now) {

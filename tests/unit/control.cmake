@@ -3,4 +3,5 @@ lvsd_unit_test(control_test
   control_list_test.cc
   control_request_test.cc
   explanation_test.cc
+  plan_test.cc
   LIBS lvsd_control lvsd_test_support lvsd_config)

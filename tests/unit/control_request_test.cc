@@ -14,7 +14,10 @@ std::string refusal(std::string_view line) {
 
 TEST(ControlRequest, EveryCommandIsUnderstoodAsWritten) {
   for (const Command command : kCommands) {
-    std::string line = request_line({command});
+    Request asked{command};
+    if (command == Command::plan) asked.config = "services: []";
+    if (command == Command::explain) asked.packet = "45";
+    std::string line = request_line(asked);
     ASSERT_EQ(line.back(), '\n');
     line.pop_back();
     const auto request = parse_request(line);
@@ -44,7 +47,30 @@ TEST(ControlRequest, ZeroMayNameAService) {
   EXPECT_EQ(parse_request(std::string_view(line))->service, "web");
   EXPECT_EQ(refusal(R"({"command": "zero", "service": 7})"), "\"service\" is not a string");
   EXPECT_EQ(refusal(R"({"command": "list", "service": "web"})"),
-            "only the command zero takes a \"service\"");
+            "only the command zero and trace takes a \"service\"");
+}
+
+TEST(ControlRequest, AsksWithoutChanging) {
+  Request asked{Command::explain};
+  asked.packet = "45";
+  asked.mark = 7;
+  const auto explain = parse_request(std::string_view(request_line(asked)));
+  ASSERT_TRUE(explain);
+  EXPECT_EQ(explain->packet, "45");
+  EXPECT_EQ(explain->mark, 7U);
+  EXPECT_EQ(refusal(R"({"command": "explain"})"), "explain needs a \"packet\"");
+  EXPECT_EQ(refusal(R"({"command": "plan"})"), "plan needs a \"config\"");
+  EXPECT_EQ(refusal(R"({"command": "list", "mark": 1})"),
+            "only the command explain takes a \"mark\"");
+  EXPECT_EQ(refusal(R"({"command": "list", "config": "x"})"),
+            "only the command plan takes a \"config\"");
+  Request tap{Command::trace};
+  tap.id = 9;
+  tap.client = "10.0.0.0/8";
+  const auto trace = parse_request(std::string_view(request_line(tap)));
+  ASSERT_TRUE(trace);
+  EXPECT_EQ(trace->id, 9U);
+  EXPECT_EQ(trace->client, "10.0.0.0/8");
 }
 
 TEST(ControlRequest, EveryPrefixIsRefused) {
@@ -61,11 +87,13 @@ TEST(ControlRequest, RefusalsNameWhatIsWrong) {
   EXPECT_EQ(refusal("\xff\xfe garbage"), "request is not a JSON object on one line");
   EXPECT_EQ(
       refusal("{}"),
-      "request has no \"command\"; known: list, connections, status, rules, network, reload, zero");
+      "request has no \"command\"; known: list, connections, status, rules, network, reload, zero, "
+      "plan, explain, drops, trace");
   EXPECT_EQ(refusal(R"({"command": 7})"), "\"command\" is not a string");
   EXPECT_EQ(
       refusal(R"({"command": "lisst"})"),
-      "unknown command 'lisst'; known: list, connections, status, rules, network, reload, zero");
+      "unknown command 'lisst'; known: list, connections, status, rules, network, reload, zero, "
+      "plan, explain, drops, trace");
   EXPECT_EQ(refusal(R"({"command": "list", "services": 1})"),
             "unknown key 'services' in the request");
   EXPECT_EQ(refusal(R"({"command": "list", "version": 2})"),
@@ -76,17 +104,28 @@ TEST(ControlRequest, RefusalsNameWhatIsWrong) {
 TEST(ControlRequest, WhatIsQuotedCannotGarbleATerminal) {
   EXPECT_EQ(
       refusal(R"({"command": "\u001b[2Jlist"})"),
-      "unknown command '?[2Jlist'; known: list, connections, status, rules, network, reload, zero");
+      "unknown command '?[2Jlist'; known: list, connections, status, rules, network, reload, zero, "
+      "plan, explain, drops, trace");
   const std::string message = refusal(R"({"command": ")" + std::string(5000, 'x') + R"("})");
-  EXPECT_LT(message.size(), 150U);
+  EXPECT_LT(message.size(), 200U);
 }
 
 TEST(ControlRequest, LongAndDeepLinesAreRefused) {
-  EXPECT_EQ(refusal(std::string(kMaxRequest + 1, ' ')), "request is longer than 65536 bytes");
-  EXPECT_EQ(refusal(std::string(kMaxRequest, '[')), "request is not a JSON object on one line");
+  EXPECT_EQ(refusal(std::string(kMaxShort + 1, ' ')), "request is longer than 65536 bytes");
+  EXPECT_EQ(refusal(std::string(kMaxShort, '[')), "request is not a JSON object on one line");
   std::string nested;
   for (int i = 0; i < 10'000; ++i) nested += R"({"a":)";
   EXPECT_EQ(refusal(nested + "1" + std::string(10'000, '}')), "unknown key 'a' in the request");
+}
+
+TEST(ControlRequest, OnlyAPlanMayBeLong) {
+  Request asked{Command::plan};
+  asked.config = std::string(2 * kMaxShort, '#');
+  const auto plan = parse_request(std::string_view(request_line(asked)));
+  ASSERT_TRUE(plan);
+  EXPECT_EQ(plan->config, asked.config);
+  EXPECT_EQ(refusal(R"({"command": "plan"})" + std::string(kMaxRequest, ' ')),
+            "request is longer than 8388608 bytes");
 }
 
 TEST(ControlRequest, AnErrorReplyIsJsonWhateverTheSentence) {

@@ -125,7 +125,7 @@ TEST_F(ControlSocketTest, AnEndlessLineIsRefused) {
     sent += asio::write(one, asio::buffer(chunk), error);
     settle();
   }
-  EXPECT_EQ(received(one), error_reply("request is longer than 65536 bytes") + "\n");
+  EXPECT_EQ(received(one), error_reply("request is longer than 8388608 bytes") + "\n");
   EXPECT_TRUE(closed(one));
   EXPECT_TRUE(lines_.empty());
 }

@@ -8,7 +8,8 @@ lvsd_unit_test(ctl_test
   link_layer_test.cc
   make_packet_test.cc
   pcap_test.cc
-  LIBS lvsd_ctl nlohmann_json::nlohmann_json)
+  pcapng_test.cc
+  LIBS lvsd_ctl lvsd_test_support nlohmann_json::nlohmann_json)
 lvsd_unit_test(realserver_test realserver_test.cc LIBS lvsd_realserver)
 lvsd_unit_test(doctor_test doctor_test.cc LIBS lvsd_doctor)
 target_include_directories(doctor_test PRIVATE ${PROJECT_SOURCE_DIR}/src)

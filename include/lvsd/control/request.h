@@ -6,6 +6,11 @@
 //   {"command": "connections", "worker": 0, "cursor": 0}    the first page; a reply names the
 //   "next"
 //   {"command": "zero", "service": "web"}                   without a service: all
+//   {"command": "plan", "config": "services: ..."}          what a reload from that text would do
+//   {"command": "explain", "packet": "45000028...", "mark": 7}
+//   {"command": "drops"}                                    what was refused lately
+//   {"command": "trace", "id": 4711, "service": "web", "client": "10.0.0.0/8", "destination": ...,
+//   "verdict": ...}                                         what passed since this id asked last
 //   {"version": 1, "ok": true, ...}    or    {"version": 1, "ok": false, "error": "one sentence"}
 //
 // Unknown commands and unknown keys are refused by name rather than ignored, so that an lvsctl
@@ -24,12 +29,28 @@
 namespace lvsd {
 
 inline constexpr int kControlVersion = 1;
-inline constexpr std::size_t kMaxRequest = std::size_t{64} * 1024;  // bytes, newline included
+// Bytes of a line, newline included: `plan` brings a whole configuration. Only those who may read
+// what the daemon knows can connect, so many of them cannot be strangers.
+inline constexpr std::size_t kMaxRequest = std::size_t{8} * 1024 * 1024;
+inline constexpr std::size_t kMaxShort = std::size_t{64} * 1024;  // of any other
 
-enum class Command : std::uint8_t { list, connections, status, rules, network, reload, zero };
+enum class Command : std::uint8_t {
+  list,
+  connections,
+  status,
+  rules,
+  network,
+  reload,
+  zero,
+  plan,
+  explain,
+  drops,
+  trace
+};
 inline constexpr std::array kCommands{Command::list,  Command::connections, Command::status,
                                       Command::rules, Command::network,     Command::reload,
-                                      Command::zero};
+                                      Command::zero,  Command::plan,        Command::explain,
+                                      Command::drops, Command::trace};
 std::string_view to_string(Command command);
 
 struct Cursor {  // into the workers' tables
@@ -38,7 +59,12 @@ struct Cursor {  // into the workers' tables
 struct Request {
   Command command = Command::list;
   Cursor cursor = {};                       // of `connections` only
-  std::optional<std::string> service = {};  // of `zero` only: by name; none: all
+  std::optional<std::string> service = {};  // of `zero` and `trace`: by name; none: all
+  std::optional<std::string> config = {};   // of `plan`: the text of a file
+  std::optional<std::string> packet = {};   // of `explain`: from the IP header on, in hexadecimal
+  std::uint32_t mark = 0;                   // of `explain`
+  std::uint32_t id = 0;                     // of `trace`: whose it is, a number at random
+  std::optional<std::string> client = {}, destination = {}, verdict = {};  // of `trace`
 };
 
 Result<Request, Error> parse_request(std::string_view line);

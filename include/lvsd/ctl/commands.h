@@ -18,6 +18,7 @@ int replay(const Words& words);
 int check(const Words& words);
 int convert(const Words& words);
 int explain(const Words& words);  // live without -c
+int plan(const Words& words);  // live with one file; its exit status 2 says that there are changes
 
 // Live, through the control socket.
 int list(const Words& words);
@@ -26,6 +27,8 @@ int rules(const Words& words);
 int network(const Words& words);
 int reload(const Words& words);
 int zero(const Words& words);
+int trace(const Words& words);
+int capture(const Words& words);
 
 // On a real server, without daemon or director.
 int realserver(const Words& words);

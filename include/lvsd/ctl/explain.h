@@ -45,4 +45,9 @@ class ExplainPrinter {
   std::size_t count_ = 0;
 };
 
+// Packet `number` of a capture, from its IP header on.
+Result<std::vector<std::byte>, Error> packet_of_capture(const std::string& file,
+                                                        std::uint64_t number);
+int explain_live(const ExplainSettings& settings, const std::vector<std::byte>& packet);
+
 }  // namespace lvsd::ctl

@@ -50,6 +50,13 @@ class Fleet {
   Result<ConnectionPage, Error> connections(std::size_t worker, std::uint32_t first,
                                             std::uint32_t places);
 
+  // What each worker would do with the packet: nothing changes.
+  Result<std::vector<DecidedPacket>, Error> explain(const std::vector<std::byte>& packet,
+                                                    std::uint32_t mark);
+  // What each has refused lately, and what has passed the tap of that id (io/tap.h).
+  Result<std::vector<std::vector<RefusedPacket>>, Error> refused();
+  Result<std::vector<TapReply>, Error> tap(std::uint32_t id, const TapFilter& filter);
+
   void flush();
   bool backlog() const;
   std::size_t size() const { return workers_.size(); }
@@ -61,6 +68,9 @@ class Fleet {
     bool reported = false;  // that its mailbox is full
   };
   enum class Workers { running, waiting };
+  // Asks every worker what `question` makes of a function to answer with.
+  template <class Answer, class Question>
+  Result<std::vector<Answer>, Error> ask(Question&& question);
   Status apply(const std::shared_ptr<const Changes>& changes, Workers workers);
   void send(std::size_t index, WorkerMessage message);
   void flush(std::size_t index);

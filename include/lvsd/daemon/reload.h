@@ -24,13 +24,10 @@ struct ReloadResult {
   std::chrono::system_clock::time_point time;
   ReloadOutcome outcome = ReloadOutcome::applied;
   std::string summary;                     // "2 services added, 1 destination edited"
+  std::vector<std::string> changes;        // as `lvsctl plan` has them (control/plan.h)
   std::vector<std::string> problems;       // FILE:LINE:COL: ... where refused; sentences otherwise
   std::vector<std::string> needs_restart;  // keys whose new values wait for a restart
 };
-
-std::string summarize(const Changes& changes);
-// One line per changed service, destinations named; `old` knows the names of what is removed.
-std::vector<std::string> describe(const Changes& changes, const Config& old);
 
 nlohmann::json to_json(const ReloadResult& result);
 

@@ -12,6 +12,8 @@
 #include <variant>
 
 #include "lvsd/director/director.h"
+#include "lvsd/io/recorder.h"
+#include "lvsd/io/tap.h"
 #include "lvsd/model/steering.h"
 #include "lvsd/net/result.h"
 
@@ -60,11 +62,25 @@ struct ConnectionsMessage {
   std::uint32_t first = 0, places = 0;  // as of Director::connections()
   std::function<void(ConnectionPage)> reply;
 };
+struct ExplainMessage {  // as of Director::explain(): nothing changes
+  std::vector<std::byte> packet;
+  std::uint32_t mark = 0;
+  std::function<void(DecidedPacket)> reply;
+};
+struct RefusedMessage {
+  std::function<void(std::vector<RefusedPacket>)> reply;
+};
+struct TapMessage {
+  std::uint32_t id = 0;
+  TapFilter filter;
+  std::function<void(TapReply)> reply;
+};
 struct ZeroMessage {
   std::optional<ServiceKey> service;  // none: all
 };
-using WorkerMessage = std::variant<ApplyMessage, NetworkMessage, SteeringMessage, LessonMessage,
-                                   SnapshotMessage, ConnectionsMessage, ZeroMessage>;
+using WorkerMessage =
+    std::variant<ApplyMessage, NetworkMessage, SteeringMessage, LessonMessage, SnapshotMessage,
+                 ConnectionsMessage, ExplainMessage, RefusedMessage, TapMessage, ZeroMessage>;
 
 struct WorkerSettings {
   std::uint16_t datagrams = 0;           // its queue of packets as they are

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// lvsctl trace: explain, for packets as they pass the running daemon.
+#include <iostream>
+
+#include "lvsd/ctl/decode.h"
+#include "lvsd/ctl/explain.h"
+#include "lvsd/ctl/tap_client.h"
+
+namespace lvsd::ctl {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::string_view kUsageText =
+    "lvsctl trace [option ...]\n"
+    "Explains packets as they pass the running daemon, until interrupted. Of more than a thousand\n"
+    "packets a second that match, some are left out, and counted.\n"
+    "Exit status: 0 as many as asked for; 1 refused; 2 usage; 3 no daemon.\n";
+
+}  // namespace
+
+int trace(const Words& words) {
+  boost::program_options::options_description table("options");
+  add_tap_options(table);
+  table.add_options()("bytes", "show the emitted bytes in hexadecimal, too");
+  table.add_options()("json", "print one line of JSON for each packet");
+  const ParsedOptions parsed = parse_options("trace", kUsageText, words, table);
+  if (parsed.exit_status) return *parsed.exit_status;
+  ExplainSettings settings;
+  settings.bytes = parsed.has("bytes");
+  const bool as_json = parsed.has("json");
+  ExplainPrinter printer(settings);
+  TapClient client("trace", parsed);
+  return client.listen([&](const json& packet) {
+    const auto bytes = from_hex(packet.value("asked", ""));
+    const std::string asked = bytes ? describe(decode_packet(*bytes)) : std::string("unreadable");
+    if (as_json) {
+      json line = packet;
+      line["asked"] = asked;
+      std::cout << line.dump(-1, ' ', false, json::error_handler_t::replace) << std::endl;
+      return std::cout.good();
+    }
+    const auto explanation = parse_explanation(packet);
+    if (explanation) printer.add({0, packet.value("time", ""), asked, *explanation});
+    std::cout << std::flush;
+    return explanation.has_value() && std::cout.good();
+  });
+}
+
+}  // namespace lvsd::ctl

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Questions that change nothing: what a reload would do, where a packet would go, what was refused,
+// what passes.
+#include <fmt/format.h>
+#include <time.h>
+
+#include <algorithm>
+
+#include "daemon_state.h"
+#include "lvsd/config/diff.h"
+#include "lvsd/control/explanation.h"
+#include "lvsd/control/plan.h"
+#include "lvsd/daemon/status.h"
+#include "replies.h"
+
+namespace lvsd {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::size_t kLargestPacket = 65535;
+
+Duration since_epoch(clockid_t clock) {
+  timespec time{};
+  clock_gettime(clock, &time);
+  return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+}
+
+// "1700000000.123456789": workers have the monotonic clock, people the other.
+std::string wall_time(TimePoint time, Duration offset) {
+  const auto ns =
+      std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch() + offset)
+          .count();
+  constexpr std::int64_t kSecond = 1'000'000'000;
+  return fmt::format("{}.{:09}", ns / kSecond, ns % kSecond);
+}
+
+json to_json(const DecidedPacket& decided, const Network& network) {
+  json value = to_json(explain(decided.decision, decided.emissions, network));
+  value["asked"] = to_hex(decided.packet);
+  return value;
+}
+
+Result<TapFilter, Error> filter_of(const Request& request, const Config& running) {
+  TapFilter filter;
+  if (request.service) {
+    const auto found = std::ranges::find(running.services, *request.service, &VirtualService::name);
+    if (found == running.services.end())
+      return fail("there is no service called " + *request.service);
+    filter.service = found->key;
+  }
+  if (request.client) {
+    filter.client = Prefix::parse(*request.client);
+    if (!filter.client) return fail("the client is an address, or a network such as 10.0.0.0/8");
+  }
+  if (request.destination) {
+    filter.destination = IpAddress::parse(*request.destination);
+    if (!filter.destination) return fail("the destination is an address");
+  }
+  filter.verdict = request.verdict.value_or("");
+  return filter;
+}
+
+}  // namespace
+
+json Daemon::State::plan(const std::string& text) {
+  const auto next = parse_config(text);
+  if (!next) {
+    json refused = bad("the file is refused");
+    for (const Problem& problem : next.error().list) {
+      refused["problems"].push_back(to_string(problem, ""));
+    }
+    return refused;
+  }
+  const auto workers = fleet.snapshot();
+  if (!workers) return bad(workers.error().message);
+  const Config wanted = effective(*next, influences);
+  return good({{"plan", to_json(make_plan(diff(running, wanted), running, wanted,
+                                          live_connections(directors(*workers))))}});
+}
+
+// A packet meets one worker; where another knows its connection, that one.
+json Daemon::State::explain(const Request& request) {
+  const auto packet = from_hex(*request.packet);
+  if (!packet || packet->empty() || packet->size() > kLargestPacket) {
+    return bad("the packet is not one of 1 to 65535 bytes in hexadecimal");
+  }
+  const auto answers = fleet.explain(*packet, request.mark);
+  if (!answers) return bad(answers.error().message);
+  const auto knows = std::ranges::find_if(
+      *answers, [](const DecidedPacket& decided) { return decided.decision.found.has_value(); });
+  const DecidedPacket& decided = knows == answers->end() ? answers->front() : *knows;
+  return good({{"explanation", to_json(decided, *network)}});
+}
+
+json Daemon::State::drops() {
+  const auto workers = fleet.refused();
+  if (!workers) return bad(workers.error().message);
+  const Duration offset = since_epoch(CLOCK_REALTIME) - since_epoch(CLOCK_MONOTONIC);
+  std::vector<RefusedPacket> all;
+  for (const auto& some : *workers) all.insert(all.end(), some.begin(), some.end());
+  std::ranges::stable_sort(all, {}, &RefusedPacket::time);
+  json packets = json::array();
+  for (const RefusedPacket& packet : all) {
+    packets.push_back({{"time", wall_time(packet.time, offset)},
+                       {"reason", packet.reason},
+                       {"length", packet.length},
+                       {"bytes", to_hex(packet.bytes)}});
+  }
+  return good({{"packets", std::move(packets)}});
+}
+
+json Daemon::State::trace(const Request& request) {
+  const auto filter = filter_of(request, running);
+  if (!filter) return bad(filter.error().message);
+  const auto workers = fleet.tap(request.id, *filter);
+  if (!workers) return bad(workers.error().message);
+  const Duration offset = since_epoch(CLOCK_REALTIME) - since_epoch(CLOCK_MONOTONIC);
+  std::vector<const DecidedPacket*> all;
+  std::uint64_t missed = 0;
+  for (const TapReply& reply : *workers) {
+    for (const DecidedPacket& packet : reply.packets) all.push_back(&packet);
+    missed += reply.missed;
+  }
+  std::ranges::stable_sort(all, {}, [](const DecidedPacket* packet) { return packet->time; });
+  json packets = json::array();
+  for (const DecidedPacket* const packet : all) {
+    packets.push_back(to_json(*packet, *network));
+    packets.back()["time"] = wall_time(packet->time, offset);
+  }
+  return good({{"packets", std::move(packets)}, {"missed", missed}});
+}
+
+}  // namespace lvsd
