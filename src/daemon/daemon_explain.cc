@@ -89,7 +89,8 @@ json Daemon::State::explain(const Request& request) {
   if (!answers) return bad(answers.error().message);
   const auto knows = std::ranges::find_if(
       *answers, [](const DecidedPacket& decided) { return decided.decision.found.has_value(); });
-  const DecidedPacket& decided = knows == answers->end() ? answers->front() : *knows;
+  const auto owner = Steering(hash, exposure.captured()).worker_of(*packet, request.mark);
+  const DecidedPacket& decided = knows == answers->end() ? answers->at(owner.value_or(0)) : *knows;
   return good({{"explanation", to_json(decided, *network)}});
 }
 

@@ -56,7 +56,13 @@ void Director::State::note_service(const Passage& passage, const Tuple& tuple,
 void Director::State::note_scheduling(const Service& service, std::optional<std::size_t> choice) {
   Scheduling scheduling{service.kind, service.flags, {}, choice};
   for (const DestinationId id : service.order) {
-    scheduling.candidates.push_back({id, destinations[id]});
+    DestinationState state = destinations[id];
+    // As the scheduler sees it, and without what others may change or take away meanwhile.
+    state.active = destinations[id].all_active();
+    state.inactive = destinations[id].all_inactive();
+    state.overloaded = destinations[id].is_overloaded();
+    state.shared = nullptr;
+    scheduling.candidates.push_back({id, state});
   }
   decision->scheduling = std::move(scheduling);
 }

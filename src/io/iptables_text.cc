@@ -27,6 +27,7 @@ class IptablesWriter {
         sets_(features.sets),
         streams_(plan.super_packets && from_network),
         openers_(plan.openers && from_network),
+        bpf_(features.bpf),
         workers_(features.bpf ? plan.steering.used(family == IpFamily::v4) : 1) {}
 
   // ip6tables cannot tell a later fragment from the first one, which the director sorts out.
@@ -57,10 +58,11 @@ class IptablesWriter {
   void openers() {
     if (!openers_) return;
     for (const std::string_view protocol : {"tcp", "sctp"}) {
-      if (protocol == "sctp" && !family_plan_.sctp) continue;
       const bool tcp = protocol == "tcp";
+      if (!tcp && !(family_plan_.sctp && bpf_)) continue;
       const std::string match =
-          tcp ? "-p tcp -m tcp --tcp-flags SYN,ACK SYN" : "-p sctp -m sctp --chunk-types any INIT";
+          tcp ? "-p tcp -m tcp --tcp-flags SYN,ACK SYN"
+              : "-p sctp -m bpf --bytecode \"" + bytecode(sctp_init_program(family_)) + '"';
       const Target target{ClientAt::source, QueueRole::openers};
       opening_ports(tcp ? ServiceProtocol::tcp : ServiceProtocol::sctp, match, target);
       const auto& addresses = tcp ? family_plan_.requests.tcp : family_plan_.requests.sctp;
@@ -149,7 +151,9 @@ class IptablesWriter {
     if (sets_) return queue(match + ' ' + set_match(kPortStem, false, "dst,dst"), target);
     for (const ServiceKey& key : family_plan_.requests.ports) {
       if (key.protocol != protocol) continue;
-      queue(address_match(key.listen.address, false) + ' ' + match + " --dport " +
+      const std::string port(protocol_name(protocol));
+      queue(address_match(key.listen.address, false) + ' ' + match +
+                (protocol == ServiceProtocol::tcp ? "" : " -m " + port) + " --dport " +
                 to_string(key.listen.port),
             target);
     }
@@ -190,7 +194,7 @@ class IptablesWriter {
   const FamilyPlan& family_plan_;
   IpFamily family_;
   bool sets_;
-  bool streams_, openers_;
+  bool streams_, openers_, bpf_;
   unsigned workers_;
   std::vector<std::string> rules_;
 };

@@ -8,8 +8,12 @@ namespace {
 
 // Codes of linux/bpf_common.h, put together: what they do, to the accumulator A and to X.
 enum Code : std::uint16_t {
-  kLoadWord = 0x20,          // A = the word at k
-  kLoadWordIndexed = 0x40,   // A = the word at X + k
+  kLoadWord = 0x20,         // A = the word at k
+  kLoadWordIndexed = 0x40,  // A = the word at X + k
+  kLoadHalf = 0x28,         // A = the half word at k
+  kLoadByte = 0x30,         // A = the byte at k
+  kLoadByteIndexed = 0x50,  // A = the byte at X + k
+  kJumpIfAnyBit = 0x45,
   kLoadHeaderLength = 0xb1,  // X = 4 * (the byte at k & 15)
   kAnd = 0x54,
   kXor = 0xa4,
@@ -72,6 +76,26 @@ Program steering_program(const SteeringHash& hash, IpFamily family, ClientAt cli
   put(program, kMultiply, hash.workers);
   put(program, kShiftRight, SteeringHash::kHalf);
   program.push_back({kJumpIfEqual, 0, 1, worker});
+  put(program, kReturn, 1);
+  put(program, kReturn, 0);
+  return program;
+}
+
+// Not a later fragment, which has no chunks; in IPv6, without extension headers.
+Program sctp_init_program(IpFamily family) {
+  constexpr std::uint32_t kFragmentOffset = 0x1fff, kSctp = 132, kInit = 1, kChunks = 12;
+  Program program;
+  if (family == IpFamily::v4) {
+    put(program, kLoadHalf, 6);
+    program.push_back({kJumpIfAnyBit, 4, 0, kFragmentOffset});
+    put(program, kLoadHeaderLength);
+    put(program, kLoadByteIndexed, kChunks);
+  } else {
+    put(program, kLoadByte, 6);
+    program.push_back({kJumpIfEqual, 0, 3, kSctp});
+    put(program, kLoadByte, 40 + kChunks);
+  }
+  program.push_back({kJumpIfEqual, 0, 1, kInit});
   put(program, kReturn, 1);
   put(program, kReturn, 0);
   return program;

@@ -292,6 +292,28 @@ TEST_F(Steered, ARealServerMayBeAClientAndTheDirectorToo) {
   EXPECT_EQ(steering.worker_of(reply, 0), hash.worker_of(address("192.0.2.10")));
 }
 
+TEST_F(Steered, OpenersOfSctpAreToldByTheirChunk) {
+  const KernelFilter v4(sctp_init_program(IpFamily::v4)), v6(sctp_init_program(IpFamily::v6));
+  ASSERT_TRUE(v4.attached() && v6.attached());
+  const Bytes init = test::sctp_chunk(1, Bytes(16)), data = test::sctp_chunk(0, Bytes(1400));
+  for (const Bytes& options : {Bytes{}, Bytes(8, std::byte{1})}) {
+    EXPECT_TRUE(v4.matches(test::sctp_packet({.options = options}, {}, init)));
+    EXPECT_FALSE(v4.matches(test::sctp_packet({.options = options}, {}, data)));
+  }
+  Bytes looks_alike(1400, std::byte{1});
+  for (const Bytes& piece : test::fragments(test::sctp_packet({}, {}, looks_alike), 800)) {
+    const bool first = (std::to_integer<unsigned>(piece[6]) & 0x1f) == 0 && piece[7] == std::byte{};
+    EXPECT_EQ(v4.matches(piece), first);
+  }
+  EXPECT_FALSE(v4.matches(Bytes(20)));  // cut short
+  Bytes segment(12);
+  segment.insert(segment.end(), init.begin(), init.end());
+  const IpAddress from = address("2001:db8::1"), to = address("2001:db8::10");
+  EXPECT_TRUE(v6.matches(v6_packet(from, to, 132, segment)));
+  segment[12] = std::byte{0};
+  EXPECT_FALSE(v6.matches(v6_packet(from, to, 132, segment)));
+}
+
 TEST_F(Steered, MaskZeroLeavesOneWorkerToAFamily) {
   const SteeringHash hash{4, 99, {0, 128}};
   std::map<unsigned, int> v4, v6;

@@ -31,6 +31,9 @@ struct BpfInstruction {
 // Returns 1 for packets whose client is `worker`'s, else 0.
 std::vector<BpfInstruction> steering_program(const SteeringHash& hash, IpFamily family,
                                              ClientAt client, unsigned worker);
+// Returns 1 for SCTP whose first chunk is INIT, which would open a connection. (`-m sctp` drops
+// what it cannot read, whoever it is for.)
+std::vector<BpfInstruction> sctp_init_program(IpFamily family);
 // "15,32 0 0 12,...", as `--bytecode` takes it.
 std::string bytecode(const std::vector<BpfInstruction>& program);
 
