@@ -12,8 +12,8 @@ namespace {
 constexpr std::array<std::string_view, 13> kServiceKeys{
     "name",      "listen",      "fwmark",     "family",   "method", "tunnel",      "oversize",
     "scheduler", "persistence", "one_packet", "timeouts", "helper", "destinations"};
-constexpr std::array<std::string_view, 5> kDestinationKeys{"address", "weight", "method", "tunnel",
-                                                           "thresholds"};
+constexpr std::array<std::string_view, 6> kDestinationKeys{"address", "weight",     "method",
+                                                           "tunnel",  "thresholds", "state"};
 
 constexpr std::string_view kFlagsRemedy =
     "flags are part of the scheduler: 'scheduler: {name: mh, fallback: true, port: true}'";
@@ -34,8 +34,9 @@ constexpr std::array<OtherKey, 13> kOtherServiceKeys{
      {"servers", "unknown key", "real servers are listed under 'destinations'"},
      {"real_servers", "unknown key", "real servers are listed under 'destinations'"}}};
 constexpr std::string_view kThresholdsRemedy = "write 'thresholds: {upper: 1000, lower: 800}'";
-constexpr std::array<OtherKey, 6> kOtherDestinationKeys{
+constexpr std::array<OtherKey, 7> kOtherDestinationKeys{
     {{"health", "health checks are not in this version of lvsd", "leave the key out"},
+     {"drain", "unknown key", "write 'state: drain'"},
      {"upper_threshold", "unknown key", kThresholdsRemedy},
      {"lower_threshold", "unknown key", kThresholdsRemedy},
      {"port", "unknown key", "with nat the port is part of the address: 'address: 10.0.0.11:8080'"},
@@ -165,6 +166,7 @@ class DestinationsReader {
       assign(out.weight, read_weight(*field));
     if (const std::optional<Item> field = map.find("thresholds"))
       assign(out.thresholds, read_thresholds(*field));
+    if (const std::optional<Item> field = map.find("state")) out.drain = read_state(*field);
     const std::optional<Item> field =
         map.require("address", "add the real server's address: 'address: 10.0.0.11'");
     if (!field) return std::nullopt;

@@ -56,6 +56,7 @@ void show_destination(std::string& out, const VirtualService& service,
   if (tunnel != nullptr && *tunnel != (inherited != nullptr ? *inherited : Tunnel{})) {
     out += ", tunnel: " + tunnel_text(*tunnel);
   }
+  if (destination.drain) out += ", state: " + drain_text(*destination.drain);
   if (destination.thresholds != Thresholds{}) {
     out += ", thresholds: {upper: " + std::to_string(destination.thresholds.upper);
     out += ", lower: " + std::to_string(destination.thresholds.lower) + "}";

@@ -92,6 +92,8 @@ std::string_view advice(DropReason reason) {
       return "Let the destination listen on the service's port, or lower the senders' MTU.";
     case bad_tcp_checksum:
       return "The sender will send it again.";
+    case drained:
+      return "The client was reset and will connect anew, elsewhere; see lvsctl drift.";
   }
   return "";
 }

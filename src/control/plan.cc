@@ -35,6 +35,13 @@ std::vector<std::string> edits(const Destination& before, const Destination& aft
     details.push_back(
         fmt::format("weight {} (was {})", after.weight.value(), before.weight.value()));
   }
+  if (before.drain != after.drain) {
+    details.push_back(!after.drain ? "no longer drained"
+                      : after.drain->ending == Ending::keep
+                          ? "drained"
+                          : "drained to the end, connections: " +
+                                std::string(to_string(after.drain->ending)));
+  }
   if (before.thresholds != after.thresholds) {
     details.push_back(fmt::format("thresholds {}/{} (was {}/{})", after.thresholds.upper,
                                   after.thresholds.lower, before.thresholds.upper,

@@ -103,7 +103,7 @@ std::string format_packets(const json& packets) {
   lines += fmt::format("  {:<11} {:>12}\n", "forwarded", number(packets, "forwarded"));
   lines += fmt::format("  {:<11} {:>12}  waited for a neighbour to answer\n", "held",
                        number(packets, "held"));
-  lines += fmt::format("  {:<11} {:>12}  ICMP errors made here\n", "originated",
+  lines += fmt::format("  {:<11} {:>12}  ICMP errors and resets made here\n", "originated",
                        number(packets, "originated"));
   return lines + format_reasons(packets, "accepted") + format_reasons(packets, "dropped");
 }

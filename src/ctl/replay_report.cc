@@ -160,7 +160,7 @@ std::string report_text(const ReplayReport& report,
   out += events_text(report) + skipped_text(report) + packets_text(report) + held_text(report);
   out += fmt::format("packets emitted: {}", report.emitted);
   if (report.director.counters.originated != 0) {
-    out += fmt::format(", {} of them ICMP errors made here", report.director.counters.originated);
+    out += fmt::format(", {} of them made here", report.director.counters.originated);
   }
   if (report.routed != 0) out += fmt::format(", {} left to the kernel's routing", report.routed);
   out += "\n";

@@ -5,7 +5,27 @@
 
 namespace lvsd {
 
-Config effective(const Config& file, const Influences& /*influences*/) { return file; }
+namespace {
+
+void apply(const Overrides& overrides, Config& config) {
+  if (overrides.empty()) return;
+  for (VirtualService& service : config.services) {
+    for (Destination& each : service.destinations) {
+      const Override* const what = overrides.find({service.key, each.endpoint});
+      if (what == nullptr) continue;
+      if (what->weight) each.weight = *what->weight;
+      if (what->drain) each.drain = what->drain->effective();
+    }
+  }
+}
+
+}  // namespace
+
+Config effective(const Config& file, const Influences& influences) {
+  Config config = file;
+  apply(influences.overrides, config);
+  return config;
+}
 
 bool only_edits(const Changes& changes) {
   const auto keeps_destinations = [](const ServiceChange& change) {

@@ -45,6 +45,9 @@ Verdict Director::State::whole(const Passage& passage) {
 // A packet that belongs to a connection, unless it begins a new one, or the destination is gone.
 Verdict Director::State::request_of(const Passage& passage, ConnectionId id) {
   Connection& connection = connections[id];
+  if (connection.destination != kNoDestination && destinations[connection.destination].ended) {
+    return request_of_ended(passage, id);
+  }
   const bool removed_destination =
       connection.destination != kNoDestination && destinations[connection.destination].retired;
   const bool anew = begins(passage.view) && starts_anew(connection);

@@ -79,7 +79,7 @@ std::optional<ConnectionId> Director::State::find_valid_template(const Connectio
   if (!found) return std::nullopt;
   const DestinationState& destination = destinations[connections[*found].destination];
   const bool quiescent = ipvs.expire_quiescent_template && destination.config.weight.value() == 0;
-  if (!destination.retired && !quiescent) return found;
+  if (destination.keeps_clients() && !quiescent) return found;
   invalidate(*found);
   return std::nullopt;
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // What a Director holds, and the steps of its decisions. Private to src/director; split over files
 // by step: handle.cc (which connection), schedule.cc and persist.cc (a new one), lifetime.cc (its
-// timer and its end), fragmented.cc, transmit.cc, segments.cc and bypass.cc (which way out),
-// icmp.cc, sctp.cc, ftp.cc, defence.cc, reload.cc, snapshot.cc and connection_page.cc (what is
-// shown).
+// timer and its end), drained.cc, fragmented.cc, transmit.cc, segments.cc and bypass.cc (which way
+// out), icmp.cc, sctp.cc, ftp.cc, defence.cc, reload.cc, snapshot.cc and connection_page.cc (what
+// is shown).
 #pragma once
 
 #include <memory>
@@ -165,6 +165,12 @@ struct Director::State : DirectorParts {
   void expire_orphans();
   const Timeouts& timeouts_of(const Connection& connection) const;
 
+  // drained.cc
+  Verdict request_of_ended(const Passage& passage, ConnectionId id);
+  Verdict reset_stream(const Passage& passage, ConnectionId id);
+  std::optional<Verdict> reset_server(const Passage& passage, ConnectionId id);
+  void reset_client(const Passage& passage);
+
   // bypass.cc
   Verdict to_original(const Passage& passage, const Connection& connection);
 
@@ -198,6 +204,7 @@ struct Director::State : DirectorParts {
     Direction direction;
     bool fresh = false;
     bool icmp = false;  // errors are exempt from the MTU check (reference 6.2)
+    bool own = false;   // the director made the packet
   };
   // segments.cc
   void learn_segment(Connection& connection, const Passage& passage, Direction direction);
@@ -221,6 +228,7 @@ struct Director::State : DirectorParts {
   Verdict send(const Passage& passage, const Connection& connection, const ResolvedRoute& route,
                std::size_t mtu, const Context& context);
   static Egress::Patience patience_of(const Context& context) {
+    if (context.own) return Egress::Patience::own;
     return context.direction == Direction::request ? Egress::Patience::server
                                                    : Egress::Patience::client;
   }

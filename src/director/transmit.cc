@@ -219,10 +219,10 @@ Verdict Director::State::send(const Passage& passage, const Connection& connecti
 Verdict Director::State::settle(Egress::Outcome outcome, const Context& context) {
   switch (outcome) {
     case Egress::Outcome::emitted:
-      ++counters.forwarded;
+      ++(context.own ? counters.originated : counters.forwarded);
       return Forwarded{context.destination, context.direction, context.fresh};
     case Egress::Outcome::held:
-      ++counters.held;
+      ++(context.own ? counters.originated : counters.held);
       return Held{context.destination, context.direction, context.fresh};
     case Egress::Outcome::queue_full:
       return drop(DropReason::neighbor_queue_full);

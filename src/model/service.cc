@@ -74,6 +74,17 @@ std::string_view to_string(Oversize oversize) {
   return kNames[static_cast<std::size_t>(oversize)];
 }
 
+constexpr std::array<std::string_view, 3> kEndings{"keep", "reset", "move"};
+
+std::string_view to_string(Ending ending) { return kEndings[static_cast<std::size_t>(ending)]; }
+
+std::optional<Ending> parse_ending(std::string_view name) {
+  for (const Ending ending : {Ending::keep, Ending::reset, Ending::move}) {
+    if (name == to_string(ending)) return ending;
+  }
+  return std::nullopt;
+}
+
 std::string_view to_string(PersistenceEngine engine) {
   return engine == PersistenceEngine::sip ? "sip" : "";
 }

@@ -56,6 +56,7 @@ constexpr std::array<Text, kDropReasons> kDrop{{
     {"stray-reply", "a NAT server's packet of no known connection, answered by an ICMP error"},
     {"sctp-fragment", "nat changes the port of an SCTP packet that comes in fragments"},
     {"bad-tcp-checksum", "a damaged segment of a connection that the FTP helper reads"},
+    {"drained", "its destination is drained to the end, and its connection was reset"},
 }};
 
 }  // namespace

@@ -45,7 +45,7 @@ TEST(CtlStatus, SaysEverything) {
       "packets\n"
       "  forwarded             87\n"
       "  held                   2  waited for a neighbour to answer\n"
-      "  originated             1  ICMP errors made here\n"
+      "  originated             1  ICMP errors and resets made here\n"
       "  accepted               4  no-service             nobody listens\n"
       "  dropped                3  no-route               no way\n");
 }

@@ -3,6 +3,7 @@ lvsd_unit_test(daemon_test
   daemon_exposure_test.cc
   daemon_options_test.cc
   daemon_overload_test.cc
+  daemon_overrides_test.cc
   daemon_reload_test.cc
   daemon_retire_test.cc
   man_test.cc

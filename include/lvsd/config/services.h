@@ -31,6 +31,10 @@ std::optional<ForwardingMethod> read_method(const Item& item);
 void read_tunnel(const Mapping& map, std::optional<ForwardingMethod>& method);
 std::string tunnel_text(const Tunnel& tunnel);  // {type: gue, port: 6080}
 
+// "up", "drain", or {name: drain, connections: reset}: nothing of "up". As written by show_config.
+std::optional<Drain> read_state(const Item& item);
+std::string drain_text(const Drain& drain);
+
 std::optional<Oversize> read_oversize(const Item& item);
 
 // {timeout: 300s, netmask: 32, engine: sip}, or "300s". `key` says which family the netmask is of.

@@ -7,15 +7,19 @@
 // The rule of composition, in this order, for each destination:
 //   1. the file's weight, or the operator's where one was given;
 //   2. times what slow start allows;
-//   3. zero where the operator drains it, or health takes it out.
+//   3. drained, which the core takes as zero, where the file or the operator says so; zero where
+//      health takes it out.
 // Later ones never raise what earlier ones lowered.
 #pragma once
 
+#include "lvsd/daemon/overrides.h"
 #include "lvsd/model/changes.h"
 
 namespace lvsd {
 
-struct Influences {};
+struct Influences {
+  Overrides overrides;
+};
 
 Config effective(const Config& file, const Influences& influences);
 

@@ -31,6 +31,7 @@ struct DestinationState {
   std::uint16_t last_weight = 0;  // the latest above zero, by which mh places; zero: never any
   bool overloaded = false;
   bool retired = false;  // removed by reload while connections still refer to it
+  bool ended = false;    // drained to the end: its connections are, at their next packet
   Statistics statistics;
 
   // A new configuration of a destination just added (or brought back), or edited. As in the kernel
@@ -40,7 +41,11 @@ struct DestinationState {
     const std::uint32_t upper = next.thresholds.upper;
     if (upper == 0 || upper > config.thresholds.upper) set_overloaded(false);
     config = next;
+    ended = config.drain && config.drain->ending != Ending::keep;
+    if (config.drain) config.weight = Weight(0);
   }
+  // Whether a persistence template may still lead here.
+  bool keeps_clients() const { return !retired && (!config.drain || config.drain->keeps_clients); }
 
   // Reference section 2.5: to be asked after a connection came, or went.
   bool reached_upper() const {

@@ -125,11 +125,26 @@ struct Thresholds {
   friend bool operator==(Thresholds, Thresholds) = default;
 };
 
+// What becomes of the connections of a drained destination: they go on; their clients are told with
+// a reset at their next packet; or the same, but what needs none (UDP) goes elsewhere at once.
+enum class Ending : std::uint8_t { keep, reset, move };
+std::string_view to_string(Ending ending);  // "keep"
+std::optional<Ending> parse_ending(std::string_view name);
+
+// A drained destination takes no new connections, whatever its weight. `keeps_clients`: but those
+// of clients that a persistence template leads here, as with weight 0; never with an ending.
+struct Drain {
+  Ending ending = Ending::keep;
+  bool keeps_clients = true;
+  friend bool operator==(Drain, Drain) = default;
+};
+
 struct Destination {
   Endpoint endpoint;
   ForwardingMethod method;
   Weight weight;
   Thresholds thresholds = {};
+  std::optional<Drain> drain = {};
   friend bool operator==(const Destination&, const Destination&) = default;
 };
 

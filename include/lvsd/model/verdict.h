@@ -56,8 +56,9 @@ enum class DropReason : std::uint8_t {
   stray_reply,           // of a NAT server, without a connection, and nat_icmp_send is on (1.8)
   sctp_fragment,         // NAT would change the port, and the checksum covers what is not here
   bad_tcp_checksum,      // of a connection that the FTP helper reads (reference 6.5)
+  drained,               // of a connection that ended with its destination's drain
 };
-inline constexpr std::size_t kDropReasons = 30;
+inline constexpr std::size_t kDropReasons = 31;
 
 std::string_view to_string(AcceptReason reason);  // "no-service": stable, documented in lvsd(8)
 std::string_view to_string(DropReason reason);
