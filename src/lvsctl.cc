@@ -25,6 +25,7 @@ constexpr std::array kCommands{
     Command{"explain", lvsd::ctl::explain, "what becomes of a packet, and why"},
     Command{"plan", lvsd::ctl::plan, "what a reload would do, and to which connections"},
     Command{"list", lvsd::ctl::list, "services and destinations, as ipvsadm -Ln shows them"},
+    Command{"top", lvsd::ctl::top, "a live view of rates, connections and reasons"},
     Command{"status", lvsd::ctl::status, "how the daemon is: counters, reasons, workers"},
     Command{"rules", lvsd::ctl::rules, "the capture rules of the daemon"},
     Command{"network", lvsd::ctl::network, "the network as the daemon sees it"},
@@ -34,6 +35,10 @@ constexpr std::array kCommands{
     Command{"realserver", lvsd::ctl::realserver, "set a real server up: plan, apply, check, undo"},
     Command{"trace", lvsd::ctl::trace, "explain packets as they pass"},
     Command{"capture", lvsd::ctl::capture, "write packets with their reasons as pcapng"},
+    Command{"drain", lvsd::ctl::drain, "give a destination no new connections"},
+    Command{"undrain", lvsd::ctl::undrain, "end a drain"},
+    Command{"weight", lvsd::ctl::weight, "give a destination another weight than the file"},
+    Command{"drift", lvsd::ctl::drift, "what was changed at run time and is not in the file"},
     Command{"reload", lvsd::ctl::reload, "read the configuration again, and wait for the result"},
 };
 

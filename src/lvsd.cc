@@ -7,6 +7,7 @@
 #include "lvsd/config/check.h"
 #include "lvsd/daemon/daemon.h"
 #include "lvsd/daemon/options.h"
+#include "lvsd/daemon/peer.h"
 #include "lvsd/daemon/privileges.h"
 
 namespace {
@@ -15,6 +16,9 @@ constexpr int kFine = 0, kRefused = 1, kUsage = 2;
 
 int run(const lvsd::Options& options) {
   lvsd::open_log(options.log_level, options.log_target);
+  if (!lvsd::join_readers()) {
+    spdlog::warn("cannot join the group lvsd: the control socket is root's alone");
+  }
   if (const lvsd::Status dropped = lvsd::drop_privileges(); !dropped) {
     spdlog::critical("{}", dropped.error().message);
     return kRefused;

@@ -31,6 +31,30 @@ std::string printable(std::string_view text) {
 
 }  // namespace
 
+bool changes_something(Command command) {
+  using enum Command;
+  switch (command) {
+    case list:
+    case connections:
+    case status:
+    case rules:
+    case network:
+    case plan:
+    case explain:
+    case drops:
+    case trace:
+    case drift:
+      return false;
+    case reload:
+    case zero:
+    case drain:
+    case undrain:
+    case weight:
+      return true;
+  }
+  return true;
+}
+
 std::string_view to_string(Command command) {
   using enum Command;
   switch (command) {
@@ -56,25 +80,29 @@ std::string_view to_string(Command command) {
       return "drops";
     case trace:
       return "trace";
+    case drain:
+      return "drain";
+    case undrain:
+      return "undrain";
+    case weight:
+      return "weight";
+    case drift:
+      return "drift";
   }
   return "";
 }
 
 namespace {
 
-// The texts of a request that are there, each with the commands that take it.
+// The texts of a request that are there.
 struct TextKey {
   std::string_view name;
   std::optional<std::string> Request::*text;
-  std::array<Command, 2> commands;
 };
 constexpr std::array kTextKeys{
-    TextKey{"service", &Request::service, {Command::zero, Command::trace}},
-    TextKey{"config", &Request::config, {Command::plan, Command::plan}},
-    TextKey{"packet", &Request::packet, {Command::explain, Command::explain}},
-    TextKey{"client", &Request::client, {Command::trace, Command::trace}},
-    TextKey{"destination", &Request::destination, {Command::trace, Command::trace}},
-    TextKey{"verdict", &Request::verdict, {Command::trace, Command::trace}},
+    TextKey{"service", &Request::service},         TextKey{"config", &Request::config},
+    TextKey{"packet", &Request::packet},           TextKey{"client", &Request::client},
+    TextKey{"destination", &Request::destination}, TextKey{"verdict", &Request::verdict},
 };
 
 const TextKey* text_key(std::string_view name) {
@@ -82,22 +110,81 @@ const TextKey* text_key(std::string_view name) {
   return found == kTextKeys.end() ? nullptr : found;
 }
 
-std::optional<Error> check_texts(const Request& request) {
-  for (const TextKey& key : kTextKeys) {
-    const bool taken = std::ranges::find(key.commands, request.command) != key.commands.end();
-    if ((request.*key.text) && !taken) {
-      std::string who(to_string(key.commands[0]));
-      if (key.commands[0] != key.commands[1]) {
-        who += " and " + std::string(to_string(key.commands[1]));
-      }
-      return Error{"only the command " + who + " takes a \"" + std::string(key.name) + "\""};
+bool overrides(Command command) {
+  return command == Command::drain || command == Command::undrain || command == Command::weight;
+}
+
+// Which commands take a key that there is.
+bool takes(Command command, std::string_view key) {
+  using enum Command;
+  if (key == "worker" || key == "cursor") return command == connections;
+  if (key == "mark" || key == "packet") return command == explain;
+  if (key == "id" || key == "client" || key == "verdict") return command == trace;
+  if (key == "config") return command == plan;
+  if (key == "service") return command == zero || command == trace || overrides(command);
+  if (key == "destination") return command == trace || overrides(command);
+  if (key == "discard_overrides") return command == reload;
+  if (key == "weight") return command == weight;
+  return command == drain;  // deadline, on_deadline, clients
+}
+
+std::string_view needed_by(Command command) {
+  if (command == Command::plan) return "config";
+  if (command == Command::explain) return "packet";
+  return overrides(command) ? "destination" : "";
+}
+
+Result<Command, Error> read_command(const json& value) {
+  if (!value.is_string()) return fail("\"command\" is not a string");
+  const std::string& name = value.get_ref<const std::string&>();
+  const auto* found = std::find_if(kCommands.begin(), kCommands.end(),
+                                   [&](Command c) { return to_string(c) == name; });
+  if (found != kCommands.end()) return *found;
+  return fail("unknown command " + printable(name) + "; known: " + known_commands());
+}
+
+std::uint32_t* number_key(Request& request, std::string_view key) {
+  if (key == "worker") return &request.cursor.worker;
+  if (key == "cursor") return &request.cursor.place;
+  if (key == "mark") return &request.mark;
+  return key == "id" ? &request.id : nullptr;
+}
+
+Status read_field(Request& request, const std::string& key, const json& value) {
+  if (std::uint32_t* const number = number_key(request, key)) {
+    constexpr std::uint32_t kMost = std::numeric_limits<std::uint32_t>::max();
+    if (!value.is_number_unsigned() || value.get<std::uint64_t>() > kMost) {
+      return fail("\"" + key + "\" is not a number from 0 to 4294967295");
     }
+    *number = value.get<std::uint32_t>();
+  } else if (const TextKey* const text = text_key(key)) {
+    if (!value.is_string()) return fail("\"" + key + "\" is not a string");
+    (request.*text->text) = value.get<std::string>();
+  } else if (key == "discard_overrides") {
+    if (!value.is_boolean()) return fail("\"discard_overrides\" is neither true nor false");
+    request.discard_overrides = value.get<bool>();
+  } else {
+    const auto taken = take_field(request.override, key, value);
+    if (!taken) return fail(taken.error().message);
+    if (!*taken) return fail("unknown key " + printable(key) + " in the request");
   }
-  if (request.command == Command::plan && !request.config) return Error{"plan needs a \"config\""};
-  if (request.command == Command::explain && !request.packet) {
-    return Error{"explain needs a \"packet\""};
+  return Done{};
+}
+
+Status check_keys(Request& request, const json& fields) {
+  const std::string command(to_string(request.command));
+  for (const auto& [key, value] : fields.items()) {
+    if (key == "version" || key == "command" || takes(request.command, key)) continue;
+    return fail("the command " + command + " takes no " + printable(key));
   }
-  return std::nullopt;
+  const std::string needed(needed_by(request.command));
+  if (!needed.empty() && !fields.contains(needed)) {
+    return fail("the command " + command + " needs a \"" + needed + "\"");
+  }
+  if (!overrides(request.command)) return Done{};
+  request.override.destination = *request.destination;
+  if (parse_named_endpoint(*request.destination)) return Done{};
+  return fail("\"destination\" is not an address, or an address and a port");
 }
 
 }  // namespace
@@ -112,51 +199,27 @@ Result<Request, Error> parse_request(std::string_view line) {
   // What is nested is wrong anyway; it must not take memory many times its own length.
   constexpr int kDeepest = 2;
   const auto shallow = [](int depth, json::parse_event_t, json&) { return depth <= kDeepest; };
-  const json request = json::parse(line, shallow, /*allow_exceptions=*/false);
-  if (!request.is_object()) return fail("request is not a JSON object on one line");
+  const json fields = json::parse(line, shallow, /*allow_exceptions=*/false);
+  if (!fields.is_object()) return fail("request is not a JSON object on one line");
+  Request request;
   std::optional<Command> wanted;
-  std::optional<std::uint32_t> worker, place, mark, id;
-  Request parsed;
-  for (const auto& [key, value] : request.items()) {
+  for (const auto& [key, value] : fields.items()) {
     if (key == "version") {
       if (!value.is_number_integer() || value != kControlVersion) {
         return fail("this daemon speaks version 1 of the control protocol only");
       }
     } else if (key == "command") {
-      if (!value.is_string()) return fail("\"command\" is not a string");
-      const std::string& name = value.get_ref<const std::string&>();
-      const auto* found = std::find_if(kCommands.begin(), kCommands.end(),
-                                       [&](Command c) { return to_string(c) == name; });
-      if (found == kCommands.end()) {
-        return fail("unknown command " + printable(name) + "; known: " + known_commands());
-      }
-      wanted = *found;
-    } else if (key == "worker" || key == "cursor" || key == "mark" || key == "id") {
-      constexpr std::uint32_t kMost = std::numeric_limits<std::uint32_t>::max();
-      if (!value.is_number_unsigned() || value.get<std::uint64_t>() > kMost) {
-        return fail("\"" + key + "\" is not a number from 0 to 4294967295");
-      }
-      auto& number = key == "worker" ? worker : key == "cursor" ? place : key == "mark" ? mark : id;
-      number = value.get<std::uint32_t>();
-    } else if (const TextKey* const text = text_key(key)) {
-      if (!value.is_string()) return fail("\"" + key + "\" is not a string");
-      (parsed.*text->text) = value.get<std::string>();
-    } else {
-      return fail("unknown key " + printable(key) + " in the request");
+      const auto command = read_command(value);
+      if (!command) return fail(command.error().message);
+      wanted = *command;
+    } else if (const Status read = read_field(request, key, value); !read) {
+      return fail(read.error().message);
     }
   }
   if (!wanted) return fail("request has no \"command\"; known: " + known_commands());
-  if (*wanted != Command::connections && (worker || place)) {
-    return fail("only the command connections takes a \"worker\" and a \"cursor\"");
-  }
-  if (*wanted != Command::explain && mark) return fail("only the command explain takes a \"mark\"");
-  if (*wanted != Command::trace && id) return fail("only the command trace takes an \"id\"");
-  parsed.command = *wanted;
-  parsed.cursor = {worker.value_or(0), place.value_or(0)};
-  parsed.mark = mark.value_or(0);
-  parsed.id = id.value_or(0);
-  if (auto wrong = check_texts(parsed)) return Unexpected{std::move(*wrong)};
-  return parsed;
+  request.command = *wanted;
+  if (const Status fit = check_keys(request, fields); !fit) return fail(fit.error().message);
+  return request;
 }
 
 std::string error_reply(std::string_view sentence) {
@@ -175,6 +238,8 @@ std::string request_line(const Request& request) {
   for (const TextKey& key : kTextKeys) {
     if (request.*key.text) line[std::string(key.name)] = *(request.*key.text);
   }
+  if (request.discard_overrides) line["discard_overrides"] = true;
+  put_fields(line, request.override);
   return line.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
 }
 

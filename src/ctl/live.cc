@@ -23,26 +23,44 @@ void print_text(const json& reply, const char* key) {
 }  // namespace
 
 LiveCommand::LiveCommand(Command command, const std::string& purpose)
-    : command_(command), purpose_(purpose) {
+    : LiveCommand(std::string(to_string(command)), purpose) {
+  command_ = command;
+}
+
+LiveCommand::LiveCommand(std::string name, const std::string& purpose)
+    : name_(std::move(name)), purpose_(purpose) {
   options_.add_options()("run-dir",
                          po::value<std::string>()->default_value("/run/lvsd")->value_name("DIR"),
                          "the daemon's run directory")("json", "print the daemon's reply as JSON")(
       "help,h", "print this");
 }
 
-bool LiveCommand::parse(const Words& words) {
-  const std::string name(to_string(command_));
+bool LiveCommand::parse(const Words& words) { return parse(words, {}); }
+
+bool LiveCommand::parse(const Words& words, const std::vector<const char*>& names) {
+  po::options_description all;
+  all.add(options_);
+  po::positional_options_description places;
+  std::string usage = "usage: lvsctl " + name_;
+  for (const char* name : names) {
+    all.add_options()(name, po::value<std::string>());
+    places.add(name, 1);
+    usage += std::string(" ") + name;
+  }
   try {
-    const po::positional_options_description none;
-    po::store(po::command_line_parser(words).options(options_).positional(none).run(), values_);
+    po::store(po::command_line_parser(words).options(all).positional(places).run(), values_);
     po::notify(values_);
   } catch (const po::error& wrong) {
-    std::cerr << "lvsctl " << name << ": " << wrong.what() << "\n";
-    status_ = kUsage;
-    return false;
+    return refuse(wrong.what());
   }
   if (!given("help")) return true;
-  std::cout << "usage: lvsctl " << name << " [options]\n" << purpose_ << "\n" << options_;
+  std::cout << usage << " [options]\n" << purpose_ << "\n" << options_;
+  return false;
+}
+
+bool LiveCommand::refuse(const std::string& message) {
+  std::cerr << "lvsctl " << name_ << ": " << message << "\n";
+  status_ = kUsage;
   return false;
 }
 
@@ -64,8 +82,10 @@ std::optional<json> LiveCommand::ask(const Request& request) {
   return std::nullopt;
 }
 
-std::optional<json> LiveCommand::ask() {
-  auto reply = exchange({command_});
+std::optional<json> LiveCommand::ask() { return ask_and_print({command_}); }
+
+std::optional<json> LiveCommand::ask_and_print(const Request& request) {
+  auto reply = exchange(request);
   if (!reply) return std::nullopt;
   if (given("json")) {
     std::cout << reply->dump(2, ' ', false, json::error_handler_t::replace) << "\n";
@@ -111,7 +131,11 @@ int zero(const Words& words) {
 int reload(const Words& words) {
   LiveCommand command(Command::reload, "Reloads the configuration, and waits for the result.");
   command.patience(kReloadPatience);
-  const auto reply = command.ask(words);
+  command.add_options()("discard-overrides", "forgets drains and weights set with lvsctl");
+  if (!command.parse(words)) return command.status();
+  Request request{Command::reload};
+  request.discard_overrides = command.given("discard-overrides");
+  const auto reply = command.ask_and_print(request);
   if (!reply) return command.status();
   const json result = reply->value("reload", json::object());
   std::ostream& out = command.status() == kFine ? std::cout : std::cerr;

@@ -3,6 +3,8 @@
 #include <iostream>
 
 #include "lvsd/control/connection_list.h"
+#include "lvsd/control/listing.h"
+#include "lvsd/ctl/connection_filter.h"
 #include "lvsd/ctl/live.h"
 
 namespace lvsd::ctl {
@@ -28,13 +30,60 @@ bool each_page(LiveCommand& command, Show&& show) {
   return true;
 }
 
+// The key of a service by its name, as the daemon knows it.
+std::optional<ServiceKey> find_service(LiveCommand& command, const std::string& name) {
+  const auto reply = command.ask(Request{Command::list});
+  if (!reply) return std::nullopt;
+  const auto listing = parse_listing(*reply);
+  if (listing) {
+    for (const ListedService& each : listing->services) {
+      const ServiceKey& key = each.service.key;
+      if (each.service.name != name && to_string(key) != name) continue;
+      if (!key.is_by_mark()) return key;
+      command.refuse("connections do not tell the mark that they came with: " + name +
+                     " is a service by mark");
+      return std::nullopt;
+    }
+  }
+  command.refuse(listing ? "there is no service called " + name : listing.error().message);
+  return std::nullopt;
+}
+
+// Nothing where an option is wrong, which is said.
+std::optional<ConnectionFilter> read_filter(LiveCommand& command) {
+  ConnectionFilter filter;
+  if (command.given("client")) {
+    filter.client = parse_prefix(command.text("client"));
+    if (!filter.client) command.refuse("--client takes 10.1.0.7 or 10.1.0.0/16");
+  }
+  if (command.given("destination")) {
+    filter.destination = parse_named_endpoint(command.text("destination"));
+    if (!filter.destination) command.refuse("--destination takes 10.0.0.11 or 10.0.0.11:80");
+  }
+  if (command.given("state")) {
+    filter.state = command.text("state");
+    for (char& letter : filter.state) {
+      if (letter >= 'a' && letter <= 'z') letter = static_cast<char>(letter - 'a' + 'A');
+    }
+  }
+  if (command.status() == kFine && command.given("service")) {
+    filter.service = find_service(command, command.text("service"));
+    if (!filter.service) return std::nullopt;
+  }
+  return command.status() == kFine ? std::optional(filter) : std::nullopt;
+}
+
 }  // namespace
 
 int list_connections(LiveCommand& command) {
+  const auto filter = read_filter(command);
+  if (!filter) return command.failure();
   if (command.given("json")) {
     json all = json::array();
-    const bool complete = each_page(command, [&](const ListedConnections&, const json& reply) {
-      for (const json& connection : reply.at("connections")) all.push_back(connection);
+    const bool complete = each_page(command, [&](const ListedConnections& page, const json& reply) {
+      for (std::size_t i = 0; i < page.connections.size(); ++i) {
+        if (filter->matches(page.connections[i])) all.push_back(reply.at("connections").at(i));
+      }
     });
     if (!complete) return command.failure();
     const json whole = {{"version", kControlVersion}, {"ok", true}, {"connections", all}};
@@ -47,7 +96,7 @@ int list_connections(LiveCommand& command) {
     if (!titled) std::cout << connections_title(with_engine);
     titled = true;
     for (const ConnectionSnapshot& connection : page.connections) {
-      std::cout << format_connection(connection, with_engine);
+      if (filter->matches(connection)) std::cout << format_connection(connection, with_engine);
     }
   });
   return complete ? kFine : command.failure();

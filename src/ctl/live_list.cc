@@ -16,7 +16,14 @@ int list(const Words& words) {
       "thresholds", "upper and lower thresholds instead of methods and weights")(
       "persistent-conn", "how many clients are remembered")(
       "connections,c", "the connections one by one, as ipvsadm -Lnc does")(
-      "tun-info", "how tunnels encapsulate")(
+      "client", po::value<std::string>()->value_name("ADDRESS[/LENGTH]"),
+      "with -c: of this client")("service", po::value<std::string>()->value_name("NAME"),
+                                 "with -c: of this service")(
+      "destination", po::value<std::string>()->value_name("ADDRESS[:PORT]"),
+      "with -c: to this destination")("state", po::value<std::string>()->value_name("STATE"),
+                                      "with -c: in this state, as ESTABLISHED")(
+      "list,L", "nothing: for ipvsadm's users, who write -Ln")("tun-info",
+                                                               "how tunnels encapsulate")(
       "timeout", "the timeouts of TCP, of TCP after a FIN, and of UDP, and nothing else");
   if (!command.parse(words)) return command.status();
   if (command.given("connections")) return list_connections(command);

@@ -33,6 +33,7 @@ struct ControlSocket::State : std::enable_shared_from_this<State> {
 
   std::string path;
   Answer answer;
+  ControlGroups groups = ControlGroups::look_up();
   stream_protocol::acceptor acceptor;
   asio::steady_timer retry;
   std::size_t clients = 0;
@@ -43,7 +44,10 @@ struct ControlSocket::State : std::enable_shared_from_this<State> {
 class ControlSocket::Session : public std::enable_shared_from_this<Session> {
  public:
   Session(stream_protocol::socket socket, std::shared_ptr<State> owner)
-      : socket_(std::move(socket)), timer_(socket_.get_executor()), owner_(std::move(owner)) {
+      : socket_(std::move(socket)),
+        timer_(socket_.get_executor()),
+        owner_(std::move(owner)),
+        peer_(peer_of(socket_.native_handle(), owner_->groups)) {
     ++owner_->clients;
   }
   ~Session() { --owner_->clients; }
@@ -60,6 +64,7 @@ class ControlSocket::Session : public std::enable_shared_from_this<Session> {
   stream_protocol::socket socket_;
   asio::steady_timer timer_;
   std::shared_ptr<State> owner_;
+  const Peer peer_;
   std::string input_, output_;
 };
 
@@ -79,7 +84,7 @@ void ControlSocket::Session::have_read(error_code error, std::size_t size) {
   const bool last = error == asio::error::eof;  // a line may also end with the stream
   if (last ? input_.empty() : static_cast<bool>(error)) return;
   const std::size_t length = last ? input_.size() : size - 1;
-  std::string reply = owner_->answer(std::string_view(input_).substr(0, length));
+  std::string reply = owner_->answer(std::string_view(input_).substr(0, length), peer_);
   input_.erase(0, size);
   write(std::move(reply), last);
 }
@@ -106,11 +111,16 @@ void ControlSocket::Session::guard() {
 
 void ControlSocket::State::open() {
   ::unlink(path.c_str());  // a predecessor's: the run directory is ours alone
-  const mode_t mask = ::umask(0117);
+  const mode_t mask = ::umask(0177);
   error_code error;
   acceptor.open(stream_protocol(), error);
   if (!error) acceptor.bind(stream_protocol::endpoint(path), error);
   ::umask(mask);
+  // Given away before anybody can connect, which needs listen().
+  if (!error && groups.readers &&
+      ::chown(path.c_str(), static_cast<uid_t>(-1), *groups.readers) == 0) {
+    ::chmod(path.c_str(), 0660);
+  }
   if (!error) acceptor.listen(asio::socket_base::max_listen_connections, error);
   if (error) throw std::runtime_error("cannot listen on " + path + ": " + error.message());
 }

@@ -40,6 +40,19 @@ Config counted_workers(Config config) {
   return config;
 }
 
+Overrides load_overrides(const OverridesFile& from, const Config& file) {
+  OverridesFile::Loaded loaded = from.load();
+  if (!loaded.problem.empty()) spdlog::error("{}", loaded.problem);
+  for (const DestinationKey& key : loaded.overrides.keep_only(file)) {
+    spdlog::warn("service {}, destination {}: no longer in the file; its override is forgotten",
+                 to_string(key.service), to_string(key.endpoint));
+  }
+  const std::size_t count = loaded.overrides.all().size();
+  if (count > 0)
+    spdlog::info("{} from {} in effect; see lvsctl drift", counted(count, "override"), from.path());
+  return std::move(loaded.overrides);
+}
+
 void require(const Status& status) {
   if (!status) throw std::runtime_error(status.error().message);
 }
@@ -51,6 +64,8 @@ Daemon::State::State(const Options& given, const Config& config)
       run_dir(options.run_dir),
       network(monitor.network()),
       file(counted_workers(config)),
+      overrides_file(state_dir_of(options)),
+      influences{load_overrides(overrides_file, file)},
       running(effective(file, influences)),
       hash(make_steering_hash(running.startup)),
       fleet(make_capture_plan(running, hash), running.startup, network),
@@ -65,7 +80,8 @@ Daemon::State::State(const Options& given, const Config& config)
 
 void Daemon::State::start() {
   control.emplace(io, control_socket(run_dir.path()),
-                  [this](std::string_view line) { return answer(line); });
+                  [this](std::string_view line, const Peer& peer) { return answer(line, peer); });
+  if (options.metrics) metrics.emplace(io, *options.metrics, [this] { return metrics_page(); });
   for (const Problem& problem : check_steering(running)) {
     spdlog::warn("{}", to_string(problem, options.config_file));
   }
@@ -92,6 +108,7 @@ bool Daemon::State::stop() {
   if (!closed) spdlog::error("{}", closed.error().message);
   fleet.stop();
   control.reset();
+  metrics.reset();
   return closed.has_value();
 }
 
@@ -140,6 +157,7 @@ void Daemon::State::tick() {
   if (ticks % kTicksPerSecond != 0) return;
   watch_overload();
   exposure.repeat_announcements();
+  end_drains();
   const bool due =
       exposure.retiring(running) || (ticks % kTicksPerMinute == 0 && exposure.exceeds(running));
   if (!due) return;

@@ -9,6 +9,7 @@
 #include "daemon_state.h"
 #include "lvsd/control/connection_list.h"
 #include "lvsd/control/listing.h"
+#include "lvsd/daemon/metrics.h"
 #include "lvsd/daemon/status.h"
 #include "replies.h"
 
@@ -16,6 +17,10 @@ namespace lvsd {
 namespace {
 
 using nlohmann::json;
+
+bool may(const Peer& peer, Command command) {
+  return changes_something(command) ? peer.may_change : peer.may_read;
+}
 
 json reload_reply(const ReloadResult& result) {
   json reply =
@@ -28,9 +33,15 @@ json reload_reply(const ReloadResult& result) {
 
 }  // namespace
 
-std::string Daemon::State::answer(std::string_view line) {
+std::string Daemon::State::answer(std::string_view line, const Peer& peer) {
   const auto request = parse_request(line);
   if (!request) return error_reply(request.error().message);
+  if (!may(peer, request->command)) {
+    spdlog::warn("control: user {} may not {}", peer.user, to_string(request->command));
+    return error_reply(peer.may_read
+                           ? "changes are for root and members of the group lvsd-admin"
+                           : "only root and members of the groups lvsd and lvsd-admin may ask");
+  }
   // Names from the file may be any bytes; what is not UTF-8 is replaced rather than thrown at.
   return answer(*request).dump(-1, ' ', false, json::error_handler_t::replace);
 }
@@ -42,7 +53,7 @@ json Daemon::State::answer(const Request& request) {
     case Command::network:
       return good({{"network", show_network(*network)}});
     case Command::reload:
-      return reload_reply(reload());
+      return reload_reply(reload(request.discard_overrides));
     case Command::connections:
       return connections(request.cursor);
     case Command::zero:
@@ -55,6 +66,12 @@ json Daemon::State::answer(const Request& request) {
       return drops();
     case Command::trace:
       return trace(request);
+    case Command::drain:
+    case Command::undrain:
+    case Command::weight:
+      return change_overrides(request);
+    case Command::drift:
+      return drift();
     case Command::list:
     case Command::status:
       break;
@@ -99,6 +116,18 @@ json Daemon::State::connections(const Cursor& cursor) {
     listed.next = {cursor.worker + 1, 0};
   }
   return good(to_json(listed));
+}
+
+std::string Daemon::State::metrics_page() {
+  const auto workers = fleet.snapshot();
+  if (!workers) return {};
+  return metrics_text({.workers = *workers,
+                       .running = running,
+                       .network = *network,
+                       .exposure = exposure.view(),
+                       .started = started_at,
+                       .reloads = reloads,
+                       .last_reload = last_reload});
 }
 
 void Daemon::State::dump() {

@@ -17,7 +17,7 @@
 
 namespace lvsd {
 
-ReloadResult Daemon::State::reload() {
+ReloadResult Daemon::State::reload(bool discard_overrides) {
   using Clock = std::chrono::steady_clock;
   const auto milliseconds = [](Clock::duration time) {
     return std::chrono::duration_cast<std::chrono::milliseconds>(time).count();
@@ -29,9 +29,17 @@ ReloadResult Daemon::State::reload() {
   if (next) count_workers(next->startup);
   ReloadResult result;
   if (next) {
+    const Overrides before = influences.overrides;
+    if (discard_overrides) influences.overrides.clear();
+    forget_overrides(*next);
     result = apply(*next);
     spdlog::info("reload: read in {} ms, applied in {} ms", milliseconds(read - start),
                  milliseconds(Clock::now() - read));
+    if (result.outcome == ReloadOutcome::refused) influences.overrides = before;
+    if (influences.overrides != before) {
+      const Status saved = overrides_file.save(influences.overrides);
+      if (!saved) result.problems.push_back(saved.error().message);
+    }
   } else {
     result.outcome = ReloadOutcome::refused;
     result.summary =
@@ -45,6 +53,7 @@ ReloadResult Daemon::State::reload() {
   spdlog::log(result.outcome == ReloadOutcome::applied ? spdlog::level::info : spdlog::level::err,
               "reload {}: {}", to_string(result.outcome), result.summary);
   last_reload = result;
+  ++reloads[static_cast<std::size_t>(result.outcome)];
   notify_ready(result.outcome == ReloadOutcome::refused
                    ? status_line() + "; last reload was refused"
                    : status_line());

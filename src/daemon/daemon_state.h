@@ -3,6 +3,7 @@
 // daemon_answers.cc (control requests).
 #pragma once
 
+#include <array>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/signal_set.hpp>
@@ -20,7 +21,9 @@
 #include "lvsd/daemon/effective.h"
 #include "lvsd/daemon/exposure.h"
 #include "lvsd/daemon/fleet.h"
+#include "lvsd/daemon/metrics_server.h"
 #include "lvsd/daemon/overload_watch.h"
+#include "lvsd/daemon/overrides_file.h"
 #include "lvsd/daemon/reload.h"
 #include "lvsd/daemon/run_dir.h"
 #include "lvsd/io/network_monitor.h"
@@ -44,7 +47,7 @@ struct Daemon::State {
   std::string status_line() const;
 
   // daemon_reload.cc
-  ReloadResult reload();  // HUP and `lvsctl reload` alike
+  ReloadResult reload(bool discard_overrides = false);  // HUP and `lvsctl reload` alike
   ReloadResult apply(const Config& next);
   // To be called after `influences` changed: brings the workers to what is effective now.
   Status reconcile();
@@ -57,33 +60,44 @@ struct Daemon::State {
   nlohmann::json drops();
   nlohmann::json trace(const Request& request);
 
+  // daemon_overrides.cc
+  void forget_overrides(const Config& next);
+  nlohmann::json change_overrides(const Request& request);
+  nlohmann::json drift();
+  void end_drains();
+
   // daemon_answers.cc
-  std::string answer(std::string_view line);
+  std::string answer(std::string_view line, const Peer& peer);
   nlohmann::json answer(const Request& request);
   nlohmann::json connections(const Cursor& cursor);
   nlohmann::json zero(const std::optional<std::string>& name);
   void dump();
+  std::string metrics_page();
 
   const Options options;
   const std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();
+  const WallTime started_at = std::chrono::system_clock::now();
   RunDir run_dir;
   boost::asio::io_context io{1};
   NetworkMonitor monitor;
   std::shared_ptr<const Network> network;  // as the workers have it
   Config file;                             // as last loaded
-  Influences influences;                   // what changes it at run time
+  const OverridesFile overrides_file;
+  Influences influences;  // what changes it at run time
   Config running;  // effective(file, influences); its startup part is the one lvsd started with
   const SteeringHash hash;
   Fleet fleet;
   OverloadWatch overload;
   Exposure exposure;
   std::optional<ReloadResult> last_reload;
+  std::array<std::uint64_t, kReloadOutcomes> reloads{};  // by outcome
 
   boost::asio::signal_set signals;
   boost::asio::posix::stream_descriptor network_events, rule_events;
   boost::asio::steady_timer timer;
   int ticks = 0;
   std::optional<ControlSocket> control;
+  std::optional<MetricsServer> metrics;
 };
 
 }  // namespace lvsd

@@ -4,6 +4,8 @@
 #include <boost/program_options.hpp>
 #include <sstream>
 
+#include "lvsd/control/override_request.h"
+
 namespace lvsd {
 namespace {
 
@@ -18,6 +20,12 @@ po::options_description descriptions() {
   add("check", "validate the configuration and exit: 0 fine, 1 refused");
   add("run-dir", po::value<std::string>()->default_value(defaults.run_dir)->value_name("DIR"),
       "lock, control socket and state; several daemons on one host need one each");
+  add("state-dir", po::value<std::string>()->value_name("DIR"),
+      "what outlives a restart (drains and weights set with lvsctl): /var/lib/lvsd, or with "
+      "--run-dir that directory");
+  add("metrics",
+      po::value<std::string>()->implicit_value("127.0.0.1:9811")->value_name("[ADDRESS:PORT]"),
+      "answer Prometheus there: 127.0.0.1:9811 where no address is given; off by default");
   add("log-level", po::value<std::string>()->default_value("info")->value_name("LEVEL"),
       "debug, info, warning or error");
   add("log-target", po::value<std::string>()->default_value("auto")->value_name("TARGET"),
@@ -42,6 +50,12 @@ Result<Options, Error> parse_options(int argc, const char* const* argv) {
   Options options;
   options.config_file = given["config"].as<std::string>();
   options.run_dir = given["run-dir"].as<std::string>();
+  if (given.count("state-dir") > 0) options.state_dir = given["state-dir"].as<std::string>();
+  if (given.count("metrics") > 0) {
+    const auto where = parse_named_endpoint(given["metrics"].as<std::string>());
+    if (!where || !where->port) return fail("--metrics takes ADDRESS:PORT, as in 127.0.0.1:9811");
+    options.metrics = Endpoint{where->address, *where->port};
+  }
   options.check = given.count("check") > 0;
   options.version = given.count("version") > 0;
   options.help = given.count("help") > 0;
@@ -54,9 +68,16 @@ Result<Options, Error> parse_options(int argc, const char* const* argv) {
   return options;
 }
 
+std::string state_dir_of(const Options& options) {
+  if (!options.state_dir.empty()) return options.state_dir;
+  return options.run_dir == Options{}.run_dir ? "/var/lib/lvsd" : options.run_dir;
+}
+
 std::string usage() {
   std::ostringstream text;
-  text << "usage: lvsd [-c FILE] [--check] [--run-dir DIR] [--log-level LEVEL] [--log-target "
+  text << "usage: lvsd [-c FILE] [--check] [--run-dir DIR] [--state-dir DIR] "
+          "[--metrics[=ADDRESS:PORT]] [--log-level LEVEL] "
+          "[--log-target "
           "TARGET]\n"
        << descriptions() << "Signals: HUP reload, TERM and INT stop, USR1 dump state to the log.\n";
   return text.str();

@@ -49,15 +49,7 @@ json reasons_json(const std::array<std::uint64_t, N>& counts) {
 }
 
 json packets_json(const std::vector<WorkerSnapshot>& workers) {
-  Counters sum;
-  for (const WorkerSnapshot& worker : workers) {
-    const Counters& counters = worker.director.counters;
-    for (std::size_t i = 0; i < kAcceptReasons; ++i) sum.accepted[i] += counters.accepted[i];
-    for (std::size_t i = 0; i < kDropReasons; ++i) sum.dropped[i] += counters.dropped[i];
-    sum.forwarded += counters.forwarded;
-    sum.held += counters.held;
-    sum.originated += counters.originated;
-  }
+  const Counters sum = total_counters(workers);
   return {{"forwarded", sum.forwarded},
           {"held", sum.held},
           {"originated", sum.originated},
@@ -99,6 +91,19 @@ json status_json(const StatusFacts& facts) {
           {"announce_in_place", facts.exposure.addresses_in_place},
           {"retiring", facts.retiring},
           {"last_reload", facts.last_reload ? to_json(*facts.last_reload) : json(nullptr)}};
+}
+
+Counters total_counters(const std::vector<WorkerSnapshot>& workers) {
+  Counters sum;
+  for (const WorkerSnapshot& worker : workers) {
+    const Counters& counters = worker.director.counters;
+    for (std::size_t i = 0; i < kAcceptReasons; ++i) sum.accepted[i] += counters.accepted[i];
+    for (std::size_t i = 0; i < kDropReasons; ++i) sum.dropped[i] += counters.dropped[i];
+    sum.forwarded += counters.forwarded;
+    sum.held += counters.held;
+    sum.originated += counters.originated;
+  }
+  return sum;
 }
 
 std::vector<DirectorSnapshot> directors(const std::vector<WorkerSnapshot>& workers) {

@@ -109,6 +109,8 @@ struct Worker::State {
   Taps taps;
   std::shared_ptr<const Steering> steering;  // none: every packet is this worker's
   std::uint64_t batches = 0, handed_on = 0;
+  std::uint64_t turn_packets = 0;  // received in this turn
+  LatencyHistogram latency;
   // Bound last, so that nothing waits in the kernel for a worker that could not be built.
   std::optional<NfQueue> streams, datagrams, openers;
   std::thread thread;
@@ -122,6 +124,7 @@ void Worker::State::run() {
   while (!mailbox.closed()) {
     if (!more()) wait();
     const TimePoint now = read_clock();
+    turn_packets = 0;
     read_mail(now);
     handle_packets(now);
     if (teach) {
@@ -130,6 +133,7 @@ void Worker::State::run() {
     expire(now);
     emit();
     for_queues([](NfQueue& queue) { queue.settle(); });
+    if (turn_packets > 0) latency.observe(read_clock() - now, turn_packets);
   }
   read_mail(read_clock());
   emit();
@@ -194,6 +198,7 @@ void Worker::State::handle_packets(TimePoint now) {
 void Worker::State::handle_packets(NfQueue& queue, std::size_t limit, TimePoint now) {
   const std::span<QueuedPacket> packets = queue.receive(limit);
   if (!packets.empty()) ++batches;
+  turn_packets += packets.size();
   for (QueuedPacket& packet : packets) {
     if (!hand_on(queue, packet)) decide(queue, packet, now);
   }
@@ -309,7 +314,8 @@ EdgeCounters Worker::State::edge_counters() {
           .send_errors = frames.errors() + routed.errors(),
           .send_no_buffer = frames.no_buffer + routed.no_buffer,
           .send_link_down = frames.link_down + routed.link_down,
-          .send_too_big = frames.too_big + routed.too_big};
+          .send_too_big = frames.too_big + routed.too_big,
+          .latency = latency};
 }
 
 Worker::Worker(const WorkerSettings& settings, std::shared_ptr<const Network> network)

@@ -29,13 +29,13 @@ def configuration(*services, director=None, **more):
 
 
 class Lvsd:
-    def __init__(self, lab, text, space="director", name="lvsd"):
+    def __init__(self, lab, text, space="director", name="lvsd", options=()):
         self.lab, self.space = lab, space
         self.file, self.log_file = lab.path(f"{name}.yaml"), lab.path(f"{name}.log")
         self.run_dir = lab.path(f"{name}-run")
         os.makedirs(self.run_dir, exist_ok=True)
         self.program = os.path.join(build_directory(), "lvsd")
-        self.child = None
+        self.child, self.options = None, list(options)
         self._notify_path = lab.path(f"{name}-notify")
         self.write(text)
 
@@ -59,7 +59,7 @@ class Lvsd:
         self.notify.bind(self._notify_path)
         environment = {**os.environ, "NOTIFY_SOCKET": self._notify_path}
         self.child = self.lab.start(self.space, [self.program, "-c", self.file, "--run-dir",
-                                                 self.run_dir], log=self.log_file, env=environment)
+                                                 self.run_dir, *self.options], log=self.log_file, env=environment)
         self.await_notice("READY=1", timeout)
         return self
 

@@ -4,6 +4,8 @@ lvsd_unit_test(daemon_test
   daemon_options_test.cc
   daemon_overload_test.cc
   daemon_overrides_test.cc
+  overrides_file_test.cc
+  peer_test.cc
   daemon_reload_test.cc
   daemon_retire_test.cc
   man_test.cc

@@ -24,6 +24,7 @@
 #include <string>
 #include <string_view>
 
+#include "lvsd/control/override_request.h"
 #include "lvsd/net/result.h"
 
 namespace lvsd {
@@ -45,13 +46,19 @@ enum class Command : std::uint8_t {
   plan,
   explain,
   drops,
-  trace
+  trace,
+  drain,
+  undrain,
+  weight,
+  drift
 };
-inline constexpr std::array kCommands{Command::list,  Command::connections, Command::status,
-                                      Command::rules, Command::network,     Command::reload,
-                                      Command::zero,  Command::plan,        Command::explain,
-                                      Command::drops, Command::trace};
+inline constexpr std::array kCommands{
+    Command::list,   Command::connections, Command::status,  Command::rules,   Command::network,
+    Command::reload, Command::zero,        Command::plan,    Command::explain, Command::drops,
+    Command::trace,  Command::drain,       Command::undrain, Command::weight,  Command::drift};
 std::string_view to_string(Command command);
+// Whether it changes anything: who may read may not necessarily change (control_socket.h).
+bool changes_something(Command command);
 
 struct Cursor {  // into the workers' tables
   std::uint32_t worker = 0, place = 0;
@@ -59,12 +66,14 @@ struct Cursor {  // into the workers' tables
 struct Request {
   Command command = Command::list;
   Cursor cursor = {};                       // of `connections` only
-  std::optional<std::string> service = {};  // of `zero` and `trace`: by name; none: all
+  std::optional<std::string> service = {};  // by name; none: all
   std::optional<std::string> config = {};   // of `plan`: the text of a file
   std::optional<std::string> packet = {};   // of `explain`: from the IP header on, in hexadecimal
   std::uint32_t mark = 0;                   // of `explain`
   std::uint32_t id = 0;                     // of `trace`: whose it is, a number at random
   std::optional<std::string> client = {}, destination = {}, verdict = {};  // of `trace`
+  OverrideRequest override = {};   // of `drain`, `undrain` and `weight`
+  bool discard_overrides = false;  // of `reload`
 };
 
 Result<Request, Error> parse_request(std::string_view line);

@@ -29,6 +29,11 @@ int reload(const Words& words);
 int zero(const Words& words);
 int trace(const Words& words);
 int capture(const Words& words);
+int drain(const Words& words);
+int undrain(const Words& words);
+int weight(const Words& words);
+int drift(const Words& words);
+int top(const Words& words);
 
 // On a real server, without daemon or director.
 int realserver(const Words& words);

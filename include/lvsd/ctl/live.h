@@ -18,6 +18,8 @@ namespace po = boost::program_options;
 class LiveCommand {
  public:
   LiveCommand(Command command, const std::string& purpose);
+  // One that asks several things, each a request of the caller's.
+  LiveCommand(std::string name, const std::string& purpose);
   po::options_description_easy_init add_options() { return options_.add_options(); }
 
   // Parses the words, asks the daemon, prints what does not need laying out (help, failures, JSON).
@@ -25,20 +27,26 @@ class LiveCommand {
   std::optional<nlohmann::json> ask(const Words& words);
   // The same in two steps: false where there is nothing to ask, exit with status().
   bool parse(const Words& words);
+  // With words that are no options, by name: "DEST".
+  bool parse(const Words& words, const std::vector<const char*>& names);
+  // False, having said what is wrong with the words.
+  bool refuse(const std::string& message);
   std::optional<nlohmann::json> ask();
+  std::optional<nlohmann::json> ask_and_print(const Request& request);
   // A request of the caller's, and never JSON printed; nothing where it failed, which is said.
   std::optional<nlohmann::json> ask(const Request& request);
   int status() const { return status_; }
   int failure() const { return status_ == kFine ? kNo : status_; }
   bool given(const char* option) const { return values_.count(option) > 0; }
   const std::string& text(const char* option) const { return values_[option].as<std::string>(); }
+  double number(const char* option) const { return values_[option].as<double>(); }
   void patience(std::chrono::seconds patience) { patience_ = patience; }
 
  private:
   std::optional<nlohmann::json> exchange(const Request& request);
 
-  Command command_;
-  std::string purpose_;
+  Command command_ = Command::status;
+  std::string name_, purpose_;
   po::options_description options_{"Options"};
   po::variables_map values_;
   std::chrono::seconds patience_{10};

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The control socket: RUN_DIR/lvsd.sock, mode 0660, lines in, lines out (control/request.h). It
+// The control socket: RUN_DIR/lvsd.sock, for root and the group lvsd, lines in, lines out
+// (control/request.h); each line comes with who sent it. It
 // keeps whoever may connect from hurting the daemon: at most kMaxClients at once, kMaxRequest bytes
 // a line, kIdle for a client to send a line or take a reply. What a line means is the caller's
 // business.
@@ -12,13 +13,16 @@
 #include <string>
 #include <string_view>
 
+#include "lvsd/daemon/peer.h"
+
 namespace lvsd {
 
 class ControlSocket {
  public:
   static constexpr std::size_t kMaxClients = 32;
   static constexpr std::chrono::seconds kIdle{10};
-  using Answer = std::function<std::string(std::string_view line)>;  // a reply without its newline
+  // A reply without its newline.
+  using Answer = std::function<std::string(std::string_view line, const Peer& peer)>;
 
   // Replaces a socket that a killed predecessor left; throws std::runtime_error.
   ControlSocket(boost::asio::io_context& io, std::string path, Answer answer);

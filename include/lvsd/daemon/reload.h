@@ -18,6 +18,7 @@ enum class ReloadOutcome : std::uint8_t {
   refused,     // the file is bad, or a worker silent: nothing was touched
   incomplete,  // the new configuration runs, but the kernel refused a rule or an address so far
 };
+inline constexpr std::size_t kReloadOutcomes = 3;
 std::string_view to_string(ReloadOutcome outcome);
 
 struct ReloadResult {

@@ -26,6 +26,8 @@ struct StatusFacts {
 };
 nlohmann::json status_json(const StatusFacts& facts);
 
+// Verdicts of all workers.
+Counters total_counters(const std::vector<WorkerSnapshot>& workers);
 std::vector<DirectorSnapshot> directors(const std::vector<WorkerSnapshot>& workers);
 
 }  // namespace lvsd

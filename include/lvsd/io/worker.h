@@ -12,6 +12,7 @@
 #include <variant>
 
 #include "lvsd/director/director.h"
+#include "lvsd/io/latency.h"
 #include "lvsd/io/recorder.h"
 #include "lvsd/io/tap.h"
 #include "lvsd/model/steering.h"
@@ -35,6 +36,7 @@ struct EdgeCounters {
   std::uint64_t sent_frames = 0, sent_routed = 0;
   std::uint64_t send_errors = 0;  // all packets that the kernel would not send; of these:
   std::uint64_t send_no_buffer = 0, send_link_down = 0, send_too_big = 0;
+  LatencyHistogram latency;
 };
 
 struct WorkerSnapshot {
