@@ -18,11 +18,10 @@ DestinationId Destinations::add(const Destination& config, const ServiceKey& key
     id = free_.back();
     free_.pop_back();
   }
-  states_[index(id)] = {};
+  clear(id);
   states_[index(id)].shared = load.get();
   states_[index(id)].configure(config, true);
   states_[index(id)].service = key;
-  extras_[index(id)] = {};
   extras_[index(id)].service = service;
   extras_[index(id)].load = std::move(load);
   extras_[index(id)].in_use = true;
@@ -50,7 +49,10 @@ std::optional<DestinationId> Destinations::revive(const Destination& config, con
   retired_.erase(found);
   states_[index(id)].retired = false;
   // The counters of a service that was removed, too, begin anew (observed in the kernel).
-  if (extras_[index(id)].service != service) states_[index(id)].statistics = {};
+  if (extras_[index(id)].service != service) {
+    states_[index(id)].statistics = {};
+    extras_[index(id)].rates = {};
+  }
   edit(id, config, true);
   extras_[index(id)].service = service;
   return id;
@@ -123,9 +125,25 @@ void Destinations::release(DestinationId id) {
     std::erase(found->second, id);
     if (found->second.empty()) nat_addresses_.erase(found);
   }
+  clear(id);
+  free_.push_back(id);
+}
+
+// An id that is among the moving ones is there once, whoever has it.
+void Destinations::clear(DestinationId id) {
+  const bool moving = extras_[index(id)].moving;
   states_[index(id)] = {};
   extras_[index(id)] = {};
-  free_.push_back(id);
+  extras_[index(id)].moving = moving;
+}
+
+void Destinations::estimate_rates(std::uint64_t periods) {
+  std::erase_if(moving_, [&](DestinationId id) {
+    DestinationExtra& extra = extras_[index(id)];
+    extra.rates.advance(states_[index(id)].statistics, periods);
+    extra.moving = !extra.rates.idle();
+    return !extra.moving;
+  });
 }
 
 std::optional<DestinationId> Destinations::find_nat(std::uint8_t protocol,

@@ -24,6 +24,7 @@ struct DestinationExtra {
   TimePoint path_mtu_until{};
   RateEstimator rates;
   std::shared_ptr<SharedLoad> load;  // keeps it where the DestinationState points to
+  bool moving = false;               // among those whose rates have to be estimated
   bool in_use = false;               // the id is taken
   bool nat_address = false;  // counted among the NAT addresses, to the end of its connections
 };
@@ -48,6 +49,15 @@ class Destinations {
   const DestinationState& operator[](DestinationId id) const { return states_[index(id)]; }
   DestinationExtra& extra(DestinationId id) { return extras_[index(id)]; }
   const DestinationExtra& extra(DestinationId id) const { return extras_[index(id)]; }
+  // To count in. Only destinations that are counted in have their rates estimated, until these are
+  // zero again: doing it for a hundred thousand would hold up a packet for milliseconds.
+  Statistics& counted(DestinationId id) {
+    DestinationExtra& extra = extras_[index(id)];
+    if (!extra.moving) moving_.push_back(id);
+    extra.moving = true;
+    return states_[index(id)].statistics;
+  }
+  void estimate_rates(std::uint64_t periods);
   const Service* service_of(DestinationId id) const { return extras_[index(id)].service; }
   std::span<const DestinationState> states() const { return states_; }
   const DestinationState* find(DestinationId id) const;
@@ -63,13 +73,14 @@ class Destinations {
 
  private:
   static std::size_t index(DestinationId id) { return static_cast<std::size_t>(id); }
+  void clear(DestinationId id);
   void let_go(DestinationState& state, DestinationId id);
   void release(DestinationId id);
   void remember_nat(DestinationId id);
 
   std::vector<DestinationState> states_;
   std::vector<DestinationExtra> extras_;
-  std::vector<DestinationId> free_, retired_;
+  std::vector<DestinationId> free_, retired_, moving_;
   std::unordered_map<IpAddress, std::vector<DestinationId>, IpAddressHash> nat_addresses_;
 };
 

@@ -187,7 +187,7 @@ void Director::State::count_in(Connection& connection, std::size_t bytes) {
     statistics.bytes_in += bytes;
   };
   add(counters.statistics);
-  add(destinations[connection.destination].statistics);
+  add(destinations.counted(connection.destination));
   if (Service* service = destinations.extra(connection.destination).service) {
     add(service->statistics);
   }
@@ -200,7 +200,7 @@ void Director::State::count_out(const Connection& connection, std::size_t bytes)
     statistics.bytes_out += bytes;
   };
   add(counters.statistics);
-  add(destinations[connection.destination].statistics);
+  add(destinations.counted(connection.destination));
   if (Service* service = destinations.extra(connection.destination).service) {
     add(service->statistics);
   }

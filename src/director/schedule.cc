@@ -225,7 +225,7 @@ Connection Director::State::make_connection(const Tuple& tuple, DestinationId id
 }
 
 void Director::State::count_connection(Service* service, DestinationId id) {
-  ++destinations[id].statistics.connections;
+  ++destinations.counted(id).connections;
   if (service != nullptr) ++service->statistics.connections;
   ++counters.statistics.connections;
 }

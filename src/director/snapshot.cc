@@ -32,10 +32,7 @@ void Director::State::estimate_rates(TimePoint now) {
   rates.advance(counters.statistics, periods);
   for (const auto& [key, service] : services) service->rates.advance(service->statistics, periods);
   for (const auto& service : removed) service->rates.advance(service->statistics, periods);
-  const auto states = destinations.states();
-  for (std::uint32_t i = 0; i < states.size(); ++i) {
-    destinations.extra(DestinationId{i}).rates.advance(states[i].statistics, periods);
-  }
+  destinations.estimate_rates(periods);
   rate_clock.pass(periods);
 }
 

@@ -256,6 +256,37 @@ TEST(Reload, OpenConnectionsKeepTheirMethod) {
   EXPECT_EQ(f.sent.at(0).packet[19], std::byte{100});  // a new one is routed
 }
 
-// More neighbours than are remembered: indices given out before are not used after.
+// 400 packets in a period of two seconds: a quarter of 200 per second (reference 8.2).
+constexpr std::uint64_t kRate = 50;
+
+std::uint64_t rate_after_a_burst(DirectorFixture& f, const char* server, std::uint16_t client) {
+  for (int i = 0; i < 400; ++i) f.handle(segment(client, kSyn));
+  f.pass(std::chrono::seconds(3));
+  f.handle(segment(client, kSyn));  // in the next period
+  return f.destination(kWeb, server).rates.packets_in;
+}
+
+TEST(Rates, OfADestinationThatIsQuietForLongAndComesBack) {
+  DirectorFixture f({web({to("10.0.2.11")})});
+  EXPECT_EQ(rate_after_a_burst(f, "10.0.2.11", 1), kRate);
+  f.pass(std::chrono::minutes(5));
+  f.handle(segment(2, kRst));  // time goes by for the director, and nothing is counted
+  f.pass(std::chrono::seconds(3));
+  f.handle(segment(2, kRst));
+  EXPECT_EQ(f.destination(kWeb, "10.0.2.11").rates.packets_in, 0U);
+  EXPECT_EQ(rate_after_a_burst(f, "10.0.2.11", 1), kRate);
+}
+
+// Who takes over an id takes over nothing of its rates, and is estimated once a period.
+TEST(Rates, OfADestinationInTheIdOfAnother) {
+  const Config old = config_of({web({to("10.0.2.11")})});
+  DirectorFixture f(old.services);
+  for (int i = 0; i < 400; ++i) f.handle(segment(1, kSyn));
+  f.pass(std::chrono::minutes(2));
+  ASSERT_EQ(f.director.snapshot().connections, 0U);
+  f.apply(diff(old, config_of({web({to("10.0.2.13")})})));
+  EXPECT_EQ(rate_after_a_burst(f, "10.0.2.13", 2), kRate);
+}
+
 }  // namespace
 }  // namespace lvsd

@@ -16,10 +16,10 @@ class RateEstimator {
   // `periods` have ended since the last call; all that was counted since belongs to the first.
   void advance(const Statistics& counted, std::uint64_t periods);
   Statistics shown() const;  // per second
+  bool idle() const;         // all averages are zero: only new counts can change that
 
  private:
   void decay(const Statistics& increase);
-  bool idle() const;
 
   Statistics last_;
   Statistics average_;  // scaled: by 1024, bytes by 32
