@@ -12,6 +12,7 @@
 #include "lvsd/config/diff.h"
 #include "lvsd/control/plan.h"
 #include "lvsd/ctl/client.h"
+#include "lvsd/ctl/junit.h"
 #include "lvsd/ctl/plan_traffic.h"
 
 namespace lvsd::ctl {
@@ -31,7 +32,7 @@ constexpr std::string_view kUsageText =
     "changes; 3 no daemon.\n";
 
 struct Settings {
-  std::string old_file, new_file = "/etc/lvsd/lvsd.yaml", run_dir, report, colour;
+  std::string old_file, new_file = "/etc/lvsd/lvsd.yaml", run_dir, report, junit, colour;
   TrafficSettings traffic;
   std::optional<double> fail_above;  // a share, 0 to 1
   bool json = false;
@@ -48,6 +49,8 @@ po::options_description option_table() {
   table.add_options()("fail-above", po::value<Text>(),
                       "exit with 1 where more of the connections go elsewhere: 1%");
   table.add_options()("report", po::value<Text>(), "write a page of HTML with charts");
+  table.add_options()("junit", po::value<Text>(),
+                      "write the outcome to this file as tests, as CI systems show them");
   table.add_options()("color", po::value<Text>()->default_value("auto"), "auto, always or never");
   table.add_options()("json", "print JSON");
   table.add_options()("run-dir", po::value<Text>()->default_value("/run/lvsd"),
@@ -71,6 +74,10 @@ Result<Settings, Error> read_settings(const ParsedOptions& parsed) {
   if (parsed.rest.size() == 2) s.old_file = parsed.rest.front();
   s.run_dir = parsed.text("run-dir");
   s.report = parsed.text("report");
+  s.junit = parsed.text("junit");
+  if (!s.junit.empty() && s.old_file.empty()) {
+    return fail("--junit goes with two files, OLD.yaml NEW.yaml");
+  }
   s.json = parsed.has("json");
   s.colour = parsed.text("color");
   if (s.colour != "auto" && s.colour != "always" && s.colour != "never") {
@@ -141,14 +148,39 @@ int plan_live(const Settings& settings) {
   return print(settings, reply->at("plan"), {});
 }
 
+bool too_many(const Settings& settings, const std::optional<TrafficPlan>& traffic) {
+  return settings.fail_above && traffic && traffic->share() > *settings.fail_above;
+}
+
+// The files, and what goes elsewhere, as tests. `refused`: the file that could not be read.
+bool write_tests(const Settings& settings, const std::string& refused,
+                 const std::optional<TrafficPlan>& traffic) {
+  if (settings.junit.empty()) return true;
+  std::vector<JunitCase> cases{{"can be planned"}};
+  if (!refused.empty()) cases.front().failure = refused + " was refused: see the log";
+  if (settings.fail_above && refused.empty()) {
+    cases.push_back({"no more connections than allowed go elsewhere"});
+    if (too_many(settings, traffic)) cases.back().failure = format_traffic(*traffic);
+  }
+  const Status written = write_junit(settings.junit, settings.new_file, cases);
+  if (!written) std::cerr << "lvsctl plan: " << written.error().message << "\n";
+  return written.has_value();
+}
+
 int plan_offline(const Settings& settings) {
   const auto old = load(settings.old_file), next = load(settings.new_file);
-  if (!old || !next) return kNo;
+  if (!old || !next) {
+    write_tests(settings, !old ? settings.old_file : settings.new_file, {});
+    return kNo;
+  }
   const json plan = to_json(make_plan(diff(*old, *next), *old, *next, {}));
   std::optional<TrafficPlan> traffic;
   if (!settings.traffic.pcap.empty()) {
     traffic = plan_traffic(settings.traffic);
-    if (!traffic) return kNo;
+    if (!traffic) {
+      write_tests(settings, settings.traffic.pcap, {});
+      return kNo;
+    }
   }
   if (!settings.report.empty()) {
     std::ofstream file(settings.report, std::ios::binary);
@@ -159,7 +191,8 @@ int plan_offline(const Settings& settings) {
     }
   }
   const int status = print(settings, plan, traffic);
-  if (settings.fail_above && traffic->share() > *settings.fail_above) {
+  if (!write_tests(settings, {}, traffic)) return kNo;
+  if (too_many(settings, traffic)) {
     std::cerr << "lvsctl plan: more than --fail-above goes elsewhere\n";
     return kNo;
   }

@@ -43,8 +43,11 @@ def repository(place, environment):
     with open(os.path.join(TOP, "contrib/ci/README.md"), encoding="utf-8") as file:
         bless = [line[4:] for line in file if line.startswith("    for ") or "replay" in line
                  and line.startswith("      ") or line.startswith("    done")]
-    subprocess.run(["bash", "-ec", "".join(bless)], cwd=place, env=environment, check=True,
-                   capture_output=True, timeout=60)
+    for command in ("".join(bless), "git init -q . && git add . && git -c user.name=a -c "
+                    "user.email=a@example.org commit -qm base && git update-ref "
+                    "refs/remotes/origin/main HEAD"):
+        subprocess.run(["bash", "-ec", command], cwd=place, env=environment, check=True,
+                       capture_output=True, timeout=60)
 
 
 def run(commands, place, environment):
@@ -65,6 +68,7 @@ def run(commands, place, environment):
 def failures(place):
     reports = os.path.join(place, "reports")
     names = os.listdir(reports) if os.path.isdir(reports) else []
+    names = [name for name in names if name.endswith(".xml")]
     suites = [xml.parse(os.path.join(reports, name)).getroot().find("testsuite") for name in names]
     return len(suites), sum(int(suite.get("failures")) for suite in suites)
 
@@ -80,17 +84,21 @@ def change(place, old, new):
 
 def check(name, commands, environment):
     with tempfile.TemporaryDirectory() as place:
+        environment = dict(environment, GIT_CONFIG_GLOBAL=os.path.join(place, ".gitconfig"))
         repository(place, environment)
         assert any("replay" in command for command in commands), f"{name}: no replay"
         failed, said = run(commands, place, environment)
         assert failed is None, f"{name}: command {failed} failed:\n{said}"
-        assert failures(place) == (len(CASES), 0), f"{name}: {failures(place)}"
+        assert failures(place) == (2 * len(CASES), 0), f"{name}: {failures(place)}"
         with open(os.path.join(place, "lvsd.yaml"), encoding="utf-8") as file:
             weight = next(line for line in file if "address:" in line)
         change(place, weight, weight.replace(":8080", ":8081"))
         failed, said = run(commands, place, environment)
         assert failed is not None and "replay" in commands[failed], f"{name}: {failed}\n{said}"
-        assert failures(place) == (len(CASES), 1), f"{name}: {failures(place)}"
+        assert failures(place) == (2 * len(CASES), 1), f"{name}: {failures(place)}"
+        failed, said = run(commands[failed + 1:], place, environment)
+        assert failed is not None and "go elsewhere" in said, f"{name}: {failed}\n{said}"
+        assert failures(place) == (2 * len(CASES), 2), f"{name}: {failures(place)}"
         change(place, "services:", "servces:")
         failed, said = run(commands, place, environment)
         assert failed is not None and "check" in commands[failed], f"{name}: {failed}\n{said}"
@@ -99,7 +107,8 @@ def check(name, commands, environment):
 
 
 def main(build):
-    environment = dict(os.environ, PATH=os.path.abspath(build) + ":" + os.environ["PATH"])
+    environment = dict(os.environ, PATH=os.path.abspath(build) + ":" + os.environ["PATH"],
+                       GITHUB_BASE_REF="main", CI_MERGE_REQUEST_DIFF_BASE_SHA="origin/main")
     for name, commands in RECIPES.items():
         with open(os.path.join(TOP, "contrib/ci", name), encoding="utf-8") as file:
             check(name, commands(yaml.safe_load(file)), environment)

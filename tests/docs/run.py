@@ -25,10 +25,11 @@ NOT_RUN = {
     r"dumpcap ": "it needs the interfaces of a director",
     r"systemctl reload lvsd$": "tests/systemd/run does it, in a container",
     r"lvsctl doctor\b": "it judges a whole network; tests/netns runs it in one",
+    r"lvsctl (trace|capture) ": "they follow traffic; tests/netns runs them beside some",
     r"lvsctl realserver ": "it changes the machine; tests/netns runs it in a namespace",
     r"lvsd-decap ": "it stays; tests/netns runs it in a namespace",
 }
-LIVE = (r"lvsctl (list|status|rules|network|zero|reload)\b",)
+LIVE = (r"lvsctl plan new.yaml$", r"lvsctl explain (?!-c)",r"lvsctl (list|status|rules|network|zero|reload)\b",)
 # Programs that are not here, and files that have another name here.
 IPVSADM = """#!/bin/sh
 if [ "$1" = -S ]; then printf '%s\\n' '-A -t 192.0.2.10:80 -s rr' '-a -t 192.0.2.10:80 -r 10.0.0.1:80 -g -w 1'
