@@ -29,6 +29,7 @@ constexpr std::array kCommands{
     Command{"status", lvsd::ctl::status, "how the daemon is: counters, reasons, workers"},
     Command{"rules", lvsd::ctl::rules, "the capture rules of the daemon"},
     Command{"network", lvsd::ctl::network, "the network as the daemon sees it"},
+    Command{"health", lvsd::ctl::health, "what the checks of destinations found out"},
     Command{"zero", lvsd::ctl::zero, "set counters and rates to zero"},
     Command{"doctor", lvsd::ctl::doctor,
             "test everything with real packets, and name what is wrong"},

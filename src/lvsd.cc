@@ -16,6 +16,14 @@ constexpr int kFine = 0, kRefused = 1, kUsage = 2;
 
 int run(const lvsd::Options& options) {
   lvsd::open_log(options.log_level, options.log_target);
+  auto prober = lvsd::start_prober();  // while this is one thread, and may become another user
+  if (!prober) {
+    spdlog::critical("{}", prober.error().message);
+    return kRefused;
+  }
+  if (prober->user.empty()) {
+    spdlog::warn("health checks run as this user: neither lvsd nor nobody could be become");
+  }
   if (!lvsd::join_readers()) {
     spdlog::warn("cannot join the group lvsd: the control socket is root's alone");
   }
@@ -23,7 +31,7 @@ int run(const lvsd::Options& options) {
     spdlog::critical("{}", dropped.error().message);
     return kRefused;
   }
-  const auto config = lvsd::load_config(options.config_file);
+  const auto config = lvsd::load_file(options.config_file);
   if (!config) {
     for (const lvsd::Problem& problem : config.error().list) {
       spdlog::critical("{}", to_string(problem, options.config_file));
@@ -31,7 +39,7 @@ int run(const lvsd::Options& options) {
     return kRefused;
   }
   try {
-    lvsd::Daemon daemon(options, *config);
+    lvsd::Daemon daemon(options, *config, std::move(*prober));
     return daemon.run() ? kFine : kRefused;
   } catch (const std::exception& failure) {
     spdlog::critical("{}", failure.what());

@@ -9,6 +9,7 @@ import subprocess
 import sys
 
 LAYERS = {"net": (), "model": ("net",), "sched": ("net", "model"), "forward": ("net", "model"),
+          "health": ("net", "model"),
           "director": ("net", "model", "sched", "forward")}
 STANDARD = set("""algorithm array bit bitset cassert cctype charconv chrono climits cmath compare
     concepts cstddef cstdint cstdlib cstring deque functional initializer_list iterator limits list

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "lvsd/config/load.h"
+#include "lvsd/config/file.h"
 
 #include <array>
 
@@ -97,8 +97,9 @@ void read_timeouts(const Item& item, Timeouts& timeouts) {
   if (const auto field = map.find("udp")) assign(timeouts.udp, read_duration(*field));
 }
 
-Config read_config(const Item& root) {
-  Config config;
+ConfigFile read_config(const Item& root) {
+  ConfigFile file;
+  Config& config = file.config;
   const Mapping map(root, kFileKeys,
                     "the file is a mapping of director, timeouts, oversize, ipvs and services");
   if (const auto field = map.find("director")) read_director(*field, config);
@@ -109,15 +110,15 @@ Config read_config(const Item& root) {
   if (const auto field = map.require("services",
                                      "list them; a director without any says so with "
                                      "'services: []'")) {
-    config.services = read_services(*field, oversize);
+    config.services = read_services(*field, oversize, file.health);
     config.startup.steering = steering_prefix(config.services);
   }
-  return config;
+  return file;
 }
 
 }  // namespace
 
-Result<Config, Problems> parse_config(std::string_view text) {
+Result<ConfigFile, Problems> parse_file(std::string_view text) {
   Report report(text);
   const Document document(text, report);
   if (document.broken()) return Unexpected<Problems>{report.take()};
@@ -126,9 +127,21 @@ Result<Config, Problems> parse_config(std::string_view text) {
                "the least that a director needs is 'services: []'");
     return Unexpected<Problems>{report.take()};
   }
-  Config config = read_config({document.root(), Path(), report});
+  ConfigFile file = read_config({document.root(), Path(), report});
   if (!report.clean()) return Unexpected<Problems>{report.take()};
-  return config;
+  return file;
+}
+
+Result<ConfigFile, Problems> load_file(const std::string& file) {
+  const Result<std::string, Problem> text = read_file(file);
+  if (!text) return Unexpected<Problems>{{{text.error()}}};
+  return parse_file(*text);
+}
+
+Result<Config, Problems> parse_config(std::string_view text) {
+  Result<ConfigFile, Problems> file = parse_file(text);
+  if (!file) return Unexpected<Problems>{std::move(file.error())};
+  return std::move(file->config);
 }
 
 Result<Config, Problems> load_config(const std::string& file) {

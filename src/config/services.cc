@@ -6,14 +6,17 @@
 #include <unordered_map>
 #include <utility>
 
+#include "lvsd/config/health.h"
+
 namespace lvsd {
 namespace {
 
-constexpr std::array<std::string_view, 13> kServiceKeys{
-    "name",      "listen",      "fwmark",     "family",   "method", "tunnel",      "oversize",
-    "scheduler", "persistence", "one_packet", "timeouts", "helper", "destinations"};
-constexpr std::array<std::string_view, 6> kDestinationKeys{"address", "weight",     "method",
-                                                           "tunnel",  "thresholds", "state"};
+constexpr std::array<std::string_view, 19> kServiceKeys{
+    "name",       "listen",      "fwmark",     "family",       "method", "tunnel",       "oversize",
+    "scheduler",  "persistence", "one_packet", "timeouts",     "helper", "destinations", "health",
+    "slow_start", "panic",       "quorum",     "sorry_server", "hooks"};
+constexpr std::array<std::string_view, 7> kDestinationKeys{
+    "address", "weight", "method", "tunnel", "thresholds", "state", "health"};
 
 constexpr std::string_view kFlagsRemedy =
     "flags are part of the scheduler: 'scheduler: {name: mh, fallback: true, port: true}'";
@@ -26,7 +29,7 @@ constexpr std::array<OtherKey, 13> kOtherServiceKeys{
      {"persistence_timeout", "unknown key", "write 'persistence: {timeout: 300s}'"},
      {"ops", "unknown key", "one-packet scheduling is 'one_packet: true'"},
      {"mark", "unknown key", "a service by firewall mark is 'fwmark: NUMBER'"},
-     {"health", "health checks are not in this version of lvsd", "leave the key out"},
+     {"check", "unknown key", "how destinations are checked is 'health: {type: tcp}'"},
      {"address", "unknown key", "the virtual address is 'listen: ADDRESS:PORT/PROTOCOL'"},
      {"vip", "unknown key", "the virtual address is 'listen: ADDRESS:PORT/PROTOCOL'"},
      {"port", "unknown key", "the port is part of 'listen: ADDRESS:PORT/PROTOCOL'"},
@@ -35,7 +38,7 @@ constexpr std::array<OtherKey, 13> kOtherServiceKeys{
      {"real_servers", "unknown key", "real servers are listed under 'destinations'"}}};
 constexpr std::string_view kThresholdsRemedy = "write 'thresholds: {upper: 1000, lower: 800}'";
 constexpr std::array<OtherKey, 7> kOtherDestinationKeys{
-    {{"health", "health checks are not in this version of lvsd", "leave the key out"},
+    {{"check", "unknown key", "how it is checked is 'health: {type: tcp}'"},
      {"drain", "unknown key", "write 'state: drain'"},
      {"upper_threshold", "unknown key", kThresholdsRemedy},
      {"lower_threshold", "unknown key", kThresholdsRemedy},
@@ -136,8 +139,8 @@ std::optional<Thresholds> read_thresholds(const Item& item) {
 class DestinationsReader {
  public:
   DestinationsReader(std::optional<ServiceKey> key, std::optional<ForwardingMethod> method,
-                     bool persistent)
-      : key_(key), method_(method), persistent_(persistent) {}
+                     bool persistent, ServiceHealth& health)
+      : key_(key), method_(method), persistent_(persistent), health_(health) {}
 
   std::vector<Destination> read(const Item& list) {
     std::vector<Destination> out;
@@ -151,7 +154,6 @@ class DestinationsReader {
     return out;
   }
 
- private:
   std::optional<Destination> read_one(const Item& item) {
     const Mapping map(item, kDestinationKeys, kDestinationRemedy, kOtherDestinationKeys);
     std::optional<ForwardingMethod> method = method_;
@@ -181,9 +183,15 @@ class DestinationsReader {
     }
     if (method) out.method = *method;
     judge_repetition(*field, out.endpoint, address->port.has_value());
+    if (const std::optional<Item> check = map.find("health")) {
+      CheckedDestination own{out.endpoint, health_.health};
+      read_health(*check, own.health);
+      if (own.health != health_.health) health_.differing.push_back(std::move(own));
+    }
     return out;
   }
 
+ private:
   void judge_address(const Item& item, const DestinationAddress& address,
                      const std::optional<ForwardingMethod>& method) const {
     if (key_ && address.address == key_->listen.address) {
@@ -232,12 +240,14 @@ class DestinationsReader {
   std::optional<ServiceKey> key_;
   std::optional<ForwardingMethod> method_;
   bool persistent_;
+  ServiceHealth& health_;
   std::unordered_map<Endpoint, Place, EndpointHash> seen_;
 };
 
 class ServicesReader {
  public:
-  explicit ServicesReader(Oversize oversize) : oversize_(oversize) {}
+  ServicesReader(Oversize oversize, std::vector<ServiceHealth>& health)
+      : oversize_(oversize), health_(health) {}
 
   std::vector<VirtualService> read(const Item& list) {
     std::vector<VirtualService> out;
@@ -282,16 +292,27 @@ class ServicesReader {
         out.scheduler_flags = choice->flags;
       }
     }
+    ServiceHealth health = read_service_health(map);
+    DestinationsReader reader(key, method, out.persistence.has_value(), health);
     if (const std::optional<Item> field = map.require("destinations", kDestinationsRemedy)) {
-      out.destinations = DestinationsReader(key, method, out.persistence.has_value()).read(*field);
+      out.destinations = reader.read(*field);
     }
+    if (const std::optional<Item> field = map.find("sorry_server")) {
+      const std::size_t differing = health.differing.size();
+      health.sorry_server = reader.read_one(*field);
+      if (health.differing.size() != differing) {
+        field->refuse("a sorry server is not checked", "leave its 'health' out");
+      }
+    }
+    judge_health(map, health, out);
     assign(out.helper, read_helper(map.find("helper"), key));
     if (key) out.name = to_string(*key);
     const std::optional<Item> name = map.find("name");
     if (name) assign(out.name, read_name(*name));
     if (!out.name.empty()) judge_name(name ? *name : item, out.name, name.has_value());
     if (!key) return std::nullopt;
-    out.key = *key;
+    out.key = health.service = *key;
+    if (!health.empty()) health_.push_back(std::move(health));
     return out;
   }
 
@@ -344,14 +365,16 @@ class ServicesReader {
     bool given = false;
   };
   Oversize oversize_;
+  std::vector<ServiceHealth>& health_;
   std::unordered_map<ServiceKey, Place, ServiceKeyHash> keys_;
   std::unordered_map<std::string, Name> names_;
 };
 
 }  // namespace
 
-std::vector<VirtualService> read_services(const Item& item, Oversize oversize) {
-  return ServicesReader(oversize).read(item);
+std::vector<VirtualService> read_services(const Item& item, Oversize oversize,
+                                          std::vector<ServiceHealth>& health) {
+  return ServicesReader(oversize, health).read(item);
 }
 
 }  // namespace lvsd

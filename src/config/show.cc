@@ -2,7 +2,8 @@
 // Config -> the file that gives it, with every default written out.
 #include <array>
 
-#include "lvsd/config/load.h"
+#include "lvsd/config/file.h"
+#include "lvsd/config/health.h"
 #include "lvsd/config/services.h"
 #include "lvsd/config/yaml_text.h"
 
@@ -42,9 +43,10 @@ std::string show_director(const Config& config) {
 
 // `method` is what the service says; only a destination that differs says so itself.
 void show_destination(std::string& out, const VirtualService& service,
-                      const Destination& destination, const ForwardingMethod& method) {
+                      const Destination& destination, const ForwardingMethod& method,
+                      const ServiceHealth* health, std::string_view before = "      - ") {
   const bool own_port = destination.endpoint.port != service.key.listen.port;
-  out += "      - {address: ";
+  out.append(before).append("{address: ");
   out +=
       scalar(own_port ? to_string(destination.endpoint) : to_string(destination.endpoint.address));
   out += ", weight: " + std::to_string(destination.weight.value());
@@ -60,6 +62,10 @@ void show_destination(std::string& out, const VirtualService& service,
   if (destination.thresholds != Thresholds{}) {
     out += ", thresholds: {upper: " + std::to_string(destination.thresholds.upper);
     out += ", lower: " + std::to_string(destination.thresholds.lower) + "}";
+  }
+  const Health* const check = health != nullptr ? health->of(destination.endpoint) : nullptr;
+  if (health != nullptr && check != (health->health ? &*health->health : nullptr)) {
+    out += ", health: " + (check != nullptr ? show_check(*check) : "off");
   }
   out += "}\n";
 }
@@ -100,7 +106,7 @@ std::string show_settings(const VirtualService& service) {
 }
 
 // A service's own method lives on in its destinations alone: the first one's stands for it.
-void show_service(std::string& out, const VirtualService& service) {
+void show_service(std::string& out, const VirtualService& service, const ServiceHealth* health) {
   const ForwardingMethod method =
       service.destinations.empty() ? ForwardingMethod{} : service.destinations.front().method;
   out += "  - name: " + scalar(service.name) + "\n";
@@ -117,9 +123,13 @@ void show_service(std::string& out, const VirtualService& service) {
     out += "    helper: " + std::string(to_string(service.helper)) + "\n";
   }
   out += show_settings(service);
+  if (health != nullptr) out += show_health(*health, "    ");
+  if (health != nullptr && health->sorry_server) {
+    show_destination(out, service, *health->sorry_server, method, nullptr, "    sorry_server: ");
+  }
   out += service.destinations.empty() ? "    destinations: []\n" : "    destinations:\n";
   for (const Destination& destination : service.destinations) {
-    show_destination(out, service, destination, method);
+    show_destination(out, service, destination, method, health);
   }
 }
 
@@ -152,7 +162,10 @@ std::string show_ipvs(const IpvsOptions& ipvs) {
 
 }  // namespace
 
-std::string show_config(const Config& config) {
+std::string show_config(const Config& config) { return show_file({config, {}}); }
+
+std::string show_file(const ConfigFile& file) {
+  const Config& config = file.config;
   const Timeouts& timeouts = config.timeouts;
   std::string out = show_director(config);
   out += "timeouts: {tcp: " + duration_text(timeouts.tcp);
@@ -160,7 +173,9 @@ std::string show_config(const Config& config) {
   out += ", udp: " + duration_text(timeouts.udp) + "}\n";
   out += show_ipvs(config.ipvs);
   out += config.services.empty() ? "services: []\n" : "services:\n";
-  for (const VirtualService& service : config.services) show_service(out, service);
+  for (const VirtualService& service : config.services) {
+    show_service(out, service, find_health(file.health, service.key));
+  }
   return out;
 }
 

@@ -43,6 +43,7 @@ bool changes_something(Command command) {
     case explain:
     case drops:
     case trace:
+    case health:
     case drift:
       return false;
     case reload:
@@ -88,6 +89,8 @@ std::string_view to_string(Command command) {
       return "weight";
     case drift:
       return "drift";
+    case health:
+      return "health";
   }
   return "";
 }
@@ -122,7 +125,7 @@ bool takes(Command command, std::string_view key) {
   if (key == "id" || key == "client" || key == "verdict") return command == trace;
   if (key == "config") return command == plan;
   if (key == "service") return command == zero || command == trace || overrides(command);
-  if (key == "destination") return command == trace || overrides(command);
+  if (key == "destination") return command == trace || command == health || overrides(command);
   if (key == "discard_overrides") return command == reload;
   if (key == "weight") return command == weight;
   return command == drain;  // deadline, on_deadline, clients

@@ -6,6 +6,7 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
+#include "lvsd/config/file.h"
 #include "lvsd/config/workers.h"
 #include "lvsd/ctl/options.h"
 
@@ -48,15 +49,17 @@ nlohmann::json to_json(const std::vector<Problem>& problems) {
 // What a check found: of the file, of the network file, and of the one against the other.
 struct Findings {
   std::optional<Config> config;
+  std::string shown;  // with every default
   std::vector<Problem> problems, network_problems, warnings;
   bool good() const { return config.has_value() && network_problems.empty(); }
 };
 
 Findings find(const Options& options) {
   Findings found;
-  Result<Config, Problems> config = load_config(options.file);
+  Result<ConfigFile, Problems> config = load_file(options.file);
   if (config) {
-    found.config = std::move(*config);
+    if (options.show) found.shown = show_file(*config);
+    found.config = std::move(config->config);
   } else {
     found.problems = config.error().list;
   }
@@ -86,7 +89,7 @@ void print_json(const Options& options, const Findings& found) {
     }
     answer["services"] = found.config->services.size();
     answer["destinations"] = destinations;
-    if (options.show) answer["config"] = show_config(*found.config);
+    if (options.show) answer["config"] = found.shown;
   }
   // File names and their pieces in messages need not be UTF-8.
   std::cout << answer.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
@@ -98,7 +101,7 @@ void print_text(const Options& options, const Findings& found) {
   print(std::cerr, options.file, found.warnings, "warning: ");
   if (!found.config) return;
   if (options.show) {
-    std::cout << show_config(*found.config);
+    std::cout << found.shown;
   } else {
     std::cout << summary(options.file, *found.config) << '\n';
   }

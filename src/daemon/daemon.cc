@@ -57,15 +57,25 @@ void require(const Status& status) {
   if (!status) throw std::runtime_error(status.error().message);
 }
 
+// Before anything is captured: a destination takes nothing before its first check.
+Influences influences_at_start(HealthKeeper& health, const ConfigFile& read) {
+  health.configure(read);
+  Influences influences;
+  influences.health = health.influence();
+  return influences;
+}
+
 }  // namespace
 
-Daemon::State::State(const Options& given, const Config& config)
+Daemon::State::State(const Options& given, const ConfigFile& read, ProberProcess prober)
     : options(given),
       run_dir(options.run_dir),
       network(monitor.network()),
-      file(counted_workers(config)),
+      file(counted_workers(read.config)),
+      file_health(read.health),
+      health(io, std::move(prober), run_dir.path()),
       overrides_file(state_dir_of(options)),
-      influences{load_overrides(overrides_file, file)},
+      influences{load_overrides(overrides_file, file), influences_at_start(health, read).health},
       running(effective(file, influences)),
       hash(make_steering_hash(running.startup)),
       fleet(make_capture_plan(running, hash), running.startup, network),
@@ -153,6 +163,10 @@ void Daemon::State::wait_for_tick() {
 void Daemon::State::tick() {
   ++ticks;
   fleet.flush();
+  if (health.tick()) {
+    influences.health = health.influence();
+    if (const Status done = reconcile(); !done) spdlog::error("{}", done.error().message);
+  }
   if (ticks % kTicksPerWatch == 0) exposure.watch(*network);
   if (ticks % kTicksPerSecond != 0) return;
   watch_overload();
@@ -193,9 +207,9 @@ std::string Daemon::State::status_line() const {
          ", " + counted(fleet.size(), "worker");
 }
 
-Daemon::Daemon(const Options& options, const Config& config) {
+Daemon::Daemon(const Options& options, const ConfigFile& read, ProberProcess prober) {
   ::signal(SIGPIPE, SIG_IGN);  // a log reader that went away must not take us along
-  state_ = std::make_unique<State>(options, config);
+  state_ = std::make_unique<State>(options, read, std::move(prober));
   state_->start();
 }
 

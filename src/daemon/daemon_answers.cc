@@ -72,6 +72,8 @@ json Daemon::State::answer(const Request& request) {
       return change_overrides(request);
     case Command::drift:
       return drift();
+    case Command::health:
+      return good(health.report(request.destination.value_or("")));
     case Command::list:
     case Command::status:
       break;

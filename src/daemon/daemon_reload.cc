@@ -24,14 +24,14 @@ ReloadResult Daemon::State::reload(bool discard_overrides) {
   };
   notify_reloading();
   const auto start = Clock::now();
-  auto next = load_config(options.config_file);
+  auto next = load_file(options.config_file);
   const auto read = Clock::now();
-  if (next) count_workers(next->startup);
+  if (next) count_workers(next->config.startup);
   ReloadResult result;
   if (next) {
     const Overrides before = influences.overrides;
     if (discard_overrides) influences.overrides.clear();
-    forget_overrides(*next);
+    forget_overrides(next->config);
     result = apply(*next);
     spdlog::info("reload: read in {} ms, applied in {} ms", milliseconds(read - start),
                  milliseconds(Clock::now() - read));
@@ -60,8 +60,11 @@ ReloadResult Daemon::State::reload(bool discard_overrides) {
   return result;
 }
 
-ReloadResult Daemon::State::apply(const Config& next) {
+ReloadResult Daemon::State::apply(const ConfigFile& read) {
+  const Config& next = read.config;
   ReloadResult result;
+  health.configure(read);
+  influences.health = health.influence();
   Config wanted = effective(next, influences);
   const auto changes = std::make_shared<const Changes>(diff(running, wanted));
   // A snapshot takes a worker's time by the size of the configuration: not for a weight.
@@ -74,6 +77,8 @@ ReloadResult Daemon::State::apply(const Config& next) {
       result.outcome = ReloadOutcome::refused;
       result.summary = "a worker is busy; everything goes on as before";
       result.problems.push_back(workers.error().message);
+      health.configure({file, file_health});
+      influences.health = health.influence();
       return result;
     }
     live = live_destinations(directors(*workers));
@@ -89,6 +94,7 @@ ReloadResult Daemon::State::apply(const Config& next) {
     spdlog::warn("reload: {} takes effect at the next restart only", key);
   }
   file = next;
+  file_health = read.health;
   if (changes->empty()) return result;
   wanted.startup = running.startup;
   if (live) {

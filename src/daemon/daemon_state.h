@@ -14,13 +14,14 @@
 #include <optional>
 #include <string>
 
-#include "lvsd/config/load.h"
+#include "lvsd/config/file.h"
 #include "lvsd/control/request.h"
 #include "lvsd/daemon/control_socket.h"
 #include "lvsd/daemon/daemon.h"
 #include "lvsd/daemon/effective.h"
 #include "lvsd/daemon/exposure.h"
 #include "lvsd/daemon/fleet.h"
+#include "lvsd/daemon/health_keeper.h"
 #include "lvsd/daemon/metrics_server.h"
 #include "lvsd/daemon/overload_watch.h"
 #include "lvsd/daemon/overrides_file.h"
@@ -31,7 +32,7 @@
 namespace lvsd {
 
 struct Daemon::State {
-  State(const Options& given, const Config& config);
+  State(const Options& given, const ConfigFile& read, ProberProcess prober);
 
   // daemon.cc
   void start();
@@ -48,7 +49,7 @@ struct Daemon::State {
 
   // daemon_reload.cc
   ReloadResult reload(bool discard_overrides = false);  // HUP and `lvsctl reload` alike
-  ReloadResult apply(const Config& next);
+  ReloadResult apply(const ConfigFile& read);
   // To be called after `influences` changed: brings the workers to what is effective now.
   Status reconcile();
   void change(const Config& next, const Live& live, const std::shared_ptr<const Changes>& changes,
@@ -82,6 +83,8 @@ struct Daemon::State {
   NetworkMonitor monitor;
   std::shared_ptr<const Network> network;  // as the workers have it
   Config file;                             // as last loaded
+  std::vector<ServiceHealth> file_health;
+  HealthKeeper health;
   const OverridesFile overrides_file;
   Influences influences;  // what changes it at run time
   Config running;  // effective(file, influences); its startup part is the one lvsd started with

@@ -24,6 +24,10 @@ void apply(const Overrides& overrides, Config& config) {
 Config effective(const Config& file, const Influences& influences) {
   Config config = file;
   apply(influences.overrides, config);
+  for (VirtualService& service : config.services) {
+    const auto health = influences.health.find(service.key);
+    if (health != influences.health.end()) compose(service, health->second);
+  }
   return config;
 }
 

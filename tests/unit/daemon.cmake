@@ -8,5 +8,6 @@ lvsd_unit_test(daemon_test
   peer_test.cc
   daemon_reload_test.cc
   daemon_retire_test.cc
+  health_keeper_test.cc
   man_test.cc
   LIBS lvsd_doctor lvsd_daemon)

@@ -8,12 +8,15 @@
 #include <vector>
 
 #include "lvsd/config/fields.h"
+#include "lvsd/model/health.h"
 #include "lvsd/model/service.h"
 
 namespace lvsd {
 
-// What could be read; the rest is in the item's report. `oversize` is the file's default.
-std::vector<VirtualService> read_services(const Item& item, Oversize oversize);
+// What could be read, and how it is checked; the rest is in the item's report. `oversize` is the
+// file's default.
+std::vector<VirtualService> read_services(const Item& item, Oversize oversize,
+                                          std::vector<ServiceHealth>& health);
 
 // "192.0.2.10:80/tcp", or "192.0.2.10/tcp" for every port
 std::optional<ServiceKey> read_listen(const Item& item);

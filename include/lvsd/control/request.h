@@ -50,12 +50,14 @@ enum class Command : std::uint8_t {
   drain,
   undrain,
   weight,
-  drift
+  drift,
+  health
 };
 inline constexpr std::array kCommands{
-    Command::list,   Command::connections, Command::status,  Command::rules,   Command::network,
-    Command::reload, Command::zero,        Command::plan,    Command::explain, Command::drops,
-    Command::trace,  Command::drain,       Command::undrain, Command::weight,  Command::drift};
+    Command::list,    Command::connections, Command::status, Command::rules,
+    Command::network, Command::reload,      Command::zero,   Command::plan,
+    Command::explain, Command::drops,       Command::trace,  Command::drain,
+    Command::undrain, Command::weight,      Command::drift,  Command::health};
 std::string_view to_string(Command command);
 // Whether it changes anything: who may read may not necessarily change (control_socket.h).
 bool changes_something(Command command);
@@ -71,9 +73,10 @@ struct Request {
   std::optional<std::string> packet = {};   // of `explain`: from the IP header on, in hexadecimal
   std::uint32_t mark = 0;                   // of `explain`
   std::uint32_t id = 0;                     // of `trace`: whose it is, a number at random
-  std::optional<std::string> client = {}, destination = {}, verdict = {};  // of `trace`
-  OverrideRequest override = {};   // of `drain`, `undrain` and `weight`
-  bool discard_overrides = false;  // of `reload`
+  std::optional<std::string> client = {}, destination = {},
+                             verdict = {};  // of `trace`; `health` takes a destination
+  OverrideRequest override = {};            // of `drain`, `undrain` and `weight`
+  bool discard_overrides = false;           // of `reload`
 };
 
 Result<Request, Error> parse_request(std::string_view line);

@@ -34,6 +34,7 @@ int undrain(const Words& words);
 int weight(const Words& words);
 int drift(const Words& words);
 int top(const Words& words);
+int health(const Words& words);
 
 // On a real server, without daemon or director.
 int realserver(const Words& words);

@@ -11,15 +11,16 @@
 
 #include <memory>
 
+#include "lvsd/config/file.h"
 #include "lvsd/daemon/options.h"
-#include "lvsd/model/config.h"
+#include "lvsd/prober/process.h"
 
 namespace lvsd {
 
 class Daemon {
  public:
   // Throws std::exception with a sentence where it cannot start.
-  Daemon(const Options& options, const Config& config);
+  Daemon(const Options& options, const ConfigFile& read, ProberProcess prober);
   ~Daemon();
   Daemon(const Daemon&) = delete;
   Daemon& operator=(const Daemon&) = delete;

@@ -6,19 +6,24 @@
 //
 // The rule of composition, in this order, for each destination:
 //   1. the file's weight, or the operator's where one was given;
-//   2. times what slow start allows;
+//   2. times what slow start and the destination's agent allow;
 //   3. drained, which the core takes as zero, where the file or the operator says so; zero where
-//      health takes it out.
-// Later ones never raise what earlier ones lowered.
+//      health takes it out; with `on_failure: remove` it is gone.
+// Later ones never raise what earlier ones lowered. A service's sorry server is one more
+// destination, of weight zero until it is needed.
 #pragma once
 
+#include <map>
+
 #include "lvsd/daemon/overrides.h"
+#include "lvsd/health/pool.h"
 #include "lvsd/model/changes.h"
 
 namespace lvsd {
 
 struct Influences {
   Overrides overrides;
+  std::map<ServiceKey, ServiceOutcome> health;  // of services that have any
 };
 
 Config effective(const Config& file, const Influences& influences);

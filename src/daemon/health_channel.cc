@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The keeper's end of the channel to the prober. Nothing here waits: what the prober does not take
+// at once lies in a queue, and what it says is taken in portions.
+#include <spdlog/spdlog.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <nlohmann/json.hpp>
+
+#include "lvsd/daemon/health_keeper.h"
+
+namespace lvsd {
+
+using boost::system::error_code;
+using Channel = boost::asio::posix::stream_descriptor;
+
+void HealthKeeper::receive() {
+  channel_.async_wait(Channel::wait_read, [this](error_code error) {
+    if (error) return;
+    static std::array<char, kLongestMessage + 1> bytes;
+    constexpr int kPortion = 64;
+    for (int i = 0; i < kPortion; ++i) {
+      const ssize_t size =
+          ::recv(channel_.native_handle(), bytes.data(), bytes.size(), MSG_DONTWAIT);
+      if (size == 0)
+        return spdlog::error("health: the prober is gone; nothing is checked any more");
+      if (size < 0) break;
+      take(std::string_view(bytes.data(), static_cast<std::size_t>(size)));
+    }
+    receive();
+  });
+}
+
+void HealthKeeper::send(std::string message, int fd) {
+  if (message.size() > kLongestMessage) return spdlog::error("health: an order is too long");
+  outgoing_.emplace_back(std::move(message), FileDescriptor(fd));
+  flush();
+}
+
+void HealthKeeper::flush() {
+  while (!writing_ && !outgoing_.empty()) {
+    auto& [text, fd] = outgoing_.front();
+    iovec part{text.data(), text.size()};
+    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
+    msghdr message{};
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    if (fd.valid()) {
+      message.msg_control = control.data();
+      message.msg_controllen = control.size();
+      cmsghdr* const header = CMSG_FIRSTHDR(&message);
+      *header = {CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS};
+      const int number = fd.get();
+      std::memcpy(CMSG_DATA(header), &number, sizeof number);
+    }
+    const ssize_t sent = ::sendmsg(channel_.native_handle(), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+      writing_ = true;
+      channel_.async_wait(Channel::wait_write, [this](error_code error) {
+        writing_ = false;
+        if (!error) flush();
+      });
+      return;
+    }
+    outgoing_.pop_front();
+  }
+}
+
+// The mark is one that the file gives to a check: the prober cannot ask for any other.
+void HealthKeeper::give_socket(const SocketNeed& need) {
+  int fd = -1;
+  for (const auto& [id, checked] : checked_) {
+    if (checked.order.health.probe.mark != need.mark || need.mark == 0) continue;
+    const int type = (need.stream ? SOCK_STREAM : SOCK_DGRAM) | SOCK_NONBLOCK | SOCK_CLOEXEC;
+    fd = ::socket(need.v4 ? AF_INET : AF_INET6, type, 0);
+    if (fd >= 0) ::setsockopt(fd, SOL_SOCKET, SO_MARK, &need.mark, sizeof need.mark);
+    break;
+  }
+  send(nlohmann::json{{"socket", need.number}}.dump(), fd);
+}
+
+}  // namespace lvsd

@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lvsd/daemon/health_keeper.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <nlohmann/json.hpp>
+#include <system_error>
+
+namespace lvsd {
+namespace {
+
+using nlohmann::json;
+using std::chrono::steady_clock;
+
+constexpr std::size_t kShown = 5;  // results that are kept for people
+constexpr std::chrono::milliseconds kRampStep{500};
+constexpr std::chrono::seconds kSaveInterval{10};
+
+TimePoint time_now() { return TimePoint(steady_clock::now().time_since_epoch()); }
+
+std::string ordinal(unsigned number) {
+  const unsigned last = number % 10, two = number % 100;
+  const bool teen = two >= 11 && two <= 13;
+  return std::to_string(number) + (teen        ? "th"
+                                   : last == 1 ? "st"
+                                   : last == 2 ? "nd"
+                                   : last == 3 ? "rd"
+                                               : "th");
+}
+
+Endpoint target_of(const Health& health, const Endpoint& endpoint) {
+  const Probe& probe = health.probe;
+  Port port = endpoint.port != Port() ? endpoint.port : usual_port(probe.type);
+  return {probe.address.value_or(endpoint.address), probe.port.value_or(port)};
+}
+
+}  // namespace
+
+std::string took_text(std::chrono::microseconds took) {
+  const double milliseconds = std::chrono::duration<double, std::milli>(took).count();
+  return fmt::format("{:.{}f} ms", milliseconds, milliseconds < 10 ? 1 : 0);
+}
+
+HealthKeeper::HealthKeeper(boost::asio::io_context& io, ProberProcess prober, std::string run_dir)
+    : channel_(io), guardian_(prober.guardian), file_(std::move(run_dir) + "/health.json") {
+  const int fd = ::fcntl(prober.channel.get(), F_DUPFD_CLOEXEC, 0);
+  if (fd < 0) throw std::system_error(errno, std::generic_category(), "dup");
+  channel_.assign(fd);
+  receive();
+}
+
+HealthKeeper::~HealthKeeper() {
+  if (!pools_.empty()) save();
+}
+
+const std::string& HealthKeeper::name_of(const ServiceKey& key) const {
+  static const std::string kNone;
+  const auto found = names_.find(key);
+  return found != names_.end() ? found->second : kNone;
+}
+
+void HealthKeeper::configure(const ConfigFile& file) {
+  const TimePoint now = time_now();
+  std::map<ServiceKey, HealthPool> next;
+  names_.clear();
+  for (const VirtualService& service : file.config.services) {
+    names_[service.key] = service.name;
+    const ServiceHealth* const health = find_health(file.health, service.key);
+    if (health == nullptr) continue;
+    HealthPool& pool = next[service.key];
+    if (const auto before = pools_.find(service.key); before != pools_.end()) {
+      pool = std::move(before->second);
+    }
+    pool.configure(*health, service, now);
+  }
+  pools_ = std::move(next);
+  if (!std::exchange(loaded_, true)) load();
+  order_all();
+  influence_.clear();
+  for (auto& [key, pool] : pools_) influence_.emplace(key, pool.settle(now));
+  dirty_ = false;
+  unsaved_ = true;
+}
+
+// What the prober has to do now, as a difference to what it does.
+void HealthKeeper::order_all() {
+  std::set<Name> wanted;
+  for (const auto& [key, pool] : pools_) {
+    for (const auto& [endpoint, member] : pool.members()) {
+      if (!member.health) continue;
+      Order order;
+      order.health = *member.health;
+      order.target = target_of(*member.health, endpoint);
+      order.service = name_of(key);
+      order.destination = to_string(endpoint);
+      place({key, endpoint, false}, order, wanted);
+      if (!member.health->agent) continue;
+      order.agent = true;
+      order.health.probe = {};
+      order.target = {member.health->agent->address.value_or(endpoint.address),
+                      member.health->agent->port};
+      place({key, endpoint, true}, order, wanted);
+    }
+  }
+  for (auto it = ids_.begin(); it != ids_.end();) {
+    if (wanted.contains(it->first)) {
+      ++it;
+      continue;
+    }
+    send(json{{"drop", it->second}}.dump());
+    checked_.erase(it->second);
+    it = ids_.erase(it);
+  }
+}
+
+// One that stays as it is goes on; another has a number of its own, so that what the old one still
+// finds out is not taken for the new one's.
+void HealthKeeper::place(const Name& name, const Order& order, std::set<Name>& wanted) {
+  wanted.insert(name);
+  Checked next;
+  if (const auto found = ids_.find(name); found != ids_.end()) {
+    Checked& before = checked_.at(found->second);
+    if (before.order.health == order.health && before.order.target == order.target &&
+        before.order.service == order.service) {
+      return;
+    }
+    send(json{{"drop", found->second}}.dump());
+    next = std::move(before);
+    checked_.erase(found->second);
+  }
+  next.order = order;
+  next.service = name.service;
+  next.endpoint = name.endpoint;
+  next.order.id = ++next_id_;
+  next.paced = order.health.rules.interval;
+  ids_[name] = next_id_;
+  send(to_message(next.order));
+  Checked& placed = checked_.emplace(next_id_, std::move(next)).first->second;
+  if (!order.agent) pace(placed, *pools_.at(name.service).find(name.endpoint));
+}
+
+void HealthKeeper::take(std::string_view text) {
+  const auto message = parse_message(text);
+  if (!message) return;
+  if (message->contains("hello")) {
+    if (std::exchange(greeted_, true)) spdlog::warn("health: the prober died; another one goes on");
+    outgoing_.clear();
+    for (auto& [id, checked] : checked_) {
+      send(to_message(checked.order));
+      checked.paced = checked.order.health.rules.interval;
+      if (!checked.order.agent) pace(checked, *pools_.at(checked.service).find(checked.endpoint));
+    }
+  } else if (message->contains("results")) {
+    for (const ProbeResult& result : parse_results(*message)) take(result);
+  } else if (const auto need = parse_need(*message)) {
+    give_socket(*need);
+  } else if (const auto said = message->find("say"); said != message->end() && said->is_string()) {
+    spdlog::info("health: {}", said->get_ref<const std::string&>().substr(0, 400));
+  }
+}
+
+void HealthKeeper::take(const ProbeResult& result) {
+  const auto found = checked_.find(result.id);
+  if (found == checked_.end()) return;
+  Checked& checked = found->second;
+  ++(result.success ? checked.successes : checked.failures);
+  checked.expires = result.expires;
+  checked.last.push_back(
+      {std::chrono::system_clock::now(), result.success, result.took, result.text.substr(0, 200)});
+  if (checked.last.size() > kShown) checked.last.pop_front();
+  if (checked.order.agent) return take_agent(checked, result);
+  HealthPool& pool = pools_.at(checked.service);
+  const HealthPool::Member& member = *pool.find(checked.endpoint);
+  const unsigned needed =
+      result.success ? member.track->rise(member.health->rules) : member.health->rules.fall;
+  const auto transition = pool.take(checked.endpoint, result.success, time_now());
+  if (transition) {
+    dirty_ = unsaved_ = true;
+    report_transition(checked, *transition, result, needed);
+  }
+  pace(checked, member);
+}
+
+void HealthKeeper::take_agent(Checked& checked, const ProbeResult& result) {
+  const auto report = result.success ? parse_agent(result.text) : std::nullopt;
+  if (!report || !pools_.at(checked.service).take_agent(checked.endpoint, *report)) return;
+  dirty_ = unsaved_ = true;
+  spdlog::info("health: {} {}: its agent says '{}'", name_of(checked.service),
+               to_string(checked.endpoint), checked.last.back().text);
+}
+
+void HealthKeeper::pace(Checked& checked, const HealthPool::Member& member) {
+  const Duration interval = member.track->interval(member.health->rules);
+  if (interval == checked.paced) return;
+  checked.paced = interval;
+  const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(interval);
+  send(json{{"pace", checked.order.id}, {"interval", milliseconds.count()}}.dump());
+}
+
+void HealthKeeper::report_transition(const Checked& checked, const Transition& transition,
+                                     const ProbeResult& result, unsigned needed) {
+  const bool up = transition.to == HealthState::up;
+  const std::string evidence =
+      fmt::format("{} after {}, {} of {}", result.text, took_text(result.took),
+                  ordinal(transition.results), needed);
+  spdlog::log(up ? spdlog::level::info : spdlog::level::warn, "health: {} {} is {} (was {}): {}",
+              name_of(checked.service), to_string(checked.endpoint), to_string(transition.to),
+              to_string(transition.from), evidence);
+  tell(checked.service, {{"LVSD_EVENT", std::string(to_string(transition.to))},
+                         {"LVSD_WAS", std::string(to_string(transition.from))},
+                         {"LVSD_DESTINATION", to_string(checked.endpoint)},
+                         {"LVSD_EVIDENCE", evidence}});
+}
+
+void HealthKeeper::report_service(const ServiceKey& key, const ServiceOutcome& before,
+                                  const ServiceOutcome& now) {
+  const auto say = [&](bool good, const char* event, std::string sentence) {
+    spdlog::log(good ? spdlog::level::info : spdlog::level::warn, "health: {}: {}", name_of(key),
+                sentence);
+    tell(key, {{"LVSD_EVENT", event}, {"LVSD_EVIDENCE", std::move(sentence)}});
+  };
+  if (before.quorum && !now.quorum) {
+    say(false, "quorum_lost",
+        now.sorry_server ? "quorum lost; the sorry server serves" : "quorum lost");
+  }
+  if (!before.quorum && now.quorum) say(true, "quorum_regained", "quorum regained");
+  if (!before.panic && now.panic) {
+    say(false, "panic", "too few destinations are up; all are used, whatever their checks say");
+  }
+  if (before.panic && !now.panic) say(true, "panic_over", "enough destinations are up again");
+}
+
+void HealthKeeper::tell(const ServiceKey& key,
+                        std::vector<std::pair<std::string, std::string>> variables) {
+  const auto found = pools_.find(key);
+  if (found == pools_.end() || found->second.config().hooks.empty()) return;
+  variables.insert(variables.begin(), {"LVSD_SERVICE", name_of(key)});
+  send(to_message(Telling{found->second.config().hooks, std::move(variables)}));
+}
+
+bool HealthKeeper::tick() {
+  const auto clock = steady_clock::now();
+  const TimePoint now = time_now();
+  if (clock - saved_ >= kSaveInterval || unsaved_) {
+    if (!pools_.empty()) save();
+    saved_ = clock;
+    unsaved_ = false;
+  }
+  const bool step = clock - ramped_ >= kRampStep;
+  if (step) ramped_ = clock;
+  bool changed = false;
+  for (auto& [key, pool] : pools_) {
+    if (!dirty_ && !step) continue;
+    ServiceOutcome next = pool.settle(now);
+    ServiceOutcome& before = influence_.at(key);
+    if (next == before) continue;
+    report_service(key, before, next);
+    before = std::move(next);
+    changed = true;
+  }
+  dirty_ = false;
+  return changed;
+}
+
+}  // namespace lvsd

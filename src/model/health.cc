@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lvsd/model/health.h"
+
+#include <algorithm>
+
+namespace lvsd {
+
+std::string_view to_string(CheckType type) {
+  constexpr std::array<std::string_view, kCheckTypes.size()> kNames{
+      "tcp", "http", "https", "tls",   "ping",  "udp", "dns",
+      "ntp", "smtp", "ssh",   "redis", "mysql", "exec"};
+  return kNames[static_cast<std::size_t>(type)];
+}
+
+Port usual_port(CheckType type) {
+  using enum CheckType;
+  switch (type) {
+    case http:
+      return Port(80);
+    case https:
+    case tls:
+      return Port(443);
+    case dns:
+      return Port(53);
+    case ntp:
+      return Port(123);
+    case smtp:
+      return Port(25);
+    case ssh:
+      return Port(22);
+    case redis:
+      return Port(6379);
+    case mysql:
+      return Port(3306);
+    case tcp:
+    case udp:
+    case ping:
+    case exec:
+      break;
+  }
+  return Port();
+}
+
+std::string_view to_string(OnFailure action) {
+  using enum OnFailure;
+  switch (action) {
+    case quiesce:
+      return "quiesce";
+    case remove:
+      return "remove";
+    case reset:
+      return "reset";
+  }
+  return "";
+}
+
+bool ServiceHealth::empty() const {
+  return !health && differing.empty() && slow_start == Duration::zero() && panic == 0 && !quorum &&
+         !sorry_server && hooks.empty();
+}
+
+const Health* ServiceHealth::of(const Endpoint& endpoint) const {
+  const auto own = std::ranges::find(differing, endpoint, &CheckedDestination::endpoint);
+  const std::optional<Health>& found = own != differing.end() ? own->health : health;
+  return found ? &*found : nullptr;
+}
+
+const ServiceHealth* find_health(const std::vector<ServiceHealth>& all, const ServiceKey& service) {
+  const auto found = std::ranges::find(all, service, &ServiceHealth::service);
+  return found != all.end() ? &*found : nullptr;
+}
+
+}  // namespace lvsd

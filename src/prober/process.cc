@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lvsd/prober/process.h"
+
+#include <cap-ng.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/icmp.h>
+#include <netinet/icmp6.h>
+#include <netinet/in.h>
+#include <pwd.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <exception>
+#include <optional>
+#include <system_error>
+
+namespace lvsd {
+namespace {
+
+constexpr int kSocketBuffer = 4 << 20;
+constexpr unsigned kPause = 1;  // seconds before a prober that died is started again
+
+struct Identity {
+  std::string name;
+  uid_t user = 0;
+  gid_t group = 0;
+};
+
+// Not lvsd's own group: its members may ask the control socket.
+std::optional<Identity> find_identity() {
+  const passwd* const nobody = ::getpwnam("nobody");
+  if (nobody == nullptr || nobody->pw_gid == 0) return std::nullopt;
+  const gid_t group = nobody->pw_gid;
+  for (const char* name : {"lvsd", "nobody"}) {
+    if (const passwd* const entry = ::getpwnam(name); entry != nullptr && entry->pw_uid != 0) {
+      return Identity{name, entry->pw_uid, group};
+    }
+  }
+  return std::nullopt;
+}
+
+// Only echo replies: else a raw socket gets a copy of every ICMP packet.
+FileDescriptor open_ping(int family) {
+  const int protocol = family == AF_INET ? IPPROTO_ICMP : static_cast<int>(IPPROTO_ICMPV6);
+  FileDescriptor fd(::socket(family, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol));
+  if (!fd.valid()) return fd;
+  if (family == AF_INET) {
+    const icmp_filter filter{~(1U << ICMP_ECHOREPLY)};
+    ::setsockopt(fd.get(), SOL_RAW, ICMP_FILTER, &filter, sizeof filter);
+  } else {
+    icmp6_filter filter{};
+    ICMP6_FILTER_SETBLOCKALL(&filter);
+    ICMP6_FILTER_SETPASS(ICMP6_ECHO_REPLY, &filter);
+    ::setsockopt(fd.get(), IPPROTO_ICMPV6, ICMP6_FILTER, &filter, sizeof filter);
+  }
+  return fd;
+}
+
+// Descriptors of ours that the prober has no business with; its own three are kept.
+void close_others(const ProberSockets& kept) {
+  rlimit limit{};
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  constexpr rlim_t kLooked = 1024;  // nothing is open yet but a few
+  for (int fd = 3; fd < static_cast<int>(std::min(limit.rlim_cur, kLooked)); ++fd) {
+    if (fd != kept.channel && fd != kept.ping4 && fd != kept.ping6) ::close(fd);
+  }
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+// As somebody else, without capabilities, environment, or a way to get either back.
+bool step_down(const std::optional<Identity>& identity) {
+  bool changed = false;
+  capng_clear(CAPNG_SELECT_BOUNDS);  // while the right to do so is still there
+  capng_apply(CAPNG_SELECT_BOUNDS);
+  if (identity) {
+    changed = ::setgroups(0, nullptr) == 0 && ::setgid(identity->group) == 0 &&
+              ::setuid(identity->user) == 0;
+  }
+  capng_clear(CAPNG_SELECT_CAPS);
+  capng_apply(CAPNG_SELECT_CAPS);
+  ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+  ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+  ::clearenv();
+  if (::chdir("/") != 0) return false;
+  // What ends the daemon reaches its whole group; these two go when it went.
+  for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGPIPE}) ::signal(number, SIG_IGN);
+  return changed;
+}
+
+void die_with_parent(pid_t parent) {
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+  if (::getppid() != parent) ::_exit(0);
+}
+
+[[noreturn]] void probe_on(const ProberSockets& sockets, pid_t parent) {
+  die_with_parent(parent);
+  try {
+    run_prober(sockets);
+  } catch (const std::exception&) {
+    ::_exit(1);  // the guardian starts another, and the daemon says so
+  }
+  ::_exit(0);
+}
+
+// Forks probers one after the other, until one ends well: the daemon closed the channel.
+[[noreturn]] void guard(const ProberSockets& sockets) {
+  const pid_t self = ::getpid();
+  while (true) {
+    const pid_t prober = ::fork();
+    if (prober == 0) probe_on(sockets, self);
+    int status = 0;
+    while (prober > 0 && ::waitpid(prober, &status, 0) < 0 && errno == EINTR) {
+    }
+    if (prober > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0) ::_exit(0);
+    ::sleep(kPause);
+  }
+}
+
+}  // namespace
+
+Result<ProberProcess, Error> start_prober() {
+  int ends[2];
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) != 0) {
+    return fail("socketpair: " + std::generic_category().message(errno));
+  }
+  FileDescriptor ours(ends[0]), theirs(ends[1]);
+  for (const int end : ends) {
+    ::setsockopt(end, SOL_SOCKET, SO_SNDBUFFORCE, &kSocketBuffer, sizeof kSocketBuffer);
+  }
+  const FileDescriptor ping4 = open_ping(AF_INET), ping6 = open_ping(AF_INET6);
+  const auto identity = find_identity();
+  const pid_t parent = ::getpid();
+  int told[2];  // whether it could become somebody else
+  if (::pipe2(told, O_CLOEXEC) != 0) return fail("pipe: " + std::generic_category().message(errno));
+  const FileDescriptor read_end(told[0]);
+  FileDescriptor write_end(told[1]);
+  const pid_t guardian = ::fork();
+  if (guardian < 0) return fail("fork: " + std::generic_category().message(errno));
+  if (guardian == 0) {
+    const bool changed = step_down(identity);
+    die_with_parent(parent);
+    const char word = changed ? '1' : '0';
+    if (::write(write_end.get(), &word, 1) != 1) ::_exit(1);
+    const ProberSockets sockets{theirs.get(), ping4.get(), ping6.get()};
+    close_others(sockets);
+    guard(sockets);
+  }
+  write_end.reset();
+  char word = '0';
+  if (::read(read_end.get(), &word, 1) != 1) return fail("the prober does not start");
+  return ProberProcess{std::move(ours), guardian, word == '1' ? identity->name : std::string()};
+}
+
+}  // namespace lvsd

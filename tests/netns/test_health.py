@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Servers fail in several ways while wrk runs; each is noticed in time, and the others go on."""
+import os
+import re
+import signal
+import time
+from contextlib import contextmanager
+
+import pytest
+
+from daemon import configuration, destinations, service
+from lab import ADDRESS, SERVERS, VIP, run, wait_for
+from load import Load
+from servers import HERE, PYTHON, listening, read, start_nginx
+from traffic import curl_many
+
+RS1, RS2, RS3 = (ADDRESS[name] for name in SERVERS)
+INTERVAL, TIMEOUT, FALL = 0.3, 0.2, 3
+DUE = FALL * INTERVAL + TIMEOUT
+SLACK = 3.0  # other work on this machine
+CHECK = {"type": "http", "path": "/", "interval": "300ms", "timeout": "200ms", "rise": 2,
+         "fall": FALL, "damping": "off"}
+
+
+def checked(method="dr", check=None, rows=(RS1, RS2, RS3), **more):
+    return configuration(service("web", f"{VIP[method]}:80/tcp", method, *rows,
+                                 health={**CHECK, **(check or {})}, **more))
+
+
+def states(daemon):
+    """address:port -> state, of all services."""
+    return {one["destination"]: one["state"] for entry in daemon.ctl_json("health")["health"]
+            for one in entry["destinations"]}
+
+
+def await_states(daemon, wanted, timeout=10.0):
+    """`wanted`: states in the order of the servers' addresses. How long it took."""
+    begin = time.monotonic()
+    wait_for(lambda: [*states(daemon).values()] == list(wanted),
+             lambda: f"{wanted}; it is {states(daemon)}", timeout)
+    return time.monotonic() - begin
+
+
+def weights(daemon):
+    return [one["weight"] for one in daemon.ctl_json("list")["services"][0]["destinations"]]
+
+
+@contextmanager
+def without_nginx(lab, server):
+    """Its nginx killed, master and workers; started again at the end."""
+    for pid in run(["ip", "netns", "pids", lab.namespace(server)]).split():
+        try:
+            with open(f"/proc/{pid}/comm", encoding="ascii") as file:
+                if file.read().strip() == "nginx":
+                    os.kill(int(pid), signal.SIGKILL)
+        except (FileNotFoundError, ProcessLookupError):
+            pass
+    yield
+    start_nginx(lab, server)
+
+
+@contextmanager
+def load_of_new_connections(lab, vip, name):
+    """One connection a request; nothing of it may fail."""
+    load = Load(lab, f"http://{vip}/", connections=8, new_connections=True, name=name)
+    yield
+    time.sleep(0.5)
+    report = load.stop()
+    assert report.failed == 0 and report.requests > 20, report.text
+
+
+def odd(lab, server, mode):
+    """What odd_server.py does with connections from now on."""
+    path = lab.path(f"{server}.mode")
+    with open(path + ".new", "w", encoding="ascii") as file:
+        file.write(mode)
+    os.replace(path + ".new", path)
+
+
+def start_odd(lab, server, *more):
+    odd(lab, server, "fine")
+    log = lab.path(f"{server}-odd.log")
+    child = lab.start(server, [PYTHON, os.path.join(HERE, "odd_server.py"), lab.path(f"{server}.mode"),
+                               "9000", *more], log=log)
+    wait_for(lambda: listening(lab, server, 9000), lambda: f"odd_server: {read(log)}")
+    return child
+
+
+def test_nobody_is_used_before_a_first_check(lab, lvsd):
+    """And a server without an answer never is."""
+    daemon = lvsd(checked(rows=(RS1, RS2, "10.0.2.77")))
+    assert weights(daemon) == [0, 0, 0] or "up" in states(daemon).values()
+    await_states(daemon, ("up", "up", "down"))
+    wait_for(lambda: weights(daemon) == [1, 1, 0], "weights")
+    assert set(curl_many(lab, VIP["dr"], 8)) == {"rs1", "rs2"}
+    assert "10.0.2.77:80 is down (was checking): no connection within 200 ms" in daemon.log()
+
+
+def test_a_killed_nginx_is_noticed_while_wrk_runs(lab, lvsd):
+    daemon = lvsd(checked())
+    await_states(daemon, ("up", "up", "up"))
+    wait_for(lambda: weights(daemon) == [1, 1, 1], "weights")
+    load = Load(lab, f"http://{VIP['dr']}/", connections=8, new_connections=True, name="before")
+    with without_nginx(lab, "rs1"):
+        assert await_states(daemon, ("down", "up", "up")) < DUE + SLACK
+        wait_for(lambda: weights(daemon) == [0, 1, 1], "weights")
+        load.stop()  # what failed of it was rs1's
+        with load_of_new_connections(lab, VIP["dr"], "after"):
+            pass
+    assert re.search(r"web 10\.0\.2\.11:80 is down \(was up\): no connection: Connection refused "
+                     r"after .* ms, 3rd of 3", daemon.log())
+    with load_of_new_connections(lab, VIP["dr"], "restored"):
+        await_states(daemon, ("up", "up", "up"))
+        wait_for(lambda: weights(daemon) == [1, 1, 1], "weights")
+
+
+@pytest.mark.parametrize("method", ("dr", "tun", "nat"))
+def test_packets_that_are_dropped_are_noticed(lab, lvsd, method):
+    daemon = lvsd(checked(method))
+    await_states(daemon, ("up", "up", "up"))
+    rule = ["INPUT", "-p", "tcp", "--dport", "80", "-j", "DROP"]
+    lab.run("rs2", ["iptables", "-w", "-I", *rule])
+    try:
+        assert await_states(daemon, ("up", "down", "up")) < DUE + SLACK
+        wait_for(lambda: weights(daemon) == [1, 0, 1], "weights")
+        with load_of_new_connections(lab, VIP[method], "dropped"):
+            pass
+    finally:
+        lab.run("rs2", ["iptables", "-w", "-D", *rule])
+    await_states(daemon, ("up", "up", "up"))
+
+
+def test_odd_answers_are_noticed_and_harm_nobody(lab, lvsd):
+    """Slow, wrong, garbage, floods, silence: of one server, on a port of its own."""
+    for server in SERVERS:
+        start_odd(lab, server)
+    daemon = lvsd(checked(check={"port": 9000, "body": "well"}))
+    await_states(daemon, ("up", "up", "up"))
+    expected = {"slow": "no answer within 200 ms", "hang": "no answer within 200 ms",
+                "wrong": "GET /: 503", "body": "GET /: 200 without well",
+                "garbage": "GET /: no answer", "flood": "GET /: no answer",
+                "headers": "GET /: no answer", "close": "GET /: no answer"}
+    with load_of_new_connections(lab, VIP["dr"], "odd"):
+        for mode, evidence in expected.items():
+            start = len(daemon.log())
+            odd(lab, "rs3", mode)
+            assert await_states(daemon, ("up", "up", "down")) < DUE + SLACK, mode
+            assert evidence in daemon.log()[start:], mode
+            odd(lab, "rs3", "fine")
+            await_states(daemon, ("up", "up", "up"))
+    assert "died" not in daemon.log()
+
+
+def test_a_reload_and_a_restart_forget_nothing(lab, lvsd):
+    daemon = lvsd(checked(rows=(RS1, "10.0.2.77")))
+    await_states(daemon, ("up", "down"))
+    daemon.reload(checked(rows=(RS1, "10.0.2.77", RS3), check={"path": "/?again"}))
+    assert list(states(daemon).values())[:2] == ["up", "down"]
+    assert weights(daemon)[:2] == [1, 0]
+    await_states(daemon, ("up", "down", "up"))
+    daemon.stop()
+    daemon.start()
+    assert list(states(daemon).values()) == ["up", "down", "up"]
+    assert weights(daemon) == [1, 0, 1]
+    daemon.child.kill()
+    daemon.child.wait()
+    daemon.start()
+    assert list(states(daemon).values()) == ["up", "down", "up"]
+
+
+def test_the_prober_is_unprivileged_and_replaced(lab, lvsd):
+    daemon = lvsd(checked())
+    await_states(daemon, ("up", "up", "up"))
+    guardian, = children(daemon.child.pid)
+    prober, = children(guardian)
+    with open(f"/proc/{prober}/status", encoding="ascii") as file:
+        status = dict(line.split(":\t", 1) for line in file.read().splitlines() if ":\t" in line)
+    assert "0" not in status["Uid"].split() and "0" not in status["Gid"].split()
+    assert all(int(status[name], 16) == 0 for name in ("CapInh", "CapPrm", "CapEff", "CapBnd"))
+    assert status["NoNewPrivs"] == "1" and status["Groups"].strip() == ""
+    os.kill(prober, signal.SIGKILL)
+    daemon.await_log("the prober died; another one goes on")
+    assert list(states(daemon).values()) == ["up", "up", "up"]
+    with without_nginx(lab, "rs2"):
+        await_states(daemon, ("up", "down", "up"))
+    daemon.stop()
+    wait_for(lambda: not os.path.exists(f"/proc/{guardian}"), "the guardian to go")
+
+
+def children(pid):
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+        return [int(word) for word in file.read().split()]
+
+
+def test_quorum_sorry_server_and_hooks(lab, lvsd):
+    told = lab.path("told")
+    hook = lab.path("hook.sh")
+    with open(hook, "w", encoding="ascii") as file:
+        file.write(f"#!/bin/sh\necho $LVSD_SERVICE $LVSD_EVENT $LVSD_DESTINATION >> {told}\n")
+    os.chmod(hook, 0o755)
+    open(told, "w", encoding="ascii").close()
+    os.chmod(told, 0o666)
+    daemon = lvsd(checked(rows=(RS1, RS2), quorum={"weight": 1}, hooks={"command": [hook]},
+                          sorry_server=destinations(RS3)[0]))
+    await_states(daemon, ("up", "up"))
+    wait_for(lambda: weights(daemon) == [1, 1, 0], "weights")
+    with without_nginx(lab, "rs1"), without_nginx(lab, "rs2"):
+        await_states(daemon, ("down", "down"))
+        wait_for(lambda: weights(daemon) == [0, 0, 1], "weights")
+        assert curl_many(lab, VIP["dr"], 4) == {"rs3": 4}
+    await_states(daemon, ("up", "up"))
+    wait_for(lambda: weights(daemon) == [1, 1, 0], "weights")
+    assert set(curl_many(lab, VIP["dr"], 4)) == {"rs1", "rs2"}
+    wait_for(lambda: "web quorum_regained" in read(told), lambda: read(told))
+    lines = read(told).splitlines()
+    assert lines.count("web down 10.0.2.11:80") == 1 and lines.count("web quorum_lost") == 1
+
+
+def test_an_agent_drains_and_weighs(lab, lvsd):
+    start = {"rs1": "ready up 100%", "rs2": "ready up 100%"}
+    for server, line in start.items():
+        odd(lab, server, "agent " + line)
+    agents = [lab.start(server, [PYTHON, os.path.join(HERE, "odd_server.py"),
+                                 lab.path(f"{server}.mode"), "9999"]) for server in start]
+    daemon = lvsd(checked(rows=(RS1, RS2), check={"agent": {"port": 9999, "interval": "300ms",
+                                                            "timeout": "200ms"}}))
+    wait_for(lambda: weights(daemon) == [1, 1], "weights")
+    odd(lab, "rs1", "agent drain")
+    wait_for(lambda: weights(daemon) == [0, 1], "rs1 to drain")
+    odd(lab, "rs1", "agent ready 50%")
+    wait_for(lambda: weights(daemon) == [50, 100], "rs1 to weigh half")
+    odd(lab, "rs1", "agent 100%")
+    odd(lab, "rs2", "agent down#maintenance")
+    wait_for(lambda: weights(daemon) == [1, 0], "rs2 to go down")
+    for agent in agents:
+        lab.stop(agent)

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <iterator>
+
+#include "lvsd/config/file.h"
+#include "lvsd/config/health.h"
+
+namespace lvsd {
+namespace {
+
+using std::chrono::seconds;
+
+ConfigFile parsed(const std::string& text) {
+  const auto config = parse_file(text);
+  if (config) return *config;
+  for (const Problem& problem : config.error().list) ADD_FAILURE() << to_string(problem, "F");
+  return {};
+}
+
+const ConfigFile& sample() {
+  static const ConfigFile config = [] {
+    std::ifstream in(LVSD_SOURCE_DIR "/tests/config/good/health.yaml");
+    return parsed({std::istreambuf_iterator<char>(in), {}});
+  }();
+  return config;
+}
+
+const ServiceHealth& service(std::size_t i) {
+  return *find_health(sample().health, sample().config.services.at(i).key);
+}
+
+TEST(ConfigHealth, ReadsAWholeCheck) {
+  const ServiceHealth& web = service(0);
+  ASSERT_TRUE(web.health);
+  const Probe& probe = web.health->probe;
+  EXPECT_EQ(probe.type, CheckType::https);
+  EXPECT_EQ(probe.path, "/healthz");
+  EXPECT_EQ(probe.status, (std::vector<StatusRange>{{200, 299}, {304, 304}}));
+  EXPECT_EQ(probe.tls.verify, Verify::authority);
+  EXPECT_EQ(probe.tls.authority, "/etc/lvsd/ca.pem");
+  EXPECT_EQ(probe.port, Port(8443));
+  EXPECT_EQ(web.health->rules.rise, 3U);
+  EXPECT_EQ(web.health->rules.backoff, seconds(60));
+  EXPECT_EQ(web.health->rules.damping, Duration::zero());
+  EXPECT_EQ(web.health->agent->port, Port(9999));
+  EXPECT_EQ(web.slow_start, seconds(30));
+  EXPECT_EQ(web.panic, 40);
+  EXPECT_EQ(web.quorum, (Quorum{2, 1}));
+  EXPECT_EQ(web.sorry_server->endpoint.address, IpAddress(10, 0, 0, 99));
+  EXPECT_EQ(web.hooks.url, "http://127.0.0.1:8080/told");
+}
+
+TEST(ConfigHealth, ADestinationChangesWhatItSays) {
+  const auto& destinations = sample().config.services[0].destinations;
+  const Health* const own = service(0).of(destinations[1].endpoint);
+  ASSERT_NE(own, nullptr);
+  EXPECT_EQ(own->probe.path, "/other");
+  EXPECT_EQ(own->rules.rise, 3U);  // the service's
+  EXPECT_EQ(service(0).of(destinations[2].endpoint), nullptr);
+  EXPECT_EQ(service(0).of(destinations[0].endpoint), &*service(0).health);
+}
+
+TEST(ConfigHealth, BytesHaveEscapes) {
+  EXPECT_EQ(service(1).health->probe.send, std::string("\x01\0ping\r\n", 8));
+  EXPECT_EQ(unescape(R"(a\\b\t)"), "a\\b\t");
+  for (const char* wrong : {"\\", "\\q", "\\x", "\\x1", "\\xzz"}) EXPECT_FALSE(unescape(wrong));
+  std::string all;
+  for (int i = 0; i < 256; ++i) all += static_cast<char>(i);
+  EXPECT_EQ(unescape(escape(all)), all);
+}
+
+TEST(ConfigHealth, ShownItParsesBack) {
+  const std::string text = show_file(sample());
+  EXPECT_EQ(parsed(text), sample()) << text;
+}
+
+TEST(ConfigHealth, WithoutAnyThereIsNone) {
+  EXPECT_TRUE(parsed("services: [{listen: 192.0.2.1:80/tcp, destinations: []}]").health.empty());
+}
+
+}  // namespace
+}  // namespace lvsd
