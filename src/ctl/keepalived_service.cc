@@ -3,8 +3,9 @@
 
 #include <algorithm>
 #include <array>
-#include <set>
 
+#include "keepalived_checks.h"
+#include "lvsd/config/yaml_text.h"
 #include "lvsd/ctl/rule_words.h"
 
 namespace lvsd::ctl {
@@ -13,38 +14,17 @@ namespace {
 struct NotCarried {
   std::string_view word, why;
 };
-constexpr std::string_view kNoChecks = "health checks are not in this version of lvsd";
+constexpr std::string_view kNoChecks = "lvsd's checks have nothing for it";
 constexpr std::string_view kNoPrograms = "lvsd starts no programs and sends no mail";
 
 // Words of virtual_server and real_server that lvsd.yaml has nothing for.
 constexpr std::array kNotCarried{
-    NotCarried{"delay_loop", kNoChecks},
-    NotCarried{"retry", kNoChecks},
     NotCarried{"delay_before_retry", kNoChecks},
-    NotCarried{"connect_timeout", kNoChecks},
     NotCarried{"warmup", kNoChecks},
-    NotCarried{"alpha", kNoChecks},
-    NotCarried{"no_alpha", kNoChecks},
     NotCarried{"omega", kNoChecks},
     NotCarried{"no_omega", kNoChecks},
-    NotCarried{"quorum", kNoChecks},
-    NotCarried{"hysteresis", kNoChecks},
-    NotCarried{"inhibit_on_failure", kNoChecks},
-    NotCarried{"virtualhost", kNoChecks},
     NotCarried{"log_all_failures", kNoChecks},
-    NotCarried{"sorry_server", kNoChecks},
     NotCarried{"sorry_server_inhibit", kNoChecks},
-    NotCarried{"sorry_server_lvs_method", kNoChecks},
-    NotCarried{"TCP_CHECK", kNoChecks},
-    NotCarried{"HTTP_GET", kNoChecks},
-    NotCarried{"SSL_GET", kNoChecks},
-    NotCarried{"SMTP_CHECK", kNoChecks},
-    NotCarried{"DNS_CHECK", kNoChecks},
-    NotCarried{"MISC_CHECK", kNoChecks},
-    NotCarried{"PING_CHECK", kNoChecks},
-    NotCarried{"UDP_CHECK", kNoChecks},
-    NotCarried{"FILE_CHECK", kNoChecks},
-    NotCarried{"BFD_CHECK", kNoChecks},
     NotCarried{"notify_up", kNoPrograms},
     NotCarried{"notify_down", kNoPrograms},
     NotCarried{"quorum_up", kNoPrograms},
@@ -147,8 +127,8 @@ class BlockReader {
 class RealServerReader : BlockReader {
  public:
   RealServerReader(const RuleService& service, char method, const Tunnel& tunnel,
-                   std::uint32_t weight, std::vector<Remark>& remarks)
-      : BlockReader(remarks), service_(service) {
+                   std::uint32_t weight, CheckRules rules, std::vector<Remark>& remarks)
+      : BlockReader(remarks), service_(service), rules_(std::move(rules)) {
     out_.method = method;
     out_.tunnel = tunnel;
     out_.weight = weight;
@@ -171,7 +151,12 @@ class RealServerReader : BlockReader {
       }
       out_.endpoint.port = *port;
     }
-    for (const Block& each : block.inside) take(each);
+    for (const Block& each : block.inside) {
+      if (!is_check(each)) take(each);
+    }
+    for (const Block& each : block.inside) {
+      if (is_check(each)) take_check(each);
+    }
     if (out_.method == 0) {
       remark(block, "neither it nor its virtual_server has an lvs_method" + extent(block));
       return std::nullopt;
@@ -190,12 +175,19 @@ class RealServerReader : BlockReader {
       if (const auto threshold = number(block, 0, INT32_MAX)) out_.lower_threshold = *threshold;
     } else if (word == "lvs_method" || word == "lb_kind") {
       method(block, out_.method, out_.tunnel);
-    } else {
+    } else if (!rules_.take(block, remarks_)) {
       leave_out(block);
     }
   }
 
+  void take_check(const Block& block) {
+    if (out_.health) return remark(block, "lvsd has one check for a real server" + extent(block));
+    const auto check = read_check(block, rules_, remarks_);
+    if (check) out_.health = RuleExtra{block.line, block.file, block.text(), "health: " + *check};
+  }
+
   const RuleService& service_;
+  CheckRules rules_;
   RuleDestination out_;
 };
 
@@ -212,9 +204,10 @@ class VirtualServerReader : BlockReader {
     for (const Block& each : block.inside) {
       if (each.word(0) != "real_server") take(each);
     }
+    add_extras();
     for (const Block& each : block.inside) {
       if (each.word(0) != "real_server") continue;
-      RealServerReader reader(out_, method_, tunnel_, weight_, remarks_);
+      RealServerReader reader(out_, method_, tunnel_, weight_, rules_, remarks_);
       if (auto destination = reader.read(each)) out_.destinations.push_back(*destination);
     }
     return std::move(server_);
@@ -235,11 +228,17 @@ class VirtualServerReader : BlockReader {
       out_.one_packet = true;
     } else if (word == "weight") {
       if (const auto weight = number(block, 0, 65535)) weight_ = *weight;
+    } else if (word == "quorum" || word == "hysteresis") {
+      take_quorum(block);
+    } else if (word == "sorry_server") {
+      sorry_ = &block;
+    } else if (word == "sorry_server_lvs_method") {
+      method(block, sorry_method_, sorry_tunnel_);
     } else if (word.starts_with("persistence_")) {
       take_persistence(block);
     } else if (std::find(kFlags.begin(), kFlags.end(), word) != kFlags.end()) {
       out_.flags.emplace_back(word == "hashed" ? "flag-1" : word);
-    } else {
+    } else if (!rules_.take(block, remarks_)) {
       leave_out(block);
     }
   }
@@ -253,6 +252,36 @@ class VirtualServerReader : BlockReader {
         out_.flags.push_back(block.words[i]);
       }
     }
+  }
+
+  void take_quorum(const Block& block) {
+    const auto weight = number(block, 0, INT32_MAX);
+    if (!weight) return;
+    (block.word(0) == "quorum" ? quorum_ : hysteresis_) = std::to_string(*weight);
+    if (quorum_line_.words.empty()) quorum_line_ = block;
+  }
+
+  // What is of several statements, in any order.
+  void add_extras() {
+    if (!quorum_line_.words.empty()) {
+      std::string yaml = "quorum: {weight: " + (quorum_.empty() ? "1" : quorum_);
+      if (!hysteresis_.empty()) yaml += ", hysteresis: " + hysteresis_;
+      out_.extras.push_back(
+          {quorum_line_.line, quorum_line_.file, quorum_line_.text(), yaml + "}"});
+    }
+    if (sorry_ == nullptr) return;
+    const char method = sorry_method_ != 0 ? sorry_method_ : method_;
+    std::string address(sorry_->word(1));
+    const std::string port(sorry_->word(2));
+    if (method == 'm' && !port.empty()) {
+      if (address.find(':') != std::string::npos) address = "[" + address + "]";
+      address += ":" + port;
+    }
+    std::string yaml = "sorry_server: {address: " + scalar(address);
+    if (sorry_method_ != 0 && sorry_method_ != method_) {
+      yaml += std::string(", method: ") + (method == 'm' ? "nat" : method == 'i' ? "tun" : "dr");
+    }
+    out_.extras.push_back({sorry_->line, sorry_->file, sorry_->text(), yaml + "}"});
   }
 
   void take_protocol(const Block& block) {
@@ -294,6 +323,12 @@ class VirtualServerReader : BlockReader {
   char method_ = 0;
   Tunnel tunnel_;
   std::uint32_t weight_ = 1;
+  CheckRules rules_;
+  std::string quorum_, hysteresis_;
+  Block quorum_line_;  // the first of the two
+  const Block* sorry_ = nullptr;
+  char sorry_method_ = 0;
+  Tunnel sorry_tunnel_;
 };
 
 }  // namespace

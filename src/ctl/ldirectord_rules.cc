@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "ldirectord_checks.h"
 #include "lvsd/ctl/convert.h"
 #include "lvsd/ctl/rule_words.h"
 
@@ -12,32 +13,16 @@ namespace {
 struct NotCarried {
   std::string_view word, why;
 };
-constexpr std::string_view kNoChecks = "health checks are not in this version of lvsd";
+constexpr std::string_view kNoChecks = "lvsd's checks have nothing for it";
 constexpr std::string_view kNoPrograms = "lvsd starts no programs and sends no mail";
 constexpr std::string_view kOfLdirectord = "it is ldirectord's own business";
 
 constexpr std::array kNotCarried{
-    NotCarried{"checktype", kNoChecks},
-    NotCarried{"checktimeout", kNoChecks},
-    NotCarried{"negotiatetimeout", kNoChecks},
-    NotCarried{"checkinterval", kNoChecks},
-    NotCarried{"checkcount", kNoChecks},
-    NotCarried{"failurecount", kNoChecks},
-    NotCarried{"checkport", kNoChecks},
-    NotCarried{"checkcommand", kNoChecks},
-    NotCarried{"service", kNoChecks},
-    NotCarried{"request", kNoChecks},
-    NotCarried{"receive", kNoChecks},
-    NotCarried{"httpmethod", kNoChecks},
-    NotCarried{"virtualhost", kNoChecks},
     NotCarried{"login", kNoChecks},
     NotCarried{"passwd", kNoChecks},
     NotCarried{"database", kNoChecks},
     NotCarried{"secret", kNoChecks},
     NotCarried{"load", kNoChecks},
-    NotCarried{"fallback", kNoChecks},
-    NotCarried{"fallback6", kNoChecks},
-    NotCarried{"quiescent", kNoChecks},
     NotCarried{"readdquiescent", kNoChecks},
     NotCarried{"monitorfile", kNoPrograms},
     NotCarried{"callback", kNoPrograms},
@@ -131,7 +116,8 @@ class Reader {
     } else if (key == "virtual" || key == "virtual6") {
       finish();
       begin(key, value);
-    } else if (!indented || !take_setting(key, value)) {
+    } else if (!checks_.take(key, value, line_, !service_) &&
+               (!indented || !take_setting(key, value))) {
       leave_out(key);
     }
   }
@@ -147,6 +133,7 @@ class Reader {
   void begin(const std::string& key, const std::string& value) {
     service_.emplace();
     reals_.clear();
+    checks_.begin_virtual();
     listen_ = value;
     service_->line = line_;
     service_->scheduler = "wrr";
@@ -204,6 +191,7 @@ class Reader {
         take_real(service, real.value);
       }
       put_newest_first(service.destinations, rules_.remarks);
+      if (auto sorry = checks_.sorry_server()) service.extras.push_back(std::move(*sorry));
       rules_.services.push_back(std::move(service));
     } else {
       for (const Real& real : reals_) {
@@ -242,7 +230,9 @@ class Reader {
     RuleDestination out;
     out.line = line_;
     out.endpoint = *endpoint;
-    if (!take_method(words, out)) return;
+    CheckWords asked;
+    if (!take_method(words, out, asked)) return;
+    out.health = checks_.check(service, asked, rules_.remarks);
     if (out.method != 'm') out.endpoint.port = service.listen.port;  // only NAT maps ports
     if (until.empty()) {
       service.destinations.push_back(out);
@@ -256,7 +246,7 @@ class Reader {
     }
   }
 
-  bool take_method(const std::vector<std::string>& words, RuleDestination& out) {
+  bool take_method(const std::vector<std::string>& words, RuleDestination& out, CheckWords& asked) {
     const std::string method = words.size() > 1 ? words[1] : "";
     if (method != "gate" && method != "masq" && method != "ipip") {
       remark("real", "'" + method + "' is none of gate, masq and ipip");
@@ -269,10 +259,22 @@ class Reader {
       if (!weight) return false;
       out.weight = *weight;
     }
-    if (words.size() > rest) {
-      remark("real", "its request and what is to be received: " + std::string(kNoChecks));
-    }
+    std::string rest_of_line;
+    for (; rest < words.size(); ++rest) rest_of_line += words[rest] + " ";
+    take_words(rest_of_line, asked);
     return true;
+  }
+
+  // "REQUEST", "RECEIVE"
+  static void take_words(const std::string& text, CheckWords& asked) {
+    std::size_t at = 0;
+    for (std::string* const into : {&asked.request, &asked.receive}) {
+      const std::size_t begin = text.find('"', at);
+      const std::size_t end = begin == std::string::npos ? begin : text.find('"', begin + 1);
+      if (end == std::string::npos) return;
+      *into = text.substr(begin + 1, end - begin - 1);
+      at = end + 1;
+    }
   }
 
   template <class T>
@@ -291,6 +293,7 @@ class Reader {
   std::optional<RuleService> service_;
   std::string listen_;
   std::vector<Real> reals_;
+  LdirectordChecks checks_;
 };
 
 }  // namespace

@@ -109,7 +109,7 @@ std::string item(const RuleService& service, const RuleDestination& destination,
   if (destination.method == 'i' && destination.tunnel != Tunnel{}) {
     out += ", tunnel: " + tunnel_text(destination.tunnel);
   }
-  return out + "}\n";
+  return out;
 }
 
 // Why the loader will not have this file; empty where it will.
@@ -171,13 +171,53 @@ class YamlWriter {
       return {};
     }
     const std::string alone = "services:\n" + out + "    destinations:\n";
-    std::string list;
+    std::vector<Item> items;
     for (const RuleDestination& destination : all) {
       const std::string line = item(service, destination, method);
-      why = objection(alone + line);
-      if (!leave_out(destination, why)) list += line;
+      why = objection(alone + line + "}\n");
+      if (!leave_out(destination, why)) {
+        items.push_back({line, health_of(alone + line, destination)});
+      }
     }
-    return out + (list.empty() ? "    destinations: []\n" : "    destinations:\n" + list);
+    return write_extras(service, out, write_items(items, out));
+  }
+
+  // A destination's line without its closing brace, and its check.
+  struct Item {
+    std::string line, health;
+  };
+
+  // What the loader takes of the destination's check; empty: nothing.
+  std::string health_of(const std::string& text, const RuleDestination& destination) {
+    if (!destination.health) return {};
+    const RuleExtra& health = *destination.health;
+    const std::string why = objection(text + ", " + health.yaml + "}\n");
+    if (leave_out(health, why.empty() ? why : health.what + ": " + why)) return {};
+    return health.yaml;
+  }
+
+  // The list; a check that all have becomes the service's, and is added to `head`.
+  static std::string write_items(const std::vector<Item>& items, std::string& head) {
+    if (items.empty()) return "    destinations: []\n";
+    const bool same = std::all_of(items.begin(), items.end(), [&](const Item& each) {
+      return !each.health.empty() && each.health == items.front().health;
+    });
+    if (same) head += "    " + items.front().health + "\n";
+    std::string out = "    destinations:\n";
+    for (const Item& each : items) {
+      out += each.line + (same || each.health.empty() ? "" : ", " + each.health) + "}\n";
+    }
+    return out;
+  }
+
+  // Behind the service's own lines, those of its extras that the loader takes with all the rest.
+  std::string write_extras(const RuleService& service, std::string head, const std::string& list) {
+    for (const RuleExtra& extra : service.extras) {
+      const std::string line = "    " + extra.yaml + "\n";
+      const std::string why = objection("services:\n" + head + line + list);
+      if (!leave_out(extra, why.empty() ? why : extra.what + ": " + why)) head += line;
+    }
+    return head + list;
   }
 
   // Another service before it listens there too.

@@ -135,10 +135,10 @@ TEST(ConvertKeepalived, KnowsTheDefaultsOfPersistence) {
 
 TEST(ConvertLdirectord, ProtocolAndServersMayStandInAnyOrder) {
   const Outcome some = ldirectord(
-      "virtual=192.0.2.1:53\n real=10.0.0.1 masq 7\n protocol=udp\n real=10.0.0.2:domain masq\n"
+      "checktype=on\nvirtual=192.0.2.1:53\n real=10.0.0.1 masq 7\n protocol=udp\n "
+      "real=10.0.0.2:domain masq\n"
       "virtual=5\n real=10.0.0.1->10.0.0.3 gate\n protocol=tcp\nquiescent=yes # global\n");
-  EXPECT_EQ(some.remarks, (Lines{":7: protocol: 'tcp' does not fit the virtual of line 5",
-                                 ":8: quiescent: health checks are not in this version of lvsd"}));
+  EXPECT_EQ(some.remarks, Lines{":8: protocol: 'tcp' does not fit the virtual of line 6"});
   ASSERT_EQ(some.config.services.size(), 2U);
   EXPECT_EQ(to_string(some.config.services[0].key), "192.0.2.1:53/udp");
   ASSERT_EQ(some.config.services[0].destinations.size(), 2U);

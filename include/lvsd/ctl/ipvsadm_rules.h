@@ -25,6 +25,15 @@ struct Remark {
   friend bool operator==(const Remark&, const Remark&) = default;
 };
 
+// What IPVS knows nothing of, as a key of lvsd.yaml with its value. Left out alone where the loader
+// does not take it.
+struct RuleExtra {
+  std::size_t line = 0;
+  std::string file = {};
+  std::string what;  // as the file calls it
+  std::string yaml;  // "health: {type: tcp}"
+};
+
 struct RuleDestination {
   std::size_t line = 0;  // which gave it its settings: -a, or the last -e
   std::string file = {};
@@ -32,6 +41,7 @@ struct RuleDestination {
   char method = 'g';  // -g, -i, -m
   std::uint32_t weight = 1, upper_threshold = 0, lower_threshold = 0;
   Tunnel tunnel = {};
+  std::optional<RuleExtra> health = {};
 };
 
 struct RuleService {
@@ -47,6 +57,7 @@ struct RuleService {
   std::uint32_t netmask = 32;                // prefix length
   bool one_packet = false;
   std::vector<RuleDestination> destinations;
+  std::vector<RuleExtra> extras;
 
   bool same_key(const RuleService& other) const {
     return protocol == other.protocol && listen == other.listen && mark == other.mark &&

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The checks of ldirectord.cf(5) -> the nearest of lvsd.yaml's.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "lvsd/ctl/ipvsadm_rules.h"
+
+namespace lvsd::ctl {
+
+// What a real server is asked and what it must answer, on its own line; else as its virtual says.
+struct CheckWords {
+  std::string request, receive;
+};
+
+class LdirectordChecks {
+ public:
+  // Whether the key is about checks. Of a virtual, or of all of them.
+  bool take(const std::string& key, const std::string& value, std::size_t line, bool global);
+  void begin_virtual() { own_.clear(); }
+
+  // The check of a destination; nothing where ldirectord makes none, or after a remark.
+  std::optional<RuleExtra> check(const RuleService& service, const CheckWords& words,
+                                 std::vector<Remark>& remarks) const;
+  // The fallback; nothing where there is none.
+  std::optional<RuleExtra> sorry_server() const;
+
+ private:
+  struct Setting {
+    std::string value;
+    std::size_t line = 0;
+  };
+  using Settings = std::map<std::string, Setting, std::less<>>;
+
+  const Setting* find(std::string_view key) const;
+  std::string value(std::string_view key, std::string_view otherwise) const;
+  std::string asked(const std::string& type, const CheckWords& words, std::vector<Remark>& remarks,
+                    std::size_t line) const;
+  std::string times(bool negotiates) const;
+
+  Settings global_, own_;
+};
+
+}  // namespace lvsd::ctl
