@@ -73,8 +73,9 @@ std::string format_reload(const json& status) {
 std::string format_openers(const json& worker) {
   if (!worker.contains("openers_dropped")) return "";
   return line("",
-              fmt::format("new connections: {} waiting; lost: {} queue full, {} not handed over; "
-                          "{} packets handed on to other workers",
+              fmt::format("{} received, {} connections; new ones: {} waiting; lost: {} queue full, "
+                          "{} not handed over; {} packets handed on to other workers",
+                          number(worker, "received"), number(worker, "connections"),
                           number(worker, "openers_waiting"), number(worker, "openers_dropped"),
                           number(worker, "openers_undelivered"), number(worker, "handed_on")));
 }

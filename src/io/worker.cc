@@ -73,9 +73,13 @@ struct Worker::State {
   }
 
   void run();
-  void wait();
+  // Which queues are worth a system call.
+  struct Ready {
+    bool streams = true, datagrams = true, openers = true;
+  };
+  Ready wait();
   void read_mail(TimePoint now);
-  void handle_packets(TimePoint now);
+  void handle_packets(const Ready& ready, TimePoint now);
   void handle_packets(NfQueue& queue, std::size_t limit, TimePoint now);
   bool hand_on(NfQueue& queue, const QueuedPacket& packet);
   void decide(NfQueue& queue, QueuedPacket& packet, TimePoint now);
@@ -122,11 +126,11 @@ struct Worker::State {
 // way round they would be lost. The kernel keeps its copy for those few microseconds.
 void Worker::State::run() {
   while (!mailbox.closed()) {
-    if (!more()) wait();
+    const Ready ready = more() ? Ready{} : wait();
     const TimePoint now = read_clock();
     turn_packets = 0;
     read_mail(now);
-    handle_packets(now);
+    handle_packets(ready, now);
     if (teach) {
       for (const PathLesson& lesson : director.take_lessons()) teach(lesson);
     }
@@ -140,7 +144,7 @@ void Worker::State::run() {
 }
 
 // Until there is a packet, a message, or something to expire.
-void Worker::State::wait() {
+Worker::State::Ready Worker::State::wait() {
   std::optional<timespec> timeout;
   if (const auto deadline = director.next_deadline()) {
     const Duration left = std::max(Duration::zero(), *deadline - read_clock());
@@ -153,8 +157,10 @@ void Worker::State::wait() {
       pollfd{.fd = mailbox.fd(), .events = POLLIN, .revents = 0},
       pollfd{.fd = streams ? streams->fd() : -1, .events = POLLIN, .revents = 0},
       pollfd{.fd = openers ? openers->fd() : -1, .events = POLLIN, .revents = 0}};
-  // Its result says nothing that the next turn would not find out.
-  ppoll(fds.data(), fds.size(), timeout ? &*timeout : nullptr, nullptr);
+  if (ppoll(fds.data(), fds.size(), timeout ? &*timeout : nullptr, nullptr) < 0) return {};
+  return {.streams = fds[2].revents != 0,
+          .datagrams = fds[0].revents != 0,
+          .openers = fds[3].revents != 0};
 }
 
 void Worker::State::read_mail(TimePoint now) {
@@ -187,10 +193,10 @@ void Worker::State::read_mail(TimePoint now) {
 }
 
 // What is established comes first.
-void Worker::State::handle_packets(TimePoint now) {
-  if (streams) handle_packets(*streams, NfQueue::kBatch, now);
-  handle_packets(*datagrams, NfQueue::kBatch, now);
-  if (!openers) return;
+void Worker::State::handle_packets(const Ready& ready, TimePoint now) {
+  if (streams && ready.streams) handle_packets(*streams, NfQueue::kBatch, now);
+  if (ready.datagrams) handle_packets(*datagrams, NfQueue::kBatch, now);
+  if (!openers || !ready.openers) return;
   const bool busy = datagrams->more() || (streams && streams->more());
   handle_packets(*openers, busy ? kOpenersWhenBusy : NfQueue::kBatch, now);
 }

@@ -27,6 +27,19 @@ nlohmann::json sample() {
   })");
 }
 
+TEST(CtlStatus, SaysWhatBecameOfNewConnections) {
+  auto status = sample();
+  status["workers"][0].update({{"openers_waiting", 20},
+                               {"openers_dropped", 21},
+                               {"openers_undelivered", 22},
+                               {"handed_on", 23}});
+  EXPECT_NE(
+      format_status(status).find(
+          "                100 received, 12 connections; new ones: 20 waiting; lost: 21 queue "
+          "full, 22 not handed over; 23 packets handed on to other workers\n"),
+      std::string::npos);
+}
+
 TEST(CtlStatus, SaysEverything) {
   EXPECT_EQ(
       format_status(sample()),
