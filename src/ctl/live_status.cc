@@ -53,6 +53,18 @@ std::string format_announced(const json& status) {
   return line("announced", value);
 }
 
+// Nothing where nobody else claims an address, or the daemon is older than this.
+std::string format_conflicts(const json& status) {
+  std::string lines;
+  const json conflicts = status.value("conflicts", json::object());
+  for (const json& thief : conflicts.value("addresses", json::array())) {
+    lines += line(lines.empty() ? "conflicts" : "",
+                  fmt::format("{} is claimed by {}, heard {} times", text(thief, "address"),
+                              text(thief, "mac"), number(thief, "packets")));
+  }
+  return lines;
+}
+
 std::string format_reload(const json& status) {
   const json& reload = status.at("last_reload");
   if (reload.is_null()) return line("last reload", "none since the start");
@@ -123,7 +135,8 @@ std::string format_status(const json& status) {
   if (status.at("retiring").get<bool>()) {
     lines += line("", "what was removed still has connections and stays captured for them");
   }
-  lines += format_capture(status.at("capture")) + format_announced(status);
+  lines +=
+      format_capture(status.at("capture")) + format_announced(status) + format_conflicts(status);
   std::size_t index = 0;
   for (const json& worker : status.at("workers")) lines += format_worker(worker, index++);
   return lines + format_packets(status.at("packets"));

@@ -84,6 +84,7 @@ Daemon::State::State(const Options& given, const ConfigFile& read, ProberProcess
       signals(io, SIGHUP, SIGTERM, SIGINT),
       network_events(io),
       rule_events(io),
+      claim_events(io),
       timer(io) {
   signals.add(SIGUSR1);
 }
@@ -108,6 +109,8 @@ void Daemon::State::start() {
   wait_for_signal();
   wait_for_network();
   wait_for_rules();
+  claim_events.assign(duplicate(claims.fd()));
+  wait_for_claims();
   wait_for_tick();
 }
 
@@ -149,6 +152,17 @@ void Daemon::State::wait_for_rules() {
                            exposure.watch(*network);
                            wait_for_rules();
                          });
+}
+
+void Daemon::State::wait_for_claims() {
+  claim_events.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                          [this](error_code error) {
+                            if (error) return;
+                            claims.read([this](InterfaceIndex heard_on, const AddressClaim& claim) {
+                              exposure.notice(heard_on, claim, *network, options.defend);
+                            });
+                            wait_for_claims();
+                          });
 }
 
 void Daemon::State::wait_for_tick() {

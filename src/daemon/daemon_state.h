@@ -40,6 +40,7 @@ struct Daemon::State {
   void wait_for_signal();
   void wait_for_network();
   void wait_for_rules();
+  void wait_for_claims();
   void wait_for_tick();
   void take_network();
   void tick();
@@ -92,11 +93,12 @@ struct Daemon::State {
   Fleet fleet;
   OverloadWatch overload;
   Exposure exposure;
+  ClaimSocket claims;
   std::optional<ReloadResult> last_reload;
   std::array<std::uint64_t, kReloadOutcomes> reloads{};  // by outcome
 
   boost::asio::signal_set signals;
-  boost::asio::posix::stream_descriptor network_events, rule_events;
+  boost::asio::posix::stream_descriptor network_events, rule_events, claim_events;
   boost::asio::steady_timer timer;
   int ticks = 0;
   std::optional<ControlSocket> control;

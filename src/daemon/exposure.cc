@@ -14,14 +14,16 @@ void collect(std::vector<std::string>& problems, const Status& status) {
 
 }  // namespace
 
-Exposure::Exposure(CaptureBackend backend, const SteeringHash& hash, const std::string& run_dir)
-    : rules_(backend), hash_(hash), announcer_(run_dir) {}
+Exposure::Exposure(CaptureBackend backend, const SteeringHash& hash, const std::string& run_dir,
+                   const std::string& settings)
+    : rules_(backend), hash_(hash), announcer_(run_dir), settings_(run_dir, settings) {}
 
 Status Exposure::open(const Config& config, const Network& network) {
   captured_ = config;
   addresses_ = announced(config, config, {});
   plan_ = make_capture_plan(captured_, hash_);
   if (const Status installed = rules_.install(plan_); !installed) return installed;
+  put_settings(network);
   return put_addresses(network);
 }
 
@@ -29,7 +31,9 @@ Status Exposure::close() {
   const Status withdrawn = announcer_.withdraw();
   // With an address still there the rules stay: silence is better than resets (design section 4).
   if (!withdrawn) return withdrawn;
-  return rules_.remove();
+  Status removed = rules_.remove();
+  const Status restored = settings_.restore();
+  return removed ? restored : removed;
 }
 
 std::vector<std::string> Exposure::before_reload(const Config& next, const Live& live,
@@ -50,6 +54,7 @@ std::vector<std::string> Exposure::after_reload(const Config& next, const Live& 
   captured_ = with_retired(captured_, next, live);
   addresses_ = announced(captured_, next, live);
   collect(problems, put_rules(captured_));
+  put_settings(network);
   // Without its rules a new address would be answered by the local stack.
   if (!rules_failed_) collect(problems, put_addresses(network));
   return problems;
@@ -73,7 +78,31 @@ Status Exposure::put_addresses(const Network& network) {
   return synced;
 }
 
+// Forwarding goes on without: the log tells, once, what a firewall's or container's rules forbid.
+void Exposure::put_settings(const Network& network) {
+  const Status put = settings_.want(settings_for(captured_, network));
+  if (!put && put.error().message != settings_error_) {
+    spdlog::warn("ICMP redirects cannot be switched off: {}", put.error().message);
+  }
+  settings_error_ = put ? std::string() : put.error().message;
+}
+
+void Exposure::notice(InterfaceIndex heard_on, const AddressClaim& claim, const Network& network,
+                      Duration interval) {
+  const Interface* heard = network.interface(heard_on);
+  if (heard == nullptr || !captured_.announce.enabled) return;
+  const auto decision =
+      guard_.notice(claim, addresses_, network, interval, std::chrono::steady_clock::now());
+  if (!decision) return;
+  if (decision->report) {
+    spdlog::warn("{} on {} claims the virtual address {}", to_string(claim.mac), heard->name,
+                 to_string(claim.address));
+  }
+  if (decision->answer) announcer_.defend(claim.address, *heard);
+}
+
 void Exposure::sync_addresses(const Network& network) {
+  put_settings(network);  // an interface may be new
   if (rules_failed_) return;
   if (const Status synced = put_addresses(network); !synced) {
     if (synced.error().message != last_error_) spdlog::error("{}", synced.error().message);
@@ -120,6 +149,8 @@ Exposure::View Exposure::view() const {
   view.addresses_in_place = !addresses_failed_;
   view.restored = restored_;
   if (captured_.announce.enabled) view.addresses = addresses_;
+  view.conflicts = guard_.conflicts();
+  view.thieves = guard_.thieves();
   return view;
 }
 

@@ -64,6 +64,16 @@ json capture_json(const Exposure::View& view, const StartupConfig& startup) {
           {"restored", view.restored}};
 }
 
+json conflicts_json(const Exposure::View& view) {
+  json addresses = json::array();
+  for (const auto& [claim, packets] : view.thieves) {
+    addresses.push_back({{"address", to_string(claim.address)},
+                         {"mac", to_string(claim.mac)},
+                         {"packets", packets}});
+  }
+  return {{"packets", view.conflicts}, {"addresses", std::move(addresses)}};
+}
+
 }  // namespace
 
 json status_json(const StatusFacts& facts) {
@@ -89,6 +99,7 @@ json status_json(const StatusFacts& facts) {
           {"capture", capture_json(facts.exposure, facts.running.startup)},
           {"announced", std::move(addresses)},
           {"announce_in_place", facts.exposure.addresses_in_place},
+          {"conflicts", conflicts_json(facts.exposure)},
           {"retiring", facts.retiring},
           {"last_reload", facts.last_reload ? to_json(*facts.last_reload) : json(nullptr)}};
 }

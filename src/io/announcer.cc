@@ -336,6 +336,10 @@ Status Announcer::withdraw() {
   return problems.status();
 }
 
+void Announcer::defend(const IpAddress& address, const Interface& interface) {
+  if (interface.mac && interface.up) send_announcement(interface, address);
+}
+
 void Announcer::repeat() {
   for (auto& [entry, announced] : state_->announced) {
     if (announced.repeats == 0) continue;

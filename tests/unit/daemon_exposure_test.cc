@@ -31,7 +31,7 @@ class DaemonExposure : public testing::Test {
 
   Config running_, next_;
   const Network network_ = Network::assumed();
-  Exposure exposure_{CaptureBackend::manual, {}, testing::TempDir()};
+  Exposure exposure_{CaptureBackend::manual, {}, testing::TempDir(), testing::TempDir()};
 };
 
 TEST_F(DaemonExposure, AnIdleServiceGoesWithTheReload) {

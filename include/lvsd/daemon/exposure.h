@@ -12,12 +12,16 @@
 #include "lvsd/daemon/retire.h"
 #include "lvsd/io/announcer.h"
 #include "lvsd/io/capture_rules.h"
+#include "lvsd/io/host_settings.h"
+#include "lvsd/io/vip_guard.h"
 
 namespace lvsd {
 
 class Exposure {
  public:
-  Exposure(CaptureBackend backend, const SteeringHash& hash, const std::string& run_dir);
+  // `settings` is where the kernel's settings are.
+  Exposure(CaptureBackend backend, const SteeringHash& hash, const std::string& run_dir,
+           const std::string& settings = "/proc/sys/");
 
   Status open(const Config& config, const Network& network);
   Status close();  // addresses, then rules
@@ -39,12 +43,18 @@ class Exposure {
   void release(const Config& running, const Live& live, const Network& network);
 
   void repeat_announcements() { announcer_.repeat(); }  // about once a second
+  // Somebody said to have this address: if it is one of ours, the log is told once of each who
+  // does, and it is announced again, at most once in `interval` (zero: never).
+  void notice(InterfaceIndex heard_on, const AddressClaim& claim, const Network& network,
+              Duration interval);
 
   struct View {
     std::string backend;
     bool rules_in_place = false, addresses_in_place = false;
     std::uint64_t restored = 0;  // times that somebody else's change was undone
     std::vector<IpAddress> addresses;
+    std::uint64_t conflicts = 0;  // frames in which others claimed one of them
+    std::map<AddressClaim, std::uint64_t> thieves;
   };
   View view() const;
   std::string print_rules() const { return rules_.print(make_capture_plan(captured_, hash_)); }
@@ -54,16 +64,20 @@ class Exposure {
  private:
   Status put_rules(const Config& captured);
   Status put_addresses(const Network& network);
+  void put_settings(const Network& network);
 
   CaptureRules rules_;
   SteeringHash hash_;
   Announcer announcer_;
+  HostSettings settings_;
+  VipGuard guard_;
   Config captured_;
   std::vector<IpAddress> addresses_;  // that should be there
   CapturePlan plan_;                  // as last asked for: of captured_, but amid a reload
   bool rules_failed_ = false;         // the kernel does not have plan_
   bool addresses_failed_ = false;
   std::uint64_t restored_ = 0;
+  std::string settings_error_;
   std::string last_error_;  // logged once, not once a second
 };
 

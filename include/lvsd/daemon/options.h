@@ -7,6 +7,7 @@
 
 #include "lvsd/daemon/log.h"
 #include "lvsd/model/service.h"
+#include "lvsd/model/time.h"
 #include "lvsd/net/result.h"
 
 namespace lvsd {
@@ -17,7 +18,8 @@ struct Options {
   // What outlives a restart. Empty: /var/lib/lvsd, or the run directory where that is another one,
   // so that several daemons do not share it.
   std::string state_dir;
-  std::optional<Endpoint> metrics;  // where to answer Prometheus
+  std::optional<Endpoint> metrics;            // where to answer Prometheus
+  Duration defend = std::chrono::seconds(1);  // between two answers to who claims an address
   LogLevel log_level = LogLevel::info;
   LogTarget log_target = LogTarget::automatic;
   bool check = false, version = false, help = false;

@@ -31,6 +31,9 @@ class Announcer {
   std::vector<IpAddress> take_restored();
   Status withdraw();  // removes all that are ours; before the capture rules go
 
+  // Announces it again by that interface, where somebody else claimed it.
+  void defend(const IpAddress& address, const Interface& interface);
+
   // One announcement may be lost, so RFC 5227 section 2.3 asks for more. The owner calls this about
   // once a second; it repeats what was announced lately, and otherwise does nothing.
   void repeat();

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Notices who else claims a virtual address, and decides what is done about it.
+//
+// An ARP packet whose sender has the address of ours, or a neighbour advertisement for it, that
+// carries a foreign MAC: a real server without arp_announce, a second director, a host by mistake.
+// Each thief is told of once; all are counted; and the address is announced again, as often as
+// `interval` allows for each address, so that two who both defend do not flood the network (RFC
+// 5227 section 2.4 asks for such a bound).
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "lvsd/io/file_descriptor.h"
+#include "lvsd/model/network.h"
+#include "lvsd/model/time.h"
+
+namespace lvsd {
+
+struct AddressClaim {
+  IpAddress address;
+  Mac mac;
+  friend auto operator<=>(const AddressClaim&, const AddressClaim&) = default;
+};
+// From an Ethernet frame; nothing where it claims no address. A probe (RFC 5227 section 1.1) only
+// asks for one.
+std::optional<AddressClaim> parse_claim(std::span<const std::byte> frame);
+
+class VipGuard {
+ public:
+  using Time = std::chrono::steady_clock::time_point;
+  struct Decision {
+    bool report = false;  // seen for the first time
+    bool answer = false;  // announce the address
+  };
+  // What to do about it; nothing where it is no conflict. `interval` zero: never answer.
+  std::optional<Decision> notice(const AddressClaim& claim, const std::vector<IpAddress>& vips,
+                                 const Network& network, Duration interval, Time now);
+  std::uint64_t conflicts() const { return conflicts_; }
+  // How often each thief was heard, of the first kThieves.
+  const std::map<AddressClaim, std::uint64_t>& thieves() const { return thieves_; }
+  static constexpr std::size_t kThieves = 256;
+
+ private:
+  std::map<AddressClaim, std::uint64_t> thieves_;
+  std::map<IpAddress, Time> answered_;
+  std::uint64_t conflicts_ = 0;
+};
+
+// Hears claims on all interfaces; the kernel filters all else away.
+class ClaimSocket {
+ public:
+  ClaimSocket();  // throws std::system_error
+  int fd() const { return fd_.get(); }
+  void read(const std::function<void(InterfaceIndex, const AddressClaim&)>& on_claim);
+
+ private:
+  FileDescriptor fd_;
+};
+
+}  // namespace lvsd
