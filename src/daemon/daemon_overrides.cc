@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "daemon_state.h"
+#include "lvsd/daemon/event.h"
 #include "lvsd/daemon/status.h"
 #include "replies.h"
 
@@ -83,6 +84,11 @@ void put(Overrides& overrides, const Found& found, const Request& request,
   overrides.set_drain(key, drain);
 }
 
+std::string name_of(const Config& config, const ServiceKey& key) {
+  const auto found = std::ranges::find(config.services, key, &VirtualService::key);
+  return found == config.services.end() ? to_string(key) : found->name;
+}
+
 std::string said(const Override* what) {
   if (what == nullptr) return "as the file says";
   std::string text;
@@ -141,9 +147,11 @@ json Daemon::State::change_overrides(const Request& request) {
   }
   influences.overrides = std::move(next);
   for (const Found& each : found) {
-    spdlog::info("service {}, destination {}: {}, by the operator", each.service->name,
-                 to_string(each.destination->endpoint),
-                 said(influences.overrides.find(each.key())));
+    log({.kind = std::string(to_string(request.command)),
+         .service = each.service->name,
+         .destination = to_string(each.destination->endpoint),
+         .reason = "operator",
+         .text = said(influences.overrides.find(each.key()))});
   }
   if (const Status done = reconcile(); !done) return bad(done.error().message);
   json reply = drift();
@@ -172,10 +180,12 @@ void Daemon::State::end_drains() {
       influences.overrides.end_drains(std::chrono::system_clock::now());
   if (ended.empty()) return;
   for (const DestinationKey& key : ended) {
-    spdlog::info(
-        "service {}, destination {}: the deadline of its drain has passed; connections: {}",
-        to_string(key.service), to_string(key.endpoint),
-        to_string(influences.overrides.find(key)->drain->at_deadline));
+    const Ending ending = influences.overrides.find(key)->drain->at_deadline;
+    log({.kind = "drain-ended",
+         .service = name_of(file, key.service),
+         .destination = to_string(key.endpoint),
+         .reason = std::string(to_string(ending)),
+         .text = "the deadline of its drain has passed"});
   }
   if (const Status saved = overrides_file.save(influences.overrides); !saved) {
     spdlog::error("{}", saved.error().message);
@@ -186,8 +196,11 @@ void Daemon::State::end_drains() {
 // A reload brought a file in which not all destinations are.
 void Daemon::State::forget_overrides(const Config& next) {
   for (const DestinationKey& key : influences.overrides.keep_only(next)) {
-    spdlog::info("service {}, destination {}: removed from the file, and its override with it",
-                 to_string(key.service), to_string(key.endpoint));
+    log({.kind = "override-forgotten",
+         .service = name_of(file, key.service),
+         .destination = to_string(key.endpoint),
+         .reason = "removed",
+         .text = "removed from the file, and its override with it"});
   }
 }
 

@@ -31,7 +31,9 @@ po::options_description descriptions() {
   add("log-level", po::value<std::string>()->default_value("info")->value_name("LEVEL"),
       "debug, info, warning or error");
   add("log-target", po::value<std::string>()->default_value("auto")->value_name("TARGET"),
-      "stderr (with time stamps), journal (with priorities), or auto: journal under systemd");
+      "stderr (with time stamps), journal (with fields), syslog, json (lines on standard error), "
+      "or "
+      "auto: journal under systemd");
   add("version", "print the version and exit");
   add("help,h", "print this and exit");
   return all;
@@ -65,7 +67,7 @@ Result<Options, Error> parse_options(int argc, const char* const* argv) {
   const auto level = parse_log_level(given["log-level"].as<std::string>());
   if (!level) return fail("--log-level takes debug, info, warning or error");
   const auto target = parse_log_target(given["log-target"].as<std::string>());
-  if (!target) return fail("--log-target takes auto, stderr or journal");
+  if (!target) return fail("--log-target takes auto, stderr, journal, syslog or json");
   options.log_level = *level;
   options.log_target = *target;
   return options;

@@ -7,7 +7,8 @@ lvsd_unit_test(daemon_test
   overrides_file_test.cc
   peer_test.cc
   daemon_reload_test.cc
+  event_test.cc
   daemon_retire_test.cc
   health_keeper_test.cc
   man_test.cc
-  LIBS lvsd_doctor lvsd_daemon)
+  LIBS lvsd_doctor lvsd_daemon spdlog::spdlog)

@@ -43,7 +43,7 @@ TEST(DaemonOptions, WhatIsWrongIsNamed) {
   EXPECT_EQ(parse({"--log-level", "loud"}).error().message,
             "--log-level takes debug, info, warning or error");
   EXPECT_EQ(parse({"--log-target", "mail"}).error().message,
-            "--log-target takes auto, stderr or journal");
+            "--log-target takes auto, stderr, journal, syslog or json");
 }
 
 }  // namespace
