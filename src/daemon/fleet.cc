@@ -9,9 +9,11 @@
 #include <algorithm>
 #include <condition_variable>
 #include <cstring>
+#include <iterator>
 #include <mutex>
 #include <optional>
 #include <system_error>
+#include <unordered_set>
 
 namespace lvsd {
 namespace {
@@ -20,6 +22,8 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 constexpr milliseconds kPatience{5000};  // a batch takes microseconds; this is a dead worker
 constexpr unsigned kMostWorkers = 256;
+// Of ten destinations each, some tens of microseconds of a worker's time.
+constexpr std::size_t kServicesPerPart = 32;
 constexpr milliseconds kRetry{10};  // between two attempts at a full mailbox
 
 HashSeed random_seed() {
@@ -145,6 +149,7 @@ Status Fleet::apply(const std::shared_ptr<const Changes>& given, Workers workers
     loads_.hand_out(*with_loads);
     changes = std::move(with_loads);
   }
+  remember_services(*changes);
   auto answers = std::make_shared<Answers<Applied>>(workers_.size());
   for (std::size_t i = 0; i < workers_.size(); ++i) {
     send(i, ApplyMessage{changes, [answers, i] { answers->put(i, Applied{}); }});
@@ -170,22 +175,36 @@ void Fleet::set_network(const std::shared_ptr<const Network>& network) {
   }
 }
 
+void Fleet::remember_services(const Changes& changes) {
+  if (services_ && changes.added.empty() && changes.removed.empty()) return;
+  auto next = services_ ? std::make_shared<std::vector<ServiceKey>>(*services_)
+                        : std::make_shared<std::vector<ServiceKey>>();
+  const std::unordered_set<ServiceKey, ServiceKeyHash> gone(changes.removed.begin(),
+                                                            changes.removed.end());
+  std::erase_if(*next, [&](const ServiceKey& key) { return gone.contains(key); });
+  for (const VirtualService& service : changes.added) next->push_back(service.key);
+  std::sort(next->begin(), next->end());
+  services_ = std::move(next);
+}
+
 Result<std::vector<WorkerSnapshot>, Error> Fleet::snapshot() {
-  auto answers = std::make_shared<Answers<WorkerSnapshot>>(workers_.size());
-  for (std::size_t i = 0; i < workers_.size(); ++i) {
-    const SnapshotMessage question{
-        [answers, i](WorkerSnapshot snapshot) { answers->put(i, std::move(snapshot)); }};
-    flush(i);
-    if (!workers_[i].waiting.empty() || !workers_[i].worker->post(question)) {
-      return fail(fmt::format("worker {} takes no messages at the moment: its mailbox is full", i));
+  auto whole = ask<WorkerSnapshot>([](auto reply) { return SnapshotMessage{reply}; });
+  if (!whole || !services_) return whole;
+  for (std::size_t first = 0; first < services_->size(); first += kServicesPerPart) {
+    const std::size_t count = std::min(kServicesPerPart, services_->size() - first);
+    auto parts = ask<std::vector<ServiceSnapshot>>([&](auto reply) {
+      return ServicesMessage{services_, first, count, reply};
+    });
+    if (!parts) return fail(parts.error().message);
+    for (std::size_t i = 0; i < parts->size(); ++i) {
+      auto& all = (*whole)[i].director.services;
+      std::move((*parts)[i].begin(), (*parts)[i].end(), std::back_inserter(all));
     }
   }
-  if (const auto silent = answers->wait([] {})) {
-    return fail(fmt::format("worker {} does not answer", *silent));
+  for (WorkerSnapshot& worker : *whole) {
+    std::ranges::stable_sort(worker.director.services, {}, &ServiceSnapshot::key);
   }
-  std::vector<WorkerSnapshot> snapshots;
-  for (auto& answer : answers->take()) snapshots.push_back(std::move(*answer));
-  return snapshots;
+  return whole;
 }
 
 void Fleet::zero(const std::optional<ServiceKey>& service) {

@@ -100,6 +100,15 @@ void Director::learn(const PathLesson& lesson, TimePoint now) {
 void Director::zero(const std::optional<ServiceKey>& service) { state_->zero(service); }
 DirectorSnapshot Director::snapshot() const { return state_->snapshot(state_->last_now); }
 
+DirectorSnapshot Director::totals(TimePoint now) const {
+  return state_->totals(std::max(state_->last_now, now));
+}
+
+std::vector<ServiceSnapshot> Director::services(std::span<const ServiceKey> keys,
+                                                TimePoint now) const {
+  return state_->show(keys, std::max(state_->last_now, now));
+}
+
 DirectorSnapshot Director::snapshot(TimePoint now) const {
   return state_->snapshot(std::max(state_->last_now, now));
 }

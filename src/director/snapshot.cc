@@ -57,48 +57,63 @@ void Director::State::zero(const std::optional<ServiceKey>& key) {
   }
 }
 
-DirectorSnapshot Director::State::snapshot(TimePoint now) const {
-  DirectorSnapshot out;
-  const std::uint64_t periods = rate_clock.periods_until(now);
+ServiceSnapshot Director::State::show(const Service& service, std::uint64_t periods) const {
   const auto copy_with_rates = [&](DestinationId id) {
     DestinationSnapshot entry = copy(id, destinations[id]);
     entry.rates = rates_of(destinations.extra(id).rates, entry.statistics, periods);
     return entry;
   };
-  const auto add = [&](const Service& service) {
-    ServiceSnapshot entry;
-    entry.name = service.name;
-    entry.key = service.key;
-    entry.scheduler = service.kind;
-    entry.scheduler_flags = service.flags;
-    entry.persistence = service.persistence;
-    entry.one_packet = service.one_packet;
-    entry.statistics = service.statistics;
-    entry.rates = rates_of(service.rates, service.statistics, periods);
-    for (const DestinationId id : service.order) {
-      entry.destinations.push_back(copy_with_rates(id));
-    }
-    for (const DestinationId id : destinations.retired()) {
-      if (destinations.service_of(id) == &service) {
-        entry.destinations.push_back(copy_with_rates(id));
-      }
-    }
-    out.services.push_back(std::move(entry));
-  };
-  for (const auto& [key, service] : services) add(*service);
+  ServiceSnapshot entry;
+  entry.name = service.name;
+  entry.key = service.key;
+  entry.scheduler = service.kind;
+  entry.scheduler_flags = service.flags;
+  entry.persistence = service.persistence;
+  entry.one_packet = service.one_packet;
+  entry.statistics = service.statistics;
+  entry.rates = rates_of(service.rates, service.statistics, periods);
+  entry.destinations.reserve(service.order.size());
+  for (const DestinationId id : service.order) entry.destinations.push_back(copy_with_rates(id));
+  for (const DestinationId id : destinations.retired()) {
+    if (destinations.service_of(id) == &service) entry.destinations.push_back(copy_with_rates(id));
+  }
+  return entry;
+}
+
+std::vector<ServiceSnapshot> Director::State::show(std::span<const ServiceKey> keys,
+                                                   TimePoint now) const {
+  std::vector<ServiceSnapshot> shown;
+  const std::uint64_t periods = rate_clock.periods_until(now);
+  for (const ServiceKey& key : keys) {
+    const auto found = services.find(key);
+    if (found != services.end()) shown.push_back(show(*found->second, periods));
+  }
+  return shown;
+}
+
+DirectorSnapshot Director::State::totals(TimePoint now) const {
+  DirectorSnapshot out;
+  const std::uint64_t periods = rate_clock.periods_until(now);
   for (const auto& service : removed) {
-    add(*service);
+    out.services.push_back(show(*service, periods));
     out.services.back().removed = true;
   }
-  std::stable_sort(
-      out.services.begin(), out.services.end(),
-      [](const ServiceSnapshot& a, const ServiceSnapshot& b) { return a.key < b.key; });
   out.counters = counters;
   out.counters.rates = rates_of(rates, counters.statistics, periods);
   out.timeouts = timeouts;
   out.connections = connections.size();
   out.connection_limit = connections.limit();
   out.connection_buckets = connections.buckets();
+  return out;
+}
+
+DirectorSnapshot Director::State::snapshot(TimePoint now) const {
+  DirectorSnapshot out = totals(now);
+  const std::uint64_t periods = rate_clock.periods_until(now);
+  for (const auto& [key, service] : services) out.services.push_back(show(*service, periods));
+  std::stable_sort(
+      out.services.begin(), out.services.end(),
+      [](const ServiceSnapshot& a, const ServiceSnapshot& b) { return a.key < b.key; });
   return out;
 }
 

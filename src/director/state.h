@@ -285,6 +285,9 @@ struct Director::State : DirectorParts {
 
   // snapshot.cc
   DirectorSnapshot snapshot(TimePoint now) const;
+  DirectorSnapshot totals(TimePoint now) const;
+  std::vector<ServiceSnapshot> show(std::span<const ServiceKey> keys, TimePoint now) const;
+  ServiceSnapshot show(const Service& service, std::uint64_t periods) const;
   void estimate_rates(TimePoint now);
   void zero(const std::optional<ServiceKey>& key);
 

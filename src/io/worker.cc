@@ -178,7 +178,11 @@ void Worker::State::read_mail(TimePoint now) {
             [&](SteeringMessage& news) { steering = std::move(news.steering); },
             [&](LessonMessage& news) { director.learn(news.lesson, now); },
             [&](SnapshotMessage& request) {
-              request.reply({.director = director.snapshot(now), .edge = edge_counters()});
+              request.reply({.director = director.totals(now), .edge = edge_counters()});
+            },
+            [&](ServicesMessage& request) {
+              const std::span<const ServiceKey> keys(*request.keys);
+              request.reply(director.services(keys.subspan(request.first, request.count), now));
             },
             [&](ConnectionsMessage& request) {
               request.reply(director.connections(request.first, request.places, now));

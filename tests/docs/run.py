@@ -27,6 +27,7 @@ NOT_RUN = {
     r"lvsctl doctor\b": "it judges a whole network; tests/netns runs it in one",
     r"lvsctl (trace|capture) ": "they follow traffic; tests/netns runs them beside some",
     r"lvsctl realserver ": "it changes the machine; tests/netns runs it in a namespace",
+    r"lvsctl (drain|undrain|weight|drift|top)\b": "tests/netns/test_drain.py and test_top.py do it",
     r"lvsd-decap ": "it stays; tests/netns runs it in a namespace",
 }
 LIVE = (r"lvsctl plan new.yaml$", r"lvsctl explain (?!-c)",r"lvsctl (list|status|rules|network|zero|reload)\b",)

@@ -127,3 +127,32 @@ def test_what_cannot_be_is_said(lab, lvsd):
                         (["weight", RS1, "70000"], "a number from 0 to 65535"),
                         (["weight", RS1], "name a weight, or --reset")):
         assert said in daemon.ctl(*words, check=False), words
+
+
+def keys_of(value):
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield key
+            yield from keys_of(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from keys_of(inner)
+
+
+def test_every_key_of_the_replies_is_documented(lab, lvsd):
+    daemon = lvsd(configuration({**service("web", f"{VIP['nat']}:80/tcp", "nat", RS1, RS2),
+                                 "persistence": "300s"},
+                                service("far", f"{VIP['tun']}:80/tcp", "tun", RS2)))
+    curl_many(lab, VIP["nat"], 2)
+    daemon.ctl("drain", RS1, "--deadline", "1h", "--on-deadline", "move")
+    daemon.ctl("weight", RS2, "3")
+    with open(os.path.join(os.path.dirname(__file__), "../../doc/json.md"),
+              encoding="utf-8") as file:
+        text = file.read()
+    for words in (["list"], ["list", "-c"], ["status"], ["drift"], ["reload"], ["rules"],
+                  ["network"]):
+        reply = daemon.ctl_json(*words)
+        assert reply["version"] == 1 and reply["ok"]
+        missing = {key for key in keys_of(reply) if f"`{key}`" not in text and
+                   f'"{key}"' not in text}
+        assert not missing, (words, missing)

@@ -161,6 +161,27 @@ TEST(ServiceTimeouts, GoBeforeTheFiles) {
   EXPECT_EQ(connections(f), 0U);
 }
 
+// What is asked for in parts is what is shown as a whole.
+TEST(Snapshot, InParts) {
+  DirectorFixture f(
+      {udp_service(53, DirectRouting{}, two(53)), udp_service(54, DirectRouting{}, two(54))});
+  for (std::uint16_t port = 1; port < 6; ++port) f.handle(datagram(kClient, port, 53));
+  const DirectorSnapshot whole = f.director.snapshot(f.now);
+  const DirectorSnapshot totals = f.director.totals(f.now);
+  EXPECT_TRUE(totals.services.empty());
+  EXPECT_EQ(totals.connections, whole.connections);
+  EXPECT_EQ(totals.counters.forwarded, 5U);
+  ASSERT_EQ(whole.services.size(), 2U);
+  const ServiceKey unknown{ServiceProtocol::tcp, endpoint("10.9.9.9", 1)};
+  const std::vector<ServiceKey> keys{whole.services[1].key, unknown, whole.services[0].key};
+  const auto parts = f.director.services(keys, f.now);
+  ASSERT_EQ(parts.size(), 2U);
+  EXPECT_EQ(parts[0].key, whole.services[1].key);
+  EXPECT_EQ(parts[1].statistics, whole.services[0].statistics);
+  ASSERT_EQ(parts[1].destinations.size(), 2U);
+  EXPECT_EQ(parts[1].destinations[0].inactive, whole.services[0].destinations[0].inactive);
+}
+
 // The kernel never finds such a connection again, and makes one for each packet.
 TEST(SourcePortZero, IsAConnectionLikeAnyOther) {
   DirectorFixture f({udp_service(53, DirectRouting{}, two(53))});

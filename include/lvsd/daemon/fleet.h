@@ -44,6 +44,8 @@ class Fleet {
   // What is captured: all workers hear of it at once, or they would not agree on whose a packet is.
   void set_steering(const std::shared_ptr<const Steering>& steering);
   void set_network(const std::shared_ptr<const Network>& network);
+  // Asked for in parts, between which the workers go on with their packets: what a part has is of
+  // one moment, the whole is not.
   Result<std::vector<WorkerSnapshot>, Error> snapshot();
   void zero(const std::optional<ServiceKey>& service);  // as Director::zero()
   // A part of one worker's table, as Director::connections().
@@ -75,7 +77,10 @@ class Fleet {
   void send(std::size_t index, WorkerMessage message);
   void flush(std::size_t index);
 
+  void remember_services(const Changes& changes);
+
   std::vector<Crew> workers_;
+  std::shared_ptr<const std::vector<ServiceKey>> services_;  // that the workers have
   LoadBook loads_;
 };
 

@@ -13,6 +13,7 @@
 #include <chrono>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -136,6 +137,10 @@ class Director {
   void zero(const std::optional<ServiceKey>& service);
   DirectorSnapshot snapshot() const;  // as of the latest time it was told
   DirectorSnapshot snapshot(TimePoint now) const;
+  // The same in parts, each so small that no packet has to wait for long: all but the configured
+  // services, and those of them that are named.
+  DirectorSnapshot totals(TimePoint now) const;
+  std::vector<ServiceSnapshot> services(std::span<const ServiceKey> keys, TimePoint now) const;
   // The live connections in at most `places` places of the table, beginning with `first`: so many
   // that no packet has to wait for long.
   ConnectionPage connections(std::uint32_t first, std::uint32_t places, TimePoint now) const;

@@ -60,6 +60,11 @@ struct LessonMessage {
 struct SnapshotMessage {
   std::function<void(WorkerSnapshot)> reply;
 };
+struct ServicesMessage {
+  std::shared_ptr<const std::vector<ServiceKey>> keys;
+  std::size_t first = 0, count = 0;  // of these
+  std::function<void(std::vector<ServiceSnapshot>)> reply;
+};
 struct ConnectionsMessage {
   std::uint32_t first = 0, places = 0;  // as of Director::connections()
   std::function<void(ConnectionPage)> reply;
@@ -80,9 +85,9 @@ struct TapMessage {
 struct ZeroMessage {
   std::optional<ServiceKey> service;  // none: all
 };
-using WorkerMessage =
-    std::variant<ApplyMessage, NetworkMessage, SteeringMessage, LessonMessage, SnapshotMessage,
-                 ConnectionsMessage, ExplainMessage, RefusedMessage, TapMessage, ZeroMessage>;
+using WorkerMessage = std::variant<ApplyMessage, NetworkMessage, SteeringMessage, LessonMessage,
+                                   SnapshotMessage, ServicesMessage, ConnectionsMessage,
+                                   ExplainMessage, RefusedMessage, TapMessage, ZeroMessage>;
 
 struct WorkerSettings {
   std::uint16_t datagrams = 0;           // its queue of packets as they are
