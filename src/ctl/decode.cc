@@ -229,7 +229,7 @@ class Decoder {
       case IpProtocol::udp:
         return udp(begin, end, content);
       case IpProtocol::icmp:
-        return icmp_message(begin, end, content.depth, icmp::is_error);
+        return icmp_message(begin, end, content.depth, icmp::quotes);
       case IpProtocol::icmpv6:
         return icmp_message(begin, end, content.depth, icmpv6::is_error);
       case IpProtocol::ipip:

@@ -81,6 +81,7 @@ void Director::apply(const Changes& changes, TimePoint now, Emissions&) {
   state_->apply(changes, state_->last_now);
 }
 
+void Director::set_utc_offset(Duration offset) { state_->utc_offset = offset; }
 void Director::set_available_memory(std::uint64_t pages) { state_->defence.set_available(pages); }
 
 void Director::update_network(std::shared_ptr<const Network> network, TimePoint now,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Which connection a packet belongs to, or which destination a new one gets (reference 1.3 to 1.8).
+#include "lvsd/forward/ip_options.h"
 #include "sctp.h"
 #include "state.h"
 
@@ -15,6 +16,7 @@ bool begins(const PacketView& view) {
 }  // namespace
 
 Verdict Director::State::handle(PacketBuffer& packet, TimePoint now, Emissions& out) {
+  if (packet.options_done() && has_options(packet.bytes())) renew_header_checksum(packet.bytes());
   PacketView view;
   if (const auto malformed = parse_packet(packet.bytes(), view)) {
     return drop(drop_reason(*malformed));
@@ -31,6 +33,9 @@ Verdict Director::State::handle(PacketBuffer& packet, TimePoint now, Emissions& 
 
 Verdict Director::State::whole(const Passage& passage) {
   const PacketView& view = passage.view;
+  if (has_ip_options(view)) {
+    if (const auto refusal = refuse_options(passage)) return *refusal;
+  }
   if (view.is_icmp_error()) return handle_icmp_error(passage);
   if (!view.has_ports && !follows_key_exchange(view.tuple)) return accept(AcceptReason::not_ours);
   const Tuple tuple = connection_tuple(view.tuple);

@@ -2,8 +2,8 @@
 // What a Director holds, and the steps of its decisions. Private to src/director; split over files
 // by step: handle.cc (which connection), schedule.cc and persist.cc (a new one), lifetime.cc (its
 // timer and its end), drained.cc, fragmented.cc, transmit.cc, segments.cc and bypass.cc (which way
-// out), icmp.cc, sctp.cc, ftp.cc, defence.cc, reload.cc, snapshot.cc and connection_page.cc (what
-// is shown).
+// out), icmp.cc, ip_options.cc, sctp.cc, ftp.cc, defence.cc, reload.cc, snapshot.cc and
+// connection_page.cc (what is shown).
 #pragma once
 
 #include <memory>
@@ -76,6 +76,10 @@ class IcmpBudget {
 // The method is the connection's own, a tunnel's outer headers are its destination's.
 ForwardingMethod method_of(const Connection& connection, const ForwardingMethod& configured);
 
+inline bool has_ip_options(const PacketView& view) {
+  return !view.v6 && view.transport_offset > sizeof(Ipv4Header);
+}
+
 // Plain values, all that a Director holds but its connections and services: what a dry run copies
 // whole, so that nothing new is forgotten there (dry_run.cc).
 struct DirectorParts {
@@ -101,6 +105,7 @@ struct DirectorParts {
   RateClock rate_clock;
   IcmpBudget icmp_budget;
   TimePoint last_now{};
+  Duration utc_offset{};         // of `now`, from the time since 1970
   std::uint16_t next_id;         // of IP headers that we make
   std::uint64_t scheduler_seed;  // of the next scheduler made
   HashSeed tunnel_seed;          // of the source ports of GUE
@@ -153,6 +158,10 @@ struct Director::State : DirectorParts {
                                               TimePoint now);
   void invalidate(ConnectionId memory);
   std::optional<Verdict> originated_by_server(const Passage& passage);
+
+  // ip_options.cc
+  std::optional<Verdict> refuse_options(const Passage& passage);
+  void fill_options_of(const Passage& passage, const IpAddress& route, const IpAddress& stamp);
 
   // lifetime.cc
   std::optional<ConnectionId> insert(const Connection& connection,

@@ -20,10 +20,6 @@ const IcmpError kHostUnreachable{.type = icmp::kDestinationUnreachable,
 
 const Tunnel kPlainTunnel{};
 
-bool has_ip_options(const PacketView& view) {
-  return !view.v6 && view.transport_offset > sizeof(Ipv4Header);
-}
-
 const Tunnel* tunnel_of(const Connection& connection, const ForwardingMethod& configured) {
   if (connection.method() != Connection::kTunnel) return nullptr;
   const Tunnel* const tunnel = std::get_if<Tunnel>(&configured);
@@ -62,7 +58,7 @@ Verdict Director::State::to_server(const Passage& passage, const Connection& con
     originate(passage, kTimeExceeded, virtual_address);
     return drop(DropReason::ttl_exceeded);
   }
-  if (has_ip_options(passage.view)) record_route(passage.packet.bytes(), virtual_address.v4());
+  if (has_ip_options(passage.view)) fill_options_of(passage, virtual_address, virtual_address);
   decrement_ttl(passage.packet.bytes(), passage.view);
 
   const std::size_t link_mtu = path_mtu(context.destination, route, passage.now);
@@ -150,6 +146,8 @@ Verdict Director::State::to_client(const Passage& passage, const Connection& con
   };
   if (no_whole_checksum(passage.view, connection)) return drop(DropReason::sctp_fragment);
   const IpAddress from = ipvs.snat_reroute ? as.address : passage.view.tuple.source;
+  const auto own = [&] { return egress.route(passage.view.tuple.source).hop.source; };
+  const IpAddress stamp = has_ip_options(passage.view) ? own() : IpAddress();
   const ResolvedRoute& route = egress.route(passage.view.tuple.destination, from);
   if (decision != nullptr) [[unlikely]]
     note_way(passage, connection, context, route);
@@ -159,7 +157,6 @@ Verdict Director::State::to_client(const Passage& passage, const Connection& con
     return accept(AcceptReason::reply, true);
   }
   if (!route.usable()) return drop(DropReason::no_route);
-  const auto own = [&] { return egress.route(passage.view.tuple.source).hop.source; };
   if (passage.view.ttl <= 1) {
     originate(passage, kTimeExceeded, own());
     return drop(DropReason::ttl_exceeded);
@@ -167,6 +164,10 @@ Verdict Director::State::to_client(const Passage& passage, const Connection& con
   const std::size_t mtu = route.hop.mtu;
   if (!passage.packet.offload().aggregated && is_refused(passage.view, mtu, context)) {
     return refuse_oversize(passage, mtu, own());
+  }
+  if (has_ip_options(passage.view)) {
+    const bool is_ours = egress.network().is_local(as.address);
+    fill_options_of(passage, is_ours ? as.address : route.hop.source, stamp);
   }
   decrement_ttl(passage.packet.bytes(), passage.view);
   rewrite();

@@ -26,6 +26,7 @@ IcmpHeader header_v4(const IcmpError& error) {
   header.type = error.type;
   header.code = error.code;
   header.next_hop_mtu = Be16(static_cast<std::uint16_t>(std::min(error.mtu, 0xffffU)));
+  header.unused = Be16(static_cast<std::uint16_t>(error.pointer << 8U));
   return header;
 }
 
@@ -103,7 +104,9 @@ std::span<std::byte> make_v6(Emissions& memory, const IcmpError& error, const Ip
 
 bool may_answer(const PacketView& offending) {
   if (offending.is_later_fragment() || offending.is_icmp_error()) return false;
-  if (offending.v6 && offending.is_icmp() && offending.icmp_type == icmpv6::kRedirect) return false;
+  const bool quotes =
+      offending.v6 ? offending.icmp_type == icmpv6::kRedirect : icmp::quotes(offending.icmp_type);
+  if (offending.is_icmp() && quotes) return false;
   const IpAddress& from = offending.tuple.source;
   return !from.is_unspecified() && !from.is_multicast() && !from.is_loopback() &&
          !offending.tuple.destination.is_multicast();

@@ -135,36 +135,6 @@ void rewrite_icmp(std::span<std::byte> packet, const PacketView& view, const End
 
 }  // namespace
 
-void record_route(std::span<std::byte> packet, const Ipv4Address& own) {
-  constexpr std::byte kEnd{0}, kNoOperation{1}, kRecordRoute{7};
-  constexpr std::size_t kPointer = 2;  // in the option: the next place, counted from 1
-  const std::size_t end = std::size_t{std::to_integer<unsigned>(packet[0]) & 0x0fU} * 4;
-  std::size_t at = sizeof(Ipv4Header);
-  while (at < end && packet[at] != kEnd && packet[at] != kRecordRoute) {
-    if (packet[at] == kNoOperation) {
-      ++at;
-      continue;
-    }
-    const std::size_t length = at + 1 < end ? std::to_integer<std::size_t>(packet[at + 1]) : 0;
-    if (length < 2) return;
-    at += length;
-  }
-  if (at + kPointer >= end || packet[at] != kRecordRoute) return;
-  const auto length = std::to_integer<std::size_t>(packet[at + 1]);
-  const auto pointer = std::to_integer<std::size_t>(packet[at + kPointer]);
-  if (at + length > end || pointer < kPointer + 2 || pointer + sizeof(own) - 1 > length) return;
-
-  std::array<std::byte, 60> before{};
-  std::memcpy(before.data(), packet.data(), end);
-  store(packet, own, at + pointer - 1);
-  packet[at + kPointer] = static_cast<std::byte>(pointer + sizeof(own));
-  ChecksumDelta delta;
-  for (std::size_t word = sizeof(Ipv4Header); word < end; word += 2) {
-    delta.replace(read<Be16>(before, word), read<Be16>(packet, word));
-  }
-  update_checksum(packet, kIpChecksum, delta);
-}
-
 void decrement_ttl(std::span<std::byte> packet, const PacketView& view) {
   if (view.v6) {
     store(packet, static_cast<std::uint8_t>(view.ttl - 1), kHopLimit);

@@ -41,6 +41,12 @@ constexpr std::size_t kMailboxLimit = 64;
 constexpr std::size_t kOpenersWhenBusy = 4;
 // New connections come in bursts, but waiting for seconds is of no use to them.
 constexpr std::uint32_t kOpenersShare = 8;
+constexpr std::uint8_t kInputHook = 1;  // NF_INET_LOCAL_IN
+
+// From the monotonic clock to UTC, which somebody may set.
+Duration utc_offset(TimePoint now) {
+  return std::chrono::system_clock::now().time_since_epoch() - now.time_since_epoch();
+}
 
 TimePoint read_clock() {
   timespec time{};
@@ -125,6 +131,7 @@ struct Worker::State {
 // the two leaves packets that were sent and are dropped by the kernel, as they should be; the other
 // way round they would be lost. The kernel keeps its copy for those few microseconds.
 void Worker::State::run() {
+  director.set_utc_offset(utc_offset(read_clock()));
   while (!mailbox.closed()) {
     const Ready ready = more() ? Ready{} : wait();
     const TimePoint now = read_clock();
@@ -231,6 +238,7 @@ void Worker::State::decide(NfQueue& queue, QueuedPacket& packet, TimePoint now) 
     queue.accept(packet.id);
     return;
   }
+  packet.packet.set_options_done(packet.hook == kInputHook);
   const Verdict verdict = taps.empty() ? director.handle(packet.packet, now, emissions)
                                        : handle_tapped(packet.packet, now);
   std::visit(Overloaded{[&](const Accept& accept) {
@@ -289,6 +297,7 @@ void Worker::State::expire(TimePoint now) {
   const auto deadline = director.next_deadline();
   if (!deadline || *deadline > now) return;
   director.set_available_memory(free_pages());
+  director.set_utc_offset(utc_offset(now));
   director.expire(now, emissions);
 }
 

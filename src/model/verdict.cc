@@ -57,6 +57,8 @@ constexpr std::array<Text, kDropReasons> kDrop{{
     {"sctp-fragment", "nat changes the port of an SCTP packet that comes in fragments"},
     {"bad-tcp-checksum", "a damaged segment of a connection that the FTP helper reads"},
     {"drained", "its destination is drained to the end, and its connection was reset"},
+    {"bad-ip-options", "the options of the IPv4 header are malformed"},
+    {"source-route", "its sender says by IPv4 options which way it goes"},
 }};
 
 }  // namespace

@@ -125,6 +125,9 @@ class Director {
   // Free memory, in pages of 4 KiB, for the automatic modes of the defence (reference 2.8). Never
   // told, a director has enough.
   void set_available_memory(std::uint64_t pages);
+  // What has to be added to `now` to make it the time since 1970, for timestamps in packets; a
+  // capture's own times need nothing.
+  void set_utc_offset(Duration offset);
   // Takes a new view of the network; packets that waited for a neighbour it knows are emitted.
   void update_network(std::shared_ptr<const Network> network, TimePoint now, Emissions& out);
 

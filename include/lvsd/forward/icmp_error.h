@@ -18,7 +18,8 @@ namespace lvsd {
 struct IcmpError {
   std::uint8_t type = icmp::kDestinationUnreachable;
   std::uint8_t code = 0;
-  std::uint32_t mtu = 0;  // of type 3 code 4
+  std::uint32_t mtu = 0;     // of type 3 code 4
+  std::uint8_t pointer = 0;  // of type 12: the byte that is wrong; IPv4 only
 };
 
 // Errors are never sent about errors, later fragments, or packets from or to addresses that name no

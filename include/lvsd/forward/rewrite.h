@@ -14,9 +14,6 @@ namespace lvsd {
 // IPv4 TTL - 1 with its header checksum, or IPv6 hop limit - 1. The caller has seen that it is
 // above 1.
 void decrement_ttl(std::span<std::byte> packet, const PacketView& view);
-// Fills the next place of an IPv4 record-route option (RFC 791), if there is one and it has room,
-// as the kernel's stack does for what it receives. A malformed option is left as it is.
-void record_route(std::span<std::byte> packet, const Ipv4Address& own);
 
 // The address that comes in is of the packet's family.
 // Request: destination V:vport -> D:dport. Reply: source D:dport -> V:vport. A UDP checksum of 0 is

@@ -57,8 +57,10 @@ enum class DropReason : std::uint8_t {
   sctp_fragment,         // NAT would change the port, and the checksum covers what is not here
   bad_tcp_checksum,      // of a connection that the FTP helper reads (reference 6.5)
   drained,               // of a connection that ended with its destination's drain
+  bad_ip_options,        // malformed, as the kernel's stack has it
+  source_route,          // a router's, which Linux obeys only where it is asked to
 };
-inline constexpr std::size_t kDropReasons = 31;
+inline constexpr std::size_t kDropReasons = 33;
 
 std::string_view to_string(AcceptReason reason);  // "no-service": stable, documented in lvsd(8)
 std::string_view to_string(DropReason reason);

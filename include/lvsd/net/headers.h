@@ -157,6 +157,11 @@ inline constexpr std::uint8_t kTtlExceeded = 0;                            // co
 constexpr bool is_error(std::uint8_t type) {
   return type == kDestinationUnreachable || type == kSourceQuench || type == kTimeExceeded;
 }
+inline constexpr std::uint8_t kRedirect = 5, kParameterProblem = 12;
+// All that quote the packet which they are about, and are never answered (RFC 1122, 3.2.2).
+constexpr bool quotes(std::uint8_t type) {
+  return is_error(type) || type == kRedirect || type == kParameterProblem;
+}
 }  // namespace icmp
 
 namespace icmpv6 {

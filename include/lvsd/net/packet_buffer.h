@@ -43,6 +43,11 @@ class PacketBuffer {
   std::uint32_t mark() const { return mark_; }
   void set_mark(std::uint32_t mark) { mark_ = mark; }
 
+  // Whether the local stack has read the options of the IPv4 header already, as of what is captured
+  // in INPUT; the header's checksum is then as it was before.
+  bool options_done() const { return options_done_; }
+  void set_options_done(bool done) { options_done_ = done; }
+
   Offload offload() const { return offload_; }
   void set_offload(Offload offload) { offload_ = offload; }
 
@@ -56,6 +61,7 @@ class PacketBuffer {
   std::size_t begin_;
   std::size_t size_;
   std::uint32_t mark_ = 0;
+  bool options_done_ = false;
   Offload offload_;
 };
 
