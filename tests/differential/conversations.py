@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Conversations of a client with a service: in order, and with everything that goes wrong."""
+import fragments
 import packets
 
 # Who says what: C the client, S the server (seen by the director in NAT only), + for data.
@@ -107,9 +108,22 @@ class Conversation:
                                  data=bytes(i & 0xFF for i in range(length)), **header)
         packet, note = self.mangle(packet)
         frame = packets.from_server(packet, server) if server else packets.from_client(packet)
-        self.generator.frame(frame, ("server " if server else "client ") + flags + note)
+        what = ("server " if server else "client ") + flags + note
+        if not note and self.comes_in_fragments(packet, header):
+            for piece in fragments.cut(frame, self.random):
+                self.generator.frame(piece, what + " in fragments")
+        else:
+            self.generator.frame(frame, what)
         if not server and self.opens(flags):
             self.generator.after_opening((source, destination, self.service.protocol))
+
+    def comes_in_fragments(self, packet, header):
+        """Not of a tunnel's, where kernel and lvsd cut at different places, nor of SCTP, whose
+        checksum covers the ports, nor what is answered by an error, which quotes it."""
+        return "fragments" in self.generator.features and len(packet) > 120 and \
+            self.service.family() == 4 and self.service.protocol != "sctp" and \
+            not header["df"] and "ttl" not in header and \
+            all(one.method != "tun" for one in self.service.destinations) and self.chance(0.5)
 
     def opens(self, flags):
         return "1" in flags.split(",") if self.service.protocol == "sctp" else "S" in flags

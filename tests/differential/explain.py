@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Differences that are meant, by rule; doc/oracle.md and the README have them in words."""
+import fragments
 
 TUNNEL_TOO_BIG = "ICMP fragmentation needed on the tunnel's way"  # a step's note
 
@@ -29,12 +30,21 @@ def frame(report, scene):
     told = any(step.note == TUNNEL_TOO_BIG for step in scene.steps)
     if told and (got.get("icmp.type"), got.get("icmp.code")) == ("3", "4"):
         return "lvsd learns a tunnel's MTU from errors about connections that it does not know, too"
+    if fragments.in_scene(scene) and "quoted.ip.id" in got:
+        return "the kernel's errors quote a datagram that it has put together, lvsd's a fragment"
     return ""
 
 
 def unexplained(counts, report, scene):
     """Of these differences between counts, those that are not meant."""
-    return [one for one in counts if not own_errors(one, report) and not zeroed_late(one, scene)]
+    return [one for one in counts if not own_errors(one, report, scene) and
+            not zeroed_late(one, scene) and not counted_in_fragments(one, scene)]
+
+
+def counted_in_fragments(count, scene):
+    """The kernel counts a datagram, lvsd its fragments: packets and bytes say nothing then."""
+    return bool(fragments.in_scene(scene)) and "connections" in count.names and \
+        count.got[0] == count.kernel[0]
 
 
 def zeroed_late(count, scene):
@@ -47,18 +57,35 @@ def zeroed_late(count, scene):
             removed.add(tuple(word[2:4]))
         elif word[:2] == ["ipvsadm", "-A"]:
             made_again |= {tuple(word[2:4])} & removed
-    names = {"fwmark:" + address if option == "-f" else address.removesuffix(":0")
-             for option, address in made_again}
+    names = {listed_name(*key) for key in made_again}
     return bool(count.destination) and count.service.split("/")[0] in names and \
         all(got <= kernel for got, kernel in zip(count.got, count.kernel))
 
 
-def own_errors(count, report):
+def listed_name(option, address):
+    """A service's, as in lvsd's report but for the protocol, of ipvsadm's words."""
+    if option == "-f":
+        return "fwmark:" + address
+    return address[:-2].strip("[]") if address.endswith(":0") else address
+
+
+def methods_once(service, scene):
+    """What servers of this service had that may be gone at the end."""
+    lines = scene.rules + [step.data for step in scene.steps if step.kind == "command"]
+    words = [line.removeprefix("ipvsadm ").split() for line in lines]
+    return {{"-g": "dr", "-i": "tun"}[word] for line in words for word in line
+            if line[0] in ("-a", "-e") and word in ("-g", "-i") and
+            listed_name(*line[1:3]) == service.split("/")[0]}
+
+
+def own_errors(count, report, scene):
     """The kernel counts an ICMP error of its own as sent by the server, where the server's replies
     do not come through the director and so look the same: packets and bytes out of DR and TUN."""
     methods = {one["method"] for service in report["services"] for one in service["destinations"]
                if service["listen"] == count.service and
                count.destination in ("", one["destination"])}
+    if not count.destination:
+        methods |= methods_once(count.service, scene)
     out = [i for i, name in enumerate(count.names) if name.endswith("_out")]
     elsewhere = [i for i in range(len(count.names)) if i not in out]
     return bool(out) and bool(methods & {"dr", "tun"}) and \

@@ -29,6 +29,7 @@ FEATURES = {
     "waits": (True, "waits for timeouts, which are set short"),
     "ipv6": (True, "services, clients and servers of IPv6"),
     "tunnels": (True, "GRE and GUE, with and without checksums, beside IPIP"),
+    "fragments": (False, "datagrams in fragments, in any order"),
     "unserved": (True, "packets that belong to no service"),
 }
 SHORT = 6  # seconds of the timeouts that --set can set, where waits are on

@@ -10,6 +10,7 @@ sys.path.insert(0, os.path.join(HERE, "..", "oracle"))
 from scenario import Scenario, count_differences, first_difference  # noqa: E402
 
 import explain  # noqa: E402
+import fragments  # noqa: E402
 from generate import WAIT_FOR_TICK  # noqa: E402
 
 SCTP_OPENING = 4  # of an SCTP association's first packet
@@ -127,7 +128,12 @@ def judge_replay(lvsctl, folder, scene):
         scenario = Scenario(lvsctl, folder, place)
         if scenario.missing:
             return Verdict(LACKS, "; ".join(scenario.missing))
-        report, text = scenario.replay(explain.ignored_fields(scene))
+        expected, cuts = os.path.join(folder, "out.pcap"), fragments.in_scene(scene)
+        if cuts:
+            frames = fragments.as_lvsd_sends(read_frames(expected), cuts)
+            expected = os.path.join(place, "cut.pcap")
+            fragments.write_pcap(expected, frames)
+        report, text = scenario.replay(explain.ignored_fields(scene), expected)
     refused = [event for event in report["events"] if event["result"] != "applied"]
     if refused:
         return Verdict(DIFFERENT, "refused: %s" % refused[0]["messages"], text)

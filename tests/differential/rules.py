@@ -128,7 +128,8 @@ class RuleMaker:
         random = self.random
         method = random.choice(methods)
         port = service.port
-        if method == "nat" and (service.port or service.mark) and random.random() < 0.4:
+        mapped = service.port or (service.mark and not service.persistence)  # lvsd maps no other
+        if method == "nat" and mapped and random.random() < 0.4:
             port = random.choice((8000, 8001, 80))
         one = Destination(random.choice(SERVERS[service.family()]), port, method,
                           random.choice(WEIGHTS))

@@ -161,12 +161,14 @@ class Scenario:
             return True
         return False
 
-    def replay(self, ignored=()):
-        """The report and what was printed; `ignored` are fields that do not count, besides IGNORE."""
+    def replay(self, ignored=(), expected=None):
+        """The report and what was printed; `ignored` are fields that do not count, besides IGNORE;
+        `expected` is a capture to expect instead of the folder's."""
         report = os.path.join(self.place, "report.json")
         done = subprocess.run(
             [self.lvsctl, "replay", "-c", self.first_config, "--network", self.first_network,
-             "--in", os.path.join(self.folder, "in.pcap"), "--expect", os.path.join(self.folder, "out.pcap"),
+             "--in", os.path.join(self.folder, "in.pcap"), "--expect",
+             expected or os.path.join(self.folder, "out.pcap"),
              "--json", report, "--connections", *IGNORE, *(word for name in ignored for word in ("--ignore", name)),
              *self.words],
             capture_output=True, text=True, timeout=60, check=False)
