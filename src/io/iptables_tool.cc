@@ -3,6 +3,17 @@
 #include "lvsd/io/process.h"
 
 namespace lvsd {
+namespace {
+
+// Not probed at the start: a host whose configuration has nothing of IPv6 needs none.
+Status without_ip6tables(const Status& status) {
+  return fail(
+      "the configuration has services or destinations of IPv6, and ip6tables cannot "
+      "install their rules: " +
+      status.error().message + "; make it work, take 'capture: {backend: nft}', or leave IPv6 out");
+}
+
+}  // namespace
 
 Result<std::unique_ptr<CaptureTool>, Error> IptablesTool::probe() {
   constexpr IpFamily kV4 = IpFamily::v4;
@@ -46,7 +57,10 @@ Status IptablesTool::apply(const CapturePlan& plan, bool anew) {
     IptablesChains& kept = family == IpFamily::v4 ? v4_ : v6_;
     const std::vector<IptablesChain> chains = iptables_chains(plan, family, features_);
     if (!anew && kept.loaded() == chains) continue;
-    if (Status loaded = kept.load(chains, true); !loaded) return loaded;
+    if (Status loaded = kept.load(chains, true); !loaded) {
+      return family == IpFamily::v4 || chains.empty() ? std::move(loaded)
+                                                      : without_ip6tables(loaded);
+    }
   }
   return Done{};
 }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Start, stop, kill, and other programs' firewalls."""
 import itertools
+import os
 import signal
 import socket
 import threading
@@ -12,6 +13,7 @@ from scapy.layers.inet import IP, TCP
 from daemon import Lvsd, capture_rules, configuration, flush_ruleset, service
 from lab import ADDRESS, SERVERS, VIP, LabError, wait_for
 from load import under_load
+from servers import build_directory, read
 from traffic import curl, curl_many
 
 RIPS = [ADDRESS[server] for server in SERVERS]
@@ -240,3 +242,35 @@ def test_a_broken_file_at_start_is_refused_with_its_place(lab):
         lab.run("director", [broken.program, "-c", broken.file, "--run-dir", broken.run_dir],
                 timeout=10)
     assert traces(lab) == before
+
+
+def test_a_service_of_ipv6_without_ip6tables_is_refused_in_words(lab):
+    """And nothing of what did go in stays. A file without IPv6 needs no ip6tables."""
+    tools = lab.path("tools-v4")
+    os.makedirs(tools)
+    for directory in ("/usr/sbin", "/usr/bin"):
+        for name in os.listdir(directory):
+            if not name.startswith("ip6tables") and not os.path.exists(os.path.join(tools, name)):
+                os.symlink(os.path.join(directory, name), os.path.join(tools, name))
+    before = traces(lab)
+    capture = {"capture": {"backend": "iptables"}}
+    v6 = configuration(service("web6", "[2001:db8:3::100]:80/tcp", "dr", "2001:db8:2::11"),
+                       director=capture)
+    v4 = configuration(service("web", f"{VIP['nat']}:80/tcp", "nat", *RIPS), director=capture)
+    program = os.path.join(build_directory(), "lvsd")
+    run_dir = lab.path("lvsd-v4-run")
+    os.makedirs(run_dir)
+    for text, refused in ((v6, True), (v4, False)):
+        with open(lab.path("v4.yaml"), "w", encoding="utf-8") as file:
+            file.write(text)
+        child = lab.start("director", [program, "-c", lab.path("v4.yaml"), "--run-dir", run_dir],
+                          log=lab.path("v4.log"), env={**os.environ, "PATH": tools})
+        if refused:
+            wait_for(lambda: child.poll() is not None, "lvsd to end")
+            assert "services or destinations of IPv6, and ip6tables cannot" in read(lab.path("v4.log"))
+        else:
+            wait_for(lambda: "ready:" in read(lab.path("v4.log")), "lvsd to be ready")
+            child.terminate()
+            child.wait(10)
+        lab.children.remove(child)
+        assert traces(lab) == before

@@ -132,6 +132,11 @@ TEST_F(LiveAnnouncer, AddsNothingThatItCannotRecord) {
 TEST_F(LiveAnnouncer, PeerLearnsTheNewMac) {
   run_in_peer("ip neighbor add 10.0.0.100 lladdr 02:00:00:00:00:99 dev eth0 nud reachable");
   NetworkMonitor monitor;
+  // Its carrier may be a second late to be known (the kernel's linkwatch), and nothing is announced
+  // before.
+  ASSERT_TRUE(eventually(
+      monitor, [](const Network& network) { return network.interface("eth0")->up; },
+      std::chrono::seconds(10)));
   Announcer announcer(run_dir_);
   expect_done(announcer.sync({kVip}, {}, *monitor.network()));
   announcer.repeat();
@@ -139,7 +144,7 @@ TEST_F(LiveAnnouncer, PeerLearnsTheNewMac) {
   announcer.repeat();
   const std::string expected = "10.0.0.100 lladdr 02:00:00:00:00:01";
   std::string table;
-  for (int i = 0; i < 50 && table.find(expected) == std::string::npos; ++i) {
+  for (int i = 0; i < 250 && table.find(expected) == std::string::npos; ++i) {
     usleep(20000);
     table = peer_output("ip neighbor show dev eth0");
   }

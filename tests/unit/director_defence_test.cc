@@ -137,6 +137,58 @@ TEST(DropEntry, TakesTheTemplateAlongWithItsLastConnection) {
   EXPECT_LE(connections(f), 1U);
 }
 
+TEST(DropEntry, TakesAssociationsThatNeverWere) {
+  DirectorFixture f({sctp_service(3868, Masquerade{}, {to("10.0.2.11", 3868)})});
+  const auto chunk = [](std::uint16_t port, std::uint8_t type, bool from_client) {
+    IpFields ip{.source = kClient, .destination = kVip};
+    if (!from_client) ip = {.source = "10.0.2.11", .destination = kClient};
+    const SctpFields ports = from_client ? SctpFields{.source = port} : SctpFields{3868, port};
+    return sctp_packet(ip, ports, sctp_chunk(type, pattern(8)));
+  };
+  constexpr std::uint8_t kInit = 1, kInitAck = 2, kCookieEcho = 10, kCookieAck = 11;
+  f.handle(chunk(2, kInit, true));
+  f.handle(chunk(2, kInitAck, false));
+  f.handle(chunk(2, kCookieEcho, true));
+  f.handle(chunk(2, kCookieAck, false));
+  f.apply(change_to(dropping_entries()));
+  // Half-open ones live for 4 s by themselves: with new ones all the time, each part of the table
+  // is visited while one is there.
+  int seen = 0, taken = 0;
+  for (std::uint16_t port = 100; port < 140; ++port) {
+    f.handle(chunk(port, kInit, true));
+    f.pass(std::chrono::milliseconds(1100));
+    const ConnectionPage page = f.director.connections(0, 1000, f.now);
+    int half_open = 0;
+    for (const ConnectionSnapshot& one : page.connections) half_open += one.state == "INIT1";
+    seen += half_open;
+    taken += half_open < std::min(4, port - 99);
+  }
+  EXPECT_GT(seen, 0);
+  EXPECT_GT(taken, 0);
+  EXPECT_EQ(f.destination({ServiceProtocol::sctp, endpoint(kVip, 3868)}, "10.0.2.11").active, 1U);
+  EXPECT_EQ(server_of(f, chunk(2, 0, true)), "11");  // DATA of the one that is established
+}
+
+// Controllers and those they control in the same part of the table, by the hundred.
+TEST(DropEntry, TakesAControllerOnlyWithTheLastOfItsConnections) {
+  VirtualService service = web();
+  for (Destination& each : service.destinations) each.method = Masquerade{};
+  service.persistence.emplace();
+  DirectorFixture f({service});
+  for (std::uint16_t port = 1; port <= 300; ++port) f.handle(segment(kClient, port, 80));
+  f.handle(tcp_packet({.source = "10.0.2.11", .destination = kClient},
+                      {.source = 80, .destination = 300, .flags = kSyn | kAck}));
+  f.handle(segment(kClient, 300, 80, kAck));  // established, so that its template is assured
+  for (std::uint16_t port = 1; port <= 300; ++port) f.handle(segment(kOther, port, 80));
+  EXPECT_EQ(connections(f), 602U);
+  f.apply(change_to(dropping_entries()));
+  f.pass(seconds(35));
+  EXPECT_EQ(connections(f), 2U);
+  EXPECT_EQ(f.destination(service.key, "10.0.2.11").persistent, 1U);
+  EXPECT_EQ(f.destination(service.key, "10.0.2.12").persistent, 0U);
+  EXPECT_EQ(server_of(f, segment(kClient, 300, 80, kAck)), "11");
+}
+
 TEST(Defence, SleepsWhereNothingNeedsIt) {
   DirectorFixture f({web()});
   EXPECT_FALSE(f.director.next_deadline());

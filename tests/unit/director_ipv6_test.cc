@@ -2,6 +2,7 @@
 // What the director decides where families meet; the bytes are judged by the replay cases.
 #include <gtest/gtest.h>
 
+#include "lvsd/forward/icmp_error.h"
 #include "support/director_fixture.h"
 
 namespace lvsd {
@@ -86,6 +87,22 @@ TEST(DirectorIpv6Test, ATunnelOverIpv6NeedsItsSmallestMtu) {
   DirectorFixture enough({v6_service(Tunnel{}, "fd00:2::11")}, parts);
   EXPECT_EQ(describe(enough.handle(datagram_v6(1280 - 48))), "forwarded");
   EXPECT_EQ(describe(enough.handle(datagram_v6(1280 - 47))), "drop fragmentation-needed");
+}
+
+// Anybody can send an error that says so: below IPv6's minimum it must not choke the tunnel.
+TEST(DirectorIpv6Test, AForgedPacketTooBigTakesNoMoreThanTheMinimum) {
+  DirectorFixture f({v6_service(Tunnel{}, "fd00:2::11")}, both_families());
+  EXPECT_EQ(describe(f.handle(datagram_v6(1400))), "forwarded");
+  ASSERT_EQ(f.sent.size(), 1U);
+  const Bytes outer = f.sent[0].packet;
+  for (const std::uint32_t mtu : {0U, 68U, 1000U, 1279U}) {
+    Emissions memory;
+    f.handle(make_icmp_error(memory, {.code = icmp::kFragmentationNeeded, .mtu = mtu},
+                             address("fd00:2::2"), address("fd00:2::1"), outer, 1));
+    EXPECT_EQ(describe(f.handle(datagram_v6(1280 - 48))), "forwarded") << mtu;
+    ASSERT_FALSE(f.sent.empty());
+    EXPECT_EQ(describe(f.handle(datagram_v6(1280 - 47))), "drop fragmentation-needed") << mtu;
+  }
 }
 
 TEST(DirectorIpv6Test, AllPacketsOfAConnectionHaveOneGuePort) {

@@ -239,5 +239,18 @@ TEST(Sip, ServersMayBeginACall) {
   EXPECT_EQ(server_of(f, datagram(kOther, 1, 5060, sip("i: three@b\r\n\r\n"))), "12");
 }
 
+// A server that talks to a process on the director begins no call of a client's.
+TEST(Sip, WhatAServerSendsToTheDirectorIsTheStacks) {
+  DirectorFixture f({sip_service()});
+  for (const std::string_view own : {"10.0.2.1", "10.0.1.1"}) {
+    const Bytes call =
+        udp_packet({.source = "10.0.2.12", .destination = own},
+                   {.source = 5060, .destination = 5070}, sip("Call-ID: four@b\r\n\r\n"));
+    EXPECT_EQ(describe(f.handle(call)), "accept no-service");
+    EXPECT_TRUE(f.sent.empty());
+    EXPECT_EQ(connections(f), 0U);
+  }
+}
+
 }  // namespace
 }  // namespace lvsd
