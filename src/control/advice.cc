@@ -94,6 +94,10 @@ std::string_view advice(DropReason reason) {
       return "The sender will send it again.";
     case drained:
       return "The client was reset and will connect anew, elsewhere; see lvsctl drift.";
+    case bad_ip_options:
+      return "The sender was told which byte is wrong; honest packets have hardly ever options.";
+    case source_route:
+      return "Nobody should send that: look who does.";
   }
   return "";
 }
