@@ -107,6 +107,7 @@ Changes diff(const Config& old, const Config& next) {
   if (old.timeouts != next.timeouts) changes.timeouts = next.timeouts;
   if (old.ipvs != next.ipvs) changes.ipvs = next.ipvs;
   if (old.announce != next.announce) changes.announce = next.announce;
+  if (old.recorder != next.recorder) changes.recorder = next.recorder;
   diff_services(old, next, changes);
   changes.needs_restart = diff_startup(old.startup, next.startup);
   return changes;

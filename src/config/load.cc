@@ -14,8 +14,9 @@ namespace {
 
 constexpr std::array<std::string_view, 5> kFileKeys{"director", "timeouts", "oversize", "ipvs",
                                                     "services"};
-constexpr std::array<std::string_view, 6> kDirectorKeys{"workers", "cpus",     "overload",
-                                                        "capture", "announce", "connections"};
+constexpr std::array<std::string_view, 7> kDirectorKeys{
+    "workers", "cpus", "overload", "capture", "announce", "connections", "recorder"};
+constexpr std::array<std::string_view, 3> kRecorderKeys{"drops", "bytes", "decisions"};
 constexpr std::array<std::string_view, 6> kCaptureKeys{
     "backend", "stage", "queue", "queue_length", "queue_bypass", "super_packets"};
 constexpr std::array<std::string_view, 1> kAnnounceKeys{"interface"}, kConnectionsKeys{"limit"};
@@ -68,6 +69,20 @@ void read_announce(const Item& item, Announce& announce) {
   }
 }
 
+void read_recorder(const Item& item, RecorderLimits& recorder) {
+  const Mapping map(item, kRecorderKeys, "write {drops: 256, bytes: 256, decisions: 16}");
+  if (const auto field = map.find("drops")) {
+    assign(recorder.drops, read_number(*field, {0, 65536}, "0 to 65536 packets are kept"));
+  }
+  if (const auto field = map.find("bytes")) {
+    assign(recorder.bytes, read_number(*field, {40, 65535}, "40 to 65535 bytes of each are kept"));
+  }
+  if (const auto field = map.find("decisions")) {
+    assign(recorder.decisions,
+           read_number(*field, {0, 4096}, "0 to 4096 of each service are kept"));
+  }
+}
+
 void read_director(const Item& item, Config& config) {
   const Mapping map(item, kDirectorKeys, "write its keys below it, or leave 'director' out");
   const auto workers = map.find("workers");
@@ -78,6 +93,7 @@ void read_director(const Item& item, Config& config) {
   }
   if (const auto field = map.find("capture")) read_capture(*field, config.startup);
   if (const auto field = map.find("announce")) read_announce(*field, config.announce);
+  if (const auto field = map.find("recorder")) read_recorder(*field, config.recorder);
   if (const auto field = map.find("connections")) {
     const Mapping connections(*field, kConnectionsKeys, "write {limit: 1048576}");
     // An entry takes about 100 bytes; indices into the table are 32 bits wide.

@@ -38,6 +38,10 @@ std::string show_director(const Config& config) {
   out += ", super_packets: " + std::string(boolean(startup.super_packets)) + "}\n";
   out += "  announce: " + show_announce(config.announce) + "\n";
   out += "  connections: {limit: " + std::to_string(startup.connection_limit) + "}\n";
+  const RecorderLimits& recorder = config.recorder;
+  out += "  recorder: {drops: " + std::to_string(recorder.drops);
+  out += ", bytes: " + std::to_string(recorder.bytes);
+  out += ", decisions: " + std::to_string(recorder.decisions) + "}\n";
   return out;
 }
 

@@ -143,6 +143,7 @@ class Planner {
     if (changes_.timeouts) plan_.settings.emplace_back("timeouts changed");
     if (changes_.ipvs) plan_.settings.emplace_back("ipvs settings changed");
     if (changes_.announce) plan_.settings.emplace_back("announcement changed");
+    if (changes_.recorder) plan_.settings.emplace_back("recorder changed");
   }
 
   void removed(const ServiceKey& key) {
@@ -293,6 +294,7 @@ std::string summarize(const Changes& changes) {
   if (changes.timeouts) parts.emplace_back("timeouts changed");
   if (changes.ipvs) parts.emplace_back("ipvs settings changed");
   if (changes.announce) parts.emplace_back("announcement changed");
+  if (changes.recorder) parts.emplace_back("recorder changed");
   say(changes.needs_restart.size(), "setting", "waiting for a restart");
   return parts.empty() ? "nothing changed" : fmt::format("{}", fmt::join(parts, ", "));
 }

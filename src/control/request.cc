@@ -45,6 +45,7 @@ bool changes_something(Command command) {
     case trace:
     case health:
     case drift:
+    case decisions:
       return false;
     case reload:
     case zero:
@@ -89,6 +90,8 @@ std::string_view to_string(Command command) {
       return "weight";
     case drift:
       return "drift";
+    case decisions:
+      return "decisions";
     case health:
       return "health";
   }
@@ -124,7 +127,8 @@ bool takes(Command command, std::string_view key) {
   if (key == "mark" || key == "packet") return command == explain;
   if (key == "id" || key == "client" || key == "verdict") return command == trace;
   if (key == "config") return command == plan;
-  if (key == "service") return command == zero || command == trace || overrides(command);
+  if (key == "service")
+    return command == zero || command == trace || command == decisions || overrides(command);
   if (key == "destination") return command == trace || command == health || overrides(command);
   if (key == "discard_overrides") return command == reload;
   if (key == "weight") return command == weight;

@@ -5,9 +5,8 @@
 #include <iostream>
 
 #include "lvsd/control/explanation.h"
+#include "lvsd/ctl/refused.h"
 #include "lvsd/ctl/tap_client.h"
-#include "lvsd/io/pcapng_writer.h"
-#include "lvsd/model/verdict.h"
 
 namespace lvsd::ctl {
 namespace {
@@ -35,18 +34,6 @@ class Output {
   std::ofstream file_;
 };
 
-std::string sentence_of(const std::string& reason) {
-  for (std::size_t i = 0; i < kDropReasons; ++i) {
-    const auto drop = static_cast<DropReason>(i);
-    if (to_string(drop) == reason) return reason + ": " + std::string(explain(drop));
-  }
-  for (std::size_t i = 0; i < kAcceptReasons; ++i) {
-    const auto accept = static_cast<AcceptReason>(i);
-    if (to_string(accept) == reason) return reason + ": " + std::string(explain(accept));
-  }
-  return reason;
-}
-
 int cannot_write(const std::string& name) {
   std::cerr << "lvsctl capture: " << name << ": cannot be written\n";
   return kNo;
@@ -71,7 +58,7 @@ int capture_drops(const ParsedOptions& parsed) {
     const auto bytes = from_hex(packet.value("bytes", ""));
     if (!bytes) continue;
     writer.write(wall_time(packet), *bytes, packet.value("length", std::size_t{0}),
-                 sentence_of(packet.value("reason", "")));
+                 comment_of(packet.value("reason", "")));
     ++number;
   }
   if (!writer.good()) return cannot_write(name);

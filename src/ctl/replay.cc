@@ -7,6 +7,7 @@
 
 #include "lvsd/ctl/capture_run.h"
 #include "lvsd/ctl/junit.h"
+#include "lvsd/ctl/refused.h"
 #include "lvsd/io/pcap_writer.h"
 
 namespace lvsd::ctl {
@@ -21,7 +22,7 @@ constexpr std::string_view kUsageText =
     "Exit status: 0 done, and as expected; 1 different, or something was refused; 2 usage.\n";
 
 struct Settings {
-  std::string config, in, out, expect, json, junit, network;
+  std::string config, in, out, expect, json, junit, drops, network;
   bool bless = false, connections = false;
   Ignore ignore;
   std::vector<Step> steps;
@@ -40,6 +41,8 @@ po::options_description option_table() {
   table.add_options()("bless", "write the expectation anew instead of comparing");
   table.add_options()("ignore", po::value<Texts>(),
                       "a field that does not count: ip.id, mac, made.ip.id, ... (may be repeated)");
+  table.add_options()("drops", po::value<Text>(),
+                      "write the packets refused last to this file, with the reasons as comments");
   table.add_options()("json", po::value<Text>(), "write a report of every packet to this file");
   table.add_options()("junit", po::value<Text>(),
                       "write the outcome to this file as tests, as CI systems show them");
@@ -80,6 +83,7 @@ SettingsOr read_settings(const ParsedOptions& parsed, const Words& words) {
   s.out = parsed.text("out");
   s.expect = parsed.text("expect");
   s.json = parsed.text("json");
+  s.drops = parsed.text("drops");
   s.junit = parsed.text("junit");
   s.network = parsed.text("network");
   s.bless = parsed.has("bless");
@@ -196,6 +200,17 @@ class Run {
     return settings_.junit.empty() || fine(write_junit(settings_.junit, settings_.in, cases));
   }
 
+  bool write_drops(const ReplayReport& report) {
+    if (settings_.drops.empty()) return true;
+    std::ofstream file(settings_.drops, std::ios::binary);
+    PcapngWriter writer(file);
+    for (const RefusedPacket& packet : report.refused) {
+      writer.write(packet.time, packet.bytes, packet.length, comment_of(packet.reason));
+    }
+    if (!file) std::cerr << "lvsctl replay: " << settings_.drops << ": cannot be written\n";
+    return file.good();
+  }
+
   int conclude() {
     ReplayReport report = run_.replayer().finish(settings_.connections);
     report.damage = run_.damage();
@@ -207,15 +222,16 @@ class Run {
                            outputs_.comparison->difference()};
     }
     const bool closed = close_outputs(), written = write_json(report, comparison),
-               told = write_tests(report_tests(report, comparison));
+               told = write_tests(report_tests(report, comparison)), kept = write_drops(report);
     // Standard output belongs to the data where the user asked for data there.
     const bool aside = settings_.json == "-" || settings_.out == "-";
     (aside ? std::cerr : std::cout) << report_text(report, comparison) << std::flush;
     const bool refused = std::any_of(report.events.begin(), report.events.end(),
                                      [](const EventRecord& event) { return !event.applied; });
     const bool different = comparison && comparison->difference;
-    return closed && written && told && !refused && !different && run_.damage().empty() ? kFine
-                                                                                        : kNo;
+    return closed && written && told && kept && !refused && !different && run_.damage().empty()
+               ? kFine
+               : kNo;
   }
 
   Settings settings_;

@@ -393,6 +393,9 @@ const ReplayReport& Replayer::finish(bool connections) {
   for (std::size_t i = 1; i < directors_.size(); ++i) {
     add_snapshot(report_.director, directors_[i].snapshot());
   }
+  for (const Director& director : directors_) {
+    for (RefusedPacket& each : director.refused()) report_.refused.push_back(std::move(each));
+  }
   if (!connections) return report_;
   constexpr std::uint32_t kAll = std::numeric_limits<std::uint32_t>::max();
   for (const Director& director : directors_) {

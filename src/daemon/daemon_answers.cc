@@ -74,6 +74,8 @@ json Daemon::State::answer(const Request& request) {
       return drift();
     case Command::health:
       return good(health.report(request.destination.value_or("")));
+    case Command::decisions:
+      return decisions(request);
     case Command::list:
     case Command::status:
       break;

@@ -11,6 +11,7 @@
 #include "lvsd/control/explanation.h"
 #include "lvsd/control/plan.h"
 #include "lvsd/daemon/status.h"
+#include "lvsd/model/steering.h"
 #include "replies.h"
 
 namespace lvsd {
@@ -79,7 +80,7 @@ json Daemon::State::plan(const std::string& text) {
                                           live_connections(directors(*workers))))}});
 }
 
-// A packet meets one worker; where another knows its connection, that one.
+// By the worker that the packet would come to, or one that knows its connection.
 json Daemon::State::explain(const Request& request) {
   const auto packet = from_hex(*request.packet);
   if (!packet || packet->empty() || packet->size() > kLargestPacket) {
@@ -130,6 +131,31 @@ json Daemon::State::trace(const Request& request) {
     packets.back()["time"] = wall_time(packet->time, offset);
   }
   return good({{"packets", std::move(packets)}, {"missed", missed}});
+}
+
+json Daemon::State::decisions(const Request& request) {
+  const auto filter = filter_of(request, running);
+  if (!filter) return bad(filter.error().message);
+  const auto workers = fleet.decisions(filter->service);
+  if (!workers) return bad(workers.error().message);
+  const Duration offset = since_epoch(CLOCK_REALTIME) - since_epoch(CLOCK_MONOTONIC);
+  std::vector<std::pair<const std::string*, const RecordedDecision*>> all;
+  for (const auto& services : *workers) {
+    for (const ServiceDecisions& service : services) {
+      for (const RecordedDecision& one : service.decisions) all.emplace_back(&service.name, &one);
+    }
+  }
+  std::ranges::stable_sort(all, {}, [](const auto& entry) { return entry.second->time; });
+  json list = json::array();
+  for (const auto& [name, one] : all) {
+    list.push_back({{"time", wall_time(one->time, offset)},
+                    {"service", *name},
+                    {"protocol", one->protocol},
+                    {"client", to_string(one->client)},
+                    {"virtual", to_string(one->virtual_end)},
+                    {"destination", to_string(one->destination)}});
+  }
+  return good({{"decisions", std::move(list)}});
 }
 
 }  // namespace lvsd

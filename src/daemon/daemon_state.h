@@ -61,6 +61,7 @@ struct Daemon::State {
   nlohmann::json explain(const Request& request);
   nlohmann::json drops();
   nlohmann::json trace(const Request& request);
+  nlohmann::json decisions(const Request& request);
 
   // daemon_overrides.cc
   void forget_overrides(const Config& next);

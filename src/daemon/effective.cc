@@ -37,7 +37,7 @@ bool only_edits(const Changes& changes) {
            !change.methods_changed;
   };
   return changes.added.empty() && changes.removed.empty() && !changes.announce &&
-         std::ranges::all_of(changes.changed, keeps_destinations);
+         !changes.recorder && std::ranges::all_of(changes.changed, keeps_destinations);
 }
 
 }  // namespace lvsd

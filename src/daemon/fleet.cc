@@ -252,6 +252,13 @@ Result<std::vector<std::vector<RefusedPacket>>, Error> Fleet::refused() {
   return ask<std::vector<RefusedPacket>>([](const auto& reply) { return RefusedMessage{reply}; });
 }
 
+Result<std::vector<std::vector<ServiceDecisions>>, Error> Fleet::decisions(
+    const std::optional<ServiceKey>& service) {
+  return ask<std::vector<ServiceDecisions>>([&](const auto& reply) {
+    return DecisionsMessage{service, reply};
+  });
+}
+
 Result<std::vector<TapReply>, Error> Fleet::tap(std::uint32_t id, const TapFilter& filter) {
   return ask<TapReply>([&](const auto& reply) { return TapMessage{id, filter, reply}; });
 }

@@ -38,7 +38,11 @@ Director& Director::operator=(Director&&) noexcept = default;
 Verdict Director::handle(PacketBuffer& packet, TimePoint now, Emissions& out) {
   state_->last_now = std::max(state_->last_now, now);  // a capture's clock may step back
   if (state_->rate_clock.is_due(state_->last_now)) state_->estimate_rates(state_->last_now);
-  return state_->handle(packet, state_->last_now, out);
+  const Verdict verdict = state_->handle(packet, state_->last_now, out);
+  if (!std::holds_alternative<Forwarded>(verdict)) [[unlikely]] {
+    state_->record(verdict, packet.bytes(), state_->last_now);
+  }
+  return verdict;
 }
 
 Verdict Director::handle(PacketBuffer& packet, TimePoint now, Emissions& out, Decision& decision) {
@@ -67,11 +71,17 @@ void Director::expire(TimePoint now, Emissions&) {
       state.last_now, kExpiriesPerCall,
       [&](ConnectionId id, Connection& entry) { state.on_due(id, entry, state.last_now); });
   state.defend(state.last_now);
-  const Egress::Settled settled = state.egress.expire(state.last_now);
+  const auto lost_for = [&state](DropReason reason) {
+    return [&state, reason](std::span<const std::byte> packet) {
+      state.recorder.add(state.last_now, to_string(reason), packet);
+    };
+  };
+  const Egress::Settled settled =
+      state.egress.expire(state.last_now, lost_for(DropReason::neighbor_unresolved));
   state.counters.dropped[static_cast<std::size_t>(DropReason::neighbor_unresolved)] +=
       settled.dropped;
   state.counters.dropped[static_cast<std::size_t>(DropReason::fragment_timeout)] +=
-      state.fragments.expire(state.last_now);
+      state.fragments.expire(state.last_now, lost_for(DropReason::fragment_timeout));
   if (!state.removed.empty()) state.forget_removed_services();
 }
 

@@ -88,6 +88,7 @@ Director::State::State(const State& real, const PacketBuffer& packet, const Pack
   const std::uint32_t room = std::min(kRoom, real.connections.limit() - real.connections.size());
   connections = ConnectionTable(static_cast<std::uint32_t>(ids.size()) + room, {});
   if (ids.empty() && room == 0) connections.insert({}, now);  // a table has one place at least
+  recorder.set_limits({.drops = 0, .bytes = 0, .decisions = 0});
   copy_services(real, tuples, packet.mark());
   copy_connections(real, ids, now);
 }

@@ -179,11 +179,12 @@ Egress::Settled Egress::update(std::shared_ptr<const Network> network, TimePoint
   return settled;
 }
 
-Egress::Settled Egress::expire(TimePoint now) {
+Egress::Settled Egress::expire(TimePoint now, const Lost& lost) {
   Settled settled;
   std::erase_if(waiting_, [&](std::uint32_t index) {
     NeighborUse& use = neighbors_[index];
     while (!use.waiting.empty() && use.waiting.front().give_up <= now) {
+      lost(use.waiting.front().bytes);
       release(use, use.waiting.front(), settled.dropped);
       use.waiting.pop_front();
     }

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <utility>
@@ -79,7 +80,8 @@ class Egress {
     std::uint64_t forwarded = 0, dropped = 0;  // held packets whose wait ended
   };
   Settled update(std::shared_ptr<const Network> network, TimePoint now, Emissions& out);
-  Settled expire(TimePoint now);
+  using Lost = std::function<void(std::span<const std::byte>)>;
+  Settled expire(TimePoint now, const Lost& lost);  // called with each packet given up
   std::optional<TimePoint> next_deadline() const;
 
  private:

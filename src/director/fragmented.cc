@@ -100,8 +100,9 @@ void Director::State::follow_held(std::span<const std::byte> packet, TimePoint n
     const Verdict verdict = follow(passage, first.tuple);
     // Waiting for a neighbour now: it was counted as held when it came.
     if (std::holds_alternative<Held>(verdict)) --counters.held;
+    record(verdict, packet, now);
   } else {
-    drop(DropReason::later_fragment);
+    record(drop(DropReason::later_fragment), packet, now);
   }
 }
 

@@ -55,16 +55,19 @@ FragmentTable::Datagram* FragmentTable::remember(const DatagramKey& key, TimePoi
   return &datagrams_.emplace(key, Datagram{{}, now + kLifetime, {}}).first->second;
 }
 
-std::size_t FragmentTable::expire(TimePoint now) {
-  std::size_t lost = 0;
+std::size_t FragmentTable::expire(TimePoint now, const Lost& lost) {
+  std::size_t count = 0;
   while (!ages_.empty() && ages_.front().expires <= now) {
     const auto found = datagrams_.find(ages_.front().key);
-    for (const auto& packet : found->second.waiting) waiting_bytes_ -= packet.size();
-    lost += found->second.waiting.size();
+    for (const auto& packet : found->second.waiting) {
+      waiting_bytes_ -= packet.size();
+      lost(packet);
+    }
+    count += found->second.waiting.size();
     datagrams_.erase(found);
     ages_.pop_front();
   }
-  return lost;
+  return count;
 }
 
 std::optional<TimePoint> FragmentTable::next_deadline() const {

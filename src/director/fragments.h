@@ -10,6 +10,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <optional>
 #include <unordered_map>
 #include <vector>
@@ -57,7 +58,9 @@ class FragmentTable {
   // Keeps a copy until the first fragment comes; false where a bound is reached.
   bool hold(const DatagramKey& key, std::span<const std::byte> packet, TimePoint now);
 
-  std::size_t expire(TimePoint now);  // the number of waiting fragments that nobody came for
+  using Lost = std::function<void(std::span<const std::byte>)>;
+  // The number of waiting fragments that nobody came for; `lost` is called with each.
+  std::size_t expire(TimePoint now, const Lost& lost);
   std::optional<TimePoint> next_deadline() const;
 
  private:

@@ -23,6 +23,7 @@ void Director::State::apply(const Changes& changes, TimePoint now) {
       service->timeouts = service->own_timeouts.over(timeouts);
     }
   }
+  if (changes.recorder) recorder.set_limits(*changes.recorder);
   if (changes.ipvs) {
     take_options(*changes.ipvs);
     defence.schedule(now, ipvs);

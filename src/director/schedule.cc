@@ -115,6 +115,7 @@ Result<ConnectionId, Verdict> Director::State::open(const Passage& passage, cons
       own == Port() || (service.persistence && tuple.destination_port != service.key.listen.port);
   Connection connection =
       make_connection(tuple, placed->destination, keeps ? tuple.destination_port : own);
+  record_decision(service, tuple, placed->destination, passage.now);
   if (service.one_packet && tuple.protocol == static_cast<std::uint8_t>(IpProtocol::udp)) {
     end_replaced();
     count_connection(&service, placed->destination);

@@ -21,6 +21,7 @@
 #include "lvsd/director/decision.h"
 #include "lvsd/director/director.h"
 #include "lvsd/director/rate_estimator.h"
+#include "lvsd/director/recorder.h"
 #include "lvsd/director/tcp_state.h"
 #include "lvsd/forward/encapsulate.h"
 #include "lvsd/forward/icmp_error.h"
@@ -50,6 +51,7 @@ struct ServiceBasics {
 };
 struct Service : ServiceBasics {
   Scheduler scheduler;
+  Ring<RecordedDecision> decisions;
 };
 
 // One packet on its way through the director.
@@ -280,6 +282,10 @@ struct Director::State : DirectorParts {
                 const ResolvedRoute& route);
   void note_error(const IcmpError& error, const IpAddress& from, const IpAddress& to, bool sent);
 
+  // recorder.cc
+  void record(const Verdict& verdict, std::span<const std::byte> packet, TimePoint now);
+  void record_decision(Service& service, const Tuple& tuple, DestinationId id, TimePoint now);
+
   // reload.cc
   void apply(const Changes& changes, TimePoint now);
   void take_options(const IpvsOptions& options);
@@ -307,6 +313,7 @@ struct Director::State : DirectorParts {
   ConnectionTable connections;
   std::unordered_map<ServiceKey, std::unique_ptr<Service>, ServiceKeyHash> services;
   std::vector<std::unique_ptr<Service>> removed;  // while connections of theirs live
+  Recorder recorder;                              // a dry run keeps nothing
 };
 
 }  // namespace lvsd

@@ -115,7 +115,6 @@ struct Worker::State {
   NeighborProber neighbors;
   Director director;
   Emissions emissions;
-  Recorder recorder;
   Taps taps;
   std::shared_ptr<const Steering> steering;  // none: every packet is this worker's
   std::uint64_t batches = 0, handed_on = 0;
@@ -195,7 +194,8 @@ void Worker::State::read_mail(TimePoint now) {
               request.reply(director.connections(request.first, request.places, now));
             },
             [&](ExplainMessage& request) { request.reply(explain(request, now)); },
-            [&](RefusedMessage& request) { request.reply(recorder.list()); },
+            [&](RefusedMessage& request) { request.reply(director.refused()); },
+            [&](DecisionsMessage& request) { request.reply(director.decisions(request.service)); },
             [&](TapMessage& request) { request.reply(taps.take(request.id, request.filter, now)); },
             [&](ZeroMessage& request) { director.zero(request.service); }},
         message);
@@ -245,13 +245,8 @@ void Worker::State::decide(NfQueue& queue, QueuedPacket& packet, TimePoint now) 
                           if (accept.changed) {
                             queue.accept_changed(packet.id, packet.packet.bytes());
                           } else {
-                            recorder.add(now, accept, packet.packet.bytes());
                             queue.accept(packet.id);
                           }
-                        },
-                        [&](const Drop& drop) {
-                          recorder.add(now, drop, packet.packet.bytes());
-                          queue.drop(packet.id);
                         },
                         // For the stack, a packet that we sent on or keep is gone as well.
                         [&](const auto&) { queue.drop(packet.id); }},

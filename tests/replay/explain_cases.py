@@ -4,11 +4,13 @@
 of the oracle, against what `lvsctl replay` did with it: verdict, reason, destination, emissions.
 Each packet has one reason that lvsd knows, and what the director would have done, asked beforehand
 as of a running daemon (--rehearse), is what it did."""
+import collections
 import concurrent.futures
 import json
 import os
 import re
 import shlex
+import struct
 import subprocess
 import sys
 import tempfile
@@ -30,7 +32,10 @@ def run(words, folder):
 
 def compare(lvsctl, folder, capture, words):
     """The number of packets, and what is wrong."""
-    report = json.loads(run([lvsctl, "replay", "--in", capture, "--json", "-", *words], folder).stdout)
+    with tempfile.NamedTemporaryFile() as drops:
+        report = json.loads(run([lvsctl, "replay", "--in", capture, "--json", "-", "--drops",
+                                 drops.name, *words], folder).stdout)
+        recorded = recorded_reasons(drops.read())
     done = run([lvsctl, "explain", "--pcap", capture, "--json", "--rehearse", *words], folder)
     if done.returncode:
         return 0, [done.stderr]
@@ -41,11 +46,46 @@ def compare(lvsctl, folder, capture, words):
     emitted = {}
     for emission in report["emitted"]:
         emitted.setdefault(emission.get("frame", 0), []).append(emission["packet"])
-    wrong = []
+    wrong = wrong_records(report, recorded)
     for packet, said in zip(packets, explained):
         wrong += ["packet %d: %s" % (packet["frame"], what)
                   for what in differences(packet, said, emitted.get(packet["frame"], []))]
     return len(packets), wrong
+
+
+def recorded_reasons(pcapng):
+    """How often each reason is the comment of a packet (pcapng, section 4.3)."""
+    reasons, at = collections.Counter(), 0
+    while at < len(pcapng):
+        kind, length = struct.unpack_from("=II", pcapng, at)
+        if kind == 6:
+            captured, = struct.unpack_from("=I", pcapng, at + 20)
+            option = at + 28 + (captured + 3) // 4 * 4
+            code, size = struct.unpack_from("=HH", pcapng, option)
+            comment = pcapng[option + 4:option + 4 + size].decode() if code == 1 else ""
+            reasons[comment.partition(":")[0]] += 1
+        at += length
+    return reasons
+
+
+SEEN = collections.Counter()  # of all cases
+
+
+def wrong_records(report, recorded):
+    """Every packet that the report counts as dropped is in the recorder, with its reason."""
+    summary = report["summary"]
+    dropped = collections.Counter(summary["dropped"])
+    dropped.update(summary["held"]["dropped"])
+    if "not-schedulable" in summary["accepted"]:
+        dropped["not-schedulable"] += summary["accepted"]["not-schedulable"]
+    SEEN.update(dropped)
+    limit = 256  # per worker, by default
+    if sum(dropped.values()) > limit:
+        return [] if sum(recorded.values()) >= limit else ["too few refused packets recorded"]
+    # A datagram that waited in pieces is recorded as these, and counted once.
+    return ["%s: %d recorded, %d counted" % (reason, recorded[reason], dropped[reason])
+            for reason in sorted(recorded | dropped) if (recorded[reason] < dropped[reason]
+                                                         or not dropped[reason])]
 
 
 def differences(packet, said, emitted):
@@ -104,7 +144,8 @@ def main(lvsctl):
             print("%s: %s" % (case, what))
         bad += bool(wrong)
     packets = sum(count for count, _ in results)
-    print("%d packets of %d cases explained, %d cases wrong" % (packets, len(results), bad))
+    print("%d packets of %d cases explained, %d cases wrong; recorded: %s" % (
+        packets, len(results), bad, ", ".join(sorted(SEEN))))
     return 1 if bad or packets < 1000 else 0
 
 

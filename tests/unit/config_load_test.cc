@@ -138,6 +138,7 @@ TEST(Show, FillsInEveryDefault) {
             "queue_bypass: false, super_packets: true}\n"
             "  announce: true\n"
             "  connections: {limit: 1048576}\n"
+            "  recorder: {drops: 256, bytes: 256, decisions: 16}\n"
             "timeouts: {tcp: 900s, tcp_fin: 120s, udp: 300s}\n"
             "ipvs:\n"
             "  expire_quiescent_template: false\n"

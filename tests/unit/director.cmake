@@ -13,6 +13,7 @@ lvsd_unit_test(director_test
   director_sctp_test.cc
   director_segments_test.cc
   director_services_test.cc
+  recorder_test.cc
   rate_estimator_test.cc
   sctp_state_test.cc
   tcp_state_test.cc

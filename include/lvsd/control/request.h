@@ -9,6 +9,7 @@
 //   {"command": "plan", "config": "services: ..."}          what a reload from that text would do
 //   {"command": "explain", "packet": "45000028...", "mark": 7}
 //   {"command": "drops"}                                    what was refused lately
+//   {"command": "decisions", "service": "web"}              which connections began lately
 //   {"command": "trace", "id": 4711, "service": "web", "client": "10.0.0.0/8", "destination": ...,
 //   "verdict": ...}                                         what passed since this id asked last
 //   {"version": 1, "ok": true, ...}    or    {"version": 1, "ok": false, "error": "one sentence"}
@@ -51,13 +52,14 @@ enum class Command : std::uint8_t {
   undrain,
   weight,
   drift,
+  decisions,
   health
 };
 inline constexpr std::array kCommands{
-    Command::list,    Command::connections, Command::status, Command::rules,
-    Command::network, Command::reload,      Command::zero,   Command::plan,
-    Command::explain, Command::drops,       Command::trace,  Command::drain,
-    Command::undrain, Command::weight,      Command::drift,  Command::health};
+    Command::list,      Command::connections, Command::status,  Command::rules,   Command::network,
+    Command::reload,    Command::zero,        Command::plan,    Command::explain, Command::drops,
+    Command::trace,     Command::drain,       Command::undrain, Command::weight,  Command::drift,
+    Command::decisions, Command::health};
 std::string_view to_string(Command command);
 // Whether it changes anything: who may read may not necessarily change (control_socket.h).
 bool changes_something(Command command);

@@ -76,7 +76,8 @@ struct ReplayReport {
   std::vector<ConnectionSnapshot> connections;  // the same; only where asked for
   std::vector<PacketRecord> packet_records;     // only where asked for
   std::vector<EmissionRecord> emission_records;
-  std::string damage;  // why the capture could not be read to its end
+  std::vector<RefusedPacket> refused;  // what the directors' recorders have at the end
+  std::string damage;                  // why the capture could not be read to its end
 
   // What became of held packets: of all that left or were dropped, those that no verdict said so
   // of.

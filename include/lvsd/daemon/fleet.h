@@ -57,6 +57,8 @@ class Fleet {
                                                     std::uint32_t mark);
   // What each has refused lately, and what has passed the tap of that id (io/tap.h).
   Result<std::vector<std::vector<RefusedPacket>>, Error> refused();
+  Result<std::vector<std::vector<ServiceDecisions>>, Error> decisions(
+      const std::optional<ServiceKey>& service);
   Result<std::vector<TapReply>, Error> tap(std::uint32_t id, const TapFilter& filter);
 
   void flush();

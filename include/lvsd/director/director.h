@@ -17,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include "lvsd/director/recorder.h"
 #include "lvsd/model/changes.h"
 #include "lvsd/model/emission.h"
 #include "lvsd/model/network.h"
@@ -99,6 +100,12 @@ struct ConnectionPage {
   std::optional<std::uint32_t> next;  // where to go on; none at the end
 };
 
+struct ServiceDecisions {
+  std::string name;
+  ServiceKey key;
+  std::vector<RecordedDecision> decisions;  // oldest first
+};
+
 struct Decision;  // lvsd/director/decision.h
 
 class Director {
@@ -151,6 +158,10 @@ class Director {
   // gone.
   const DestinationState* destination(DestinationId id) const;
   const Counters& counters() const;
+  // Packets that were refused lately, oldest first, and the connections that began lately, by
+  // service.
+  std::vector<RefusedPacket> refused() const;
+  std::vector<ServiceDecisions> decisions(const std::optional<ServiceKey>& only) const;
 
  private:
   struct State;

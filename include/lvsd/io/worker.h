@@ -13,7 +13,6 @@
 
 #include "lvsd/director/director.h"
 #include "lvsd/io/latency.h"
-#include "lvsd/io/recorder.h"
 #include "lvsd/io/tap.h"
 #include "lvsd/model/steering.h"
 #include "lvsd/net/result.h"
@@ -77,6 +76,10 @@ struct ExplainMessage {  // as of Director::explain(): nothing changes
 struct RefusedMessage {
   std::function<void(std::vector<RefusedPacket>)> reply;
 };
+struct DecisionsMessage {  // as of Director::decisions()
+  std::optional<ServiceKey> service;
+  std::function<void(std::vector<ServiceDecisions>)> reply;
+};
 struct TapMessage {
   std::uint32_t id = 0;
   TapFilter filter;
@@ -85,9 +88,10 @@ struct TapMessage {
 struct ZeroMessage {
   std::optional<ServiceKey> service;  // none: all
 };
-using WorkerMessage = std::variant<ApplyMessage, NetworkMessage, SteeringMessage, LessonMessage,
-                                   SnapshotMessage, ServicesMessage, ConnectionsMessage,
-                                   ExplainMessage, RefusedMessage, TapMessage, ZeroMessage>;
+using WorkerMessage =
+    std::variant<ApplyMessage, NetworkMessage, SteeringMessage, LessonMessage, SnapshotMessage,
+                 ServicesMessage, ConnectionsMessage, ExplainMessage, RefusedMessage,
+                 DecisionsMessage, TapMessage, ZeroMessage>;
 
 struct WorkerSettings {
   std::uint16_t datagrams = 0;           // its queue of packets as they are

@@ -28,6 +28,7 @@ struct Changes {
   std::optional<Timeouts> timeouts;  // set only where they differ
   std::optional<IpvsOptions> ipvs;
   std::optional<Announce> announce;
+  std::optional<RecorderLimits> recorder;
   std::vector<VirtualService> added;
   std::vector<ServiceKey> removed;
   std::vector<ServiceChange> changed;
@@ -36,8 +37,8 @@ struct Changes {
   // Where several directors share the work: counters of the destinations that are added.
   std::shared_ptr<const Loads> loads;
   bool empty() const {
-    return !timeouts && !ipvs && !announce && added.empty() && removed.empty() && changed.empty() &&
-           needs_restart.empty();
+    return !timeouts && !ipvs && !announce && !recorder && added.empty() && removed.empty() &&
+           changed.empty() && needs_restart.empty();
   }
 };
 

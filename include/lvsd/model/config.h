@@ -63,9 +63,18 @@ struct StartupConfig {
   friend bool operator==(const StartupConfig&, const StartupConfig&) = default;
 };
 
+// How much is remembered of what was refused, and of what was decided (director/recorder.h).
+struct RecorderLimits {
+  std::uint32_t drops = 256;     // packets, per worker; 0: none
+  std::uint32_t bytes = 256;     // of each of them
+  std::uint32_t decisions = 16;  // connections that began, per service and worker; 0: none
+  friend bool operator==(const RecorderLimits&, const RecorderLimits&) = default;
+};
+
 struct Config {
   StartupConfig startup;
   Announce announce;
+  RecorderLimits recorder;
   Timeouts timeouts;
   IpvsOptions ipvs;
   std::vector<VirtualService> services;
