@@ -98,7 +98,8 @@ void HealthKeeper::order_all() {
       place({key, endpoint, false}, order, wanted);
       if (!member.health->agent) continue;
       order.agent = true;
-      order.health.probe = {};
+      order.health.probe = {};  // an agent has an interval and a timeout of its own
+      order.health.rules = {};
       order.target = {member.health->agent->address.value_or(endpoint.address),
                       member.health->agent->port};
       place({key, endpoint, true}, order, wanted);

@@ -30,7 +30,7 @@ NOT_RUN = {
     r"lvsctl (drain|undrain|weight|drift|top)\b": "tests/netns/test_drain.py and test_top.py do it",
     r"lvsd-decap ": "it stays; tests/netns runs it in a namespace",
 }
-LIVE = (r"lvsctl plan new.yaml$", r"lvsctl explain (?!-c)",r"lvsctl (list|status|rules|network|zero|reload)\b",)
+LIVE = (r"lvsctl plan new.yaml$", r"lvsctl explain (?!-c)",r"lvsctl (list|status|rules|network|zero|health|reload)\b",)
 # Programs that are not here, and files that have another name here.
 IPVSADM = """#!/bin/sh
 if [ "$1" = -S ]; then printf '%s\\n' '-A -t 192.0.2.10:80 -s rr' '-a -t 192.0.2.10:80 -r 10.0.0.1:80 -g -w 1'

@@ -9,7 +9,7 @@ namespace {
 
 const std::string kKnown =
     "list, connections, status, rules, network, reload, zero, plan, explain, drops, trace, drain, "
-    "undrain, weight, drift, decisions";
+    "undrain, weight, drift, decisions, health";
 
 std::string refusal(std::string_view line) {
   const auto request = parse_request(line);
