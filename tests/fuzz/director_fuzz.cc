@@ -51,12 +51,13 @@ Bytes raw_packet(ByteSource& in) {
 void request(DirectorWorld& world, ByteSource& in) {
   const unsigned how = in.next8();
   const std::uint8_t protocol = (how & 1U) != 0 ? 17 : 6;
+  const std::size_t room = (how & 16U) != 0 ? in.next8() % 11 * std::size_t{4} : 0;
   const IpFields ip{.source = in.one_of(kClients),
                     .destination = "10.0.3.100",
                     .ttl = static_cast<std::uint8_t>((how & 2U) != 0 ? in.next8() : 64),
                     .tos = static_cast<std::uint8_t>((how & 4U) != 0 ? in.next8() : 0),
                     .dont_fragment = (how & 8U) != 0,
-                    .options = pattern((how & 16U) != 0 ? in.next8() % 11 * std::size_t{4} : 0, 1)};
+                    .options = (how & 128U) != 0 ? pattern(room, 1) : Bytes(room, std::byte{1})};
   const TcpFields tcp{.source = static_cast<std::uint16_t>(1024 + in.next8() % 16),
                       .destination = static_cast<std::uint16_t>(80 + in.next8() % 4),
                       .flags = static_cast<std::uint8_t>((how & 32U) != 0 ? in.next8() : 2)};
