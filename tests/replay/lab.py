@@ -158,10 +158,10 @@ def tunnelled(packet, server):
                        flags="DF" if inner.flags.DF else 0) / Raw(bytes(inner))))
 
 
-def icmp_error(kind, code, about, source=VIP, dest=None, mtu=0):
+def icmp_error(kind, code, about, source=VIP, dest=None, mtu=0, **icmp):
     """An ICMP error as the director makes it: precedence 6, TTL 64, 576 bytes at most."""
     header = IP(src=source, dst=dest or about.src, tos=0xC0, ttl=64, id=0)
-    return header / ICMP(type=kind, code=code, nexthopmtu=mtu) / Raw(bytes(about)[:548])
+    return header / ICMP(type=kind, code=code, nexthopmtu=mtu, **icmp) / Raw(bytes(about)[:548])
 
 
 def router_error(kind, code, about, source="10.1.0.254", dest=VIP, mtu=0, quote=None, **icmp):

@@ -175,11 +175,11 @@ TEST(DropEntry, TakesAControllerOnlyWithTheLastOfItsConnections) {
   for (Destination& each : service.destinations) each.method = Masquerade{};
   service.persistence.emplace();
   DirectorFixture f({service});
-  for (std::uint16_t port = 1; port <= 300; ++port) f.handle(segment(kClient, port, 80));
+  for (std::uint16_t port = 100; port < 400; ++port) f.handle(segment(kClient, port, 80));
   f.handle(tcp_packet({.source = "10.0.2.11", .destination = kClient},
                       {.source = 80, .destination = 300, .flags = kSyn | kAck}));
   f.handle(segment(kClient, 300, 80, kAck));  // established, so that its template is assured
-  for (std::uint16_t port = 1; port <= 300; ++port) f.handle(segment(kOther, port, 80));
+  for (std::uint16_t port = 100; port < 400; ++port) f.handle(segment(kOther, port, 80));
   EXPECT_EQ(connections(f), 602U);
   f.apply(change_to(dropping_entries()));
   f.pass(seconds(35));

@@ -34,7 +34,9 @@ TEST(ParseClaim, ReadsAnnouncementsOfBothVersions) {
     EXPECT_EQ(parse_claim(frame), (AddressClaim{ip(text), kThief}));
     for (std::size_t length = 0; length < frame.size(); ++length) {
       const auto part = parse_claim(std::span<const std::byte>(frame).first(length));
-      if (part) EXPECT_EQ(part->mac, kThief) << "all that matters is there at " << length;
+      if (part) {
+        EXPECT_EQ(part->mac, kThief) << "all that matters is there at " << length;
+      }
     }
   }
 }
