@@ -10,7 +10,7 @@ namespace {
 constexpr std::string_view kRemedy =
     "write up or drain, or in full {name: drain, connections: keep, clients: keep}";
 
-enum class Name : std::uint8_t { up, drain };
+enum class Name : std::uint8_t { none, up, drain };
 constexpr std::array<Choice<Name>, 2> kNames{{{"up", Name::up}, {"drain", Name::drain}}};
 constexpr std::array<Choice<Ending>, 3> kEndings{
     {{"keep", Ending::keep}, {"reset", Ending::reset}, {"move", Ending::move}}};
@@ -26,7 +26,7 @@ std::optional<Drain> read_state(const Item& item) {
   }
   const Mapping map(item, kKeys, kRemedy);
   const auto field = map.require("name", "add what it is: 'name: drain'");
-  const auto name = field ? read_choice<Name>(*field, kNames) : std::nullopt;
+  const Name name = (field ? read_choice<Name>(*field, kNames) : std::nullopt).value_or(Name::none);
   Drain out;
   const auto connections = map.find("connections"), clients = map.find("clients");
   if (connections) assign(out.ending, read_choice<Ending>(*connections, kEndings));
