@@ -156,7 +156,7 @@ Result<ConfigFile, Problems> load_file(const std::string& file) {
 
 Result<Config, Problems> parse_config(std::string_view text) {
   Result<ConfigFile, Problems> file = parse_file(text);
-  if (!file) return Unexpected<Problems>{std::move(file.error())};
+  if (!file) return Unexpected<Problems>{file.error()};
   return std::move(file->config);
 }
 

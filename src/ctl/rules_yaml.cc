@@ -179,7 +179,8 @@ class YamlWriter {
         items.push_back({line, health_of(alone + line, destination)});
       }
     }
-    return write_extras(service, out, write_items(items, out));
+    const std::string list = write_items(items, out);  // puts what all share into `out`
+    return write_extras(service, std::move(out), list);
   }
 
   // A destination's line without its closing brace, and its check.

@@ -29,7 +29,7 @@ class PriorityFlag : public spdlog::custom_flag_formatter {
 
 }  // namespace
 
-thread_local const Event* LoggedFields::current_ = nullptr;
+thread_local const Event* LoggedFields::logged = nullptr;
 
 spdlog::level::level_enum to_spdlog(LogLevel level) {
   switch (level) {

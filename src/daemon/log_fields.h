@@ -12,14 +12,14 @@ namespace lvsd {
 
 class LoggedFields {
  public:
-  explicit LoggedFields(const Event& event) { current_ = &event; }
-  ~LoggedFields() { current_ = nullptr; }
+  explicit LoggedFields(const Event& event) { logged = &event; }
+  ~LoggedFields() { logged = nullptr; }
   LoggedFields(const LoggedFields&) = delete;
   LoggedFields& operator=(const LoggedFields&) = delete;
-  static const Event* current() { return current_; }
+  static const Event* current() { return logged; }
 
  private:
-  static thread_local const Event* current_;
+  static thread_local const Event* logged;
 };
 
 spdlog::level::level_enum to_spdlog(LogLevel level);
