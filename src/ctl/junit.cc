@@ -4,37 +4,9 @@
 #include <algorithm>
 #include <fstream>
 
+#include "lvsd/ctl/markup.h"
+
 namespace lvsd::ctl {
-namespace {
-
-// XML 1.0 has no way to write most control characters.
-std::string escaped(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      case '\n':
-        out += "&#10;";
-        break;
-      default:
-        out += static_cast<unsigned char>(c) < 0x20 ? '?' : c;
-    }
-  }
-  return out;
-}
-
-}  // namespace
 
 std::string junit_xml(std::string_view suite, const std::vector<JunitCase>& cases) {
   const auto failures = std::count_if(cases.begin(), cases.end(),

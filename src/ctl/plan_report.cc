@@ -5,34 +5,11 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "lvsd/ctl/markup.h"
 #include "lvsd/ctl/plan_traffic.h"
 
 namespace lvsd::ctl {
 namespace {
-
-// Names come from files and may hold anything.
-std::string escaped(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      default:
-        out += c;
-    }
-  }
-  return out;
-}
 
 constexpr std::string_view kStyle =
     "body{font:15px/1.5 sans-serif;max-width:60em;margin:2em auto;padding:0 1em;color:#222}"
