@@ -86,6 +86,7 @@ def ipv6_vip_on_the_servers_interface(ward):
 def arp_announce_is_off(ward):
     with setting(ward, "rs1", "net/ipv4/conf/all/arp_announce", 0), \
             setting(ward, "rs1", "net/ipv4/conf/eth0/arp_announce", 0):
+        ward.ip("rs1", "neigh flush dev eth0")  # what it knows it need not ask for
         yield
 
 
