@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // lvsctl health: what the checks found out, newest result last.
+#include <fmt/chrono.h>
 #include <fmt/format.h>
 
+#include <ctime>
 #include <iostream>
 
 #include "lvsd/ctl/live.h"
@@ -38,6 +40,10 @@ void print_destination(const json& one) {
     line += fmt::format(", agent: {} % {} {}", agent->at("percent").get<unsigned>(),
                         agent->at("ready").get<bool>() ? "ready" : "drain",
                         agent->at("up").get<bool>() ? "up" : "down");
+  }
+  if (const auto expires = one.find("certificate_expires"); expires != one.end()) {
+    line += fmt::format(", certificate until {:%Y-%m-%dT%H:%M:%SZ}",
+                        fmt::gmtime(static_cast<std::time_t>(expires->get<std::int64_t>())));
   }
   std::cout << line << "\n";
   for (const json& result : one.at("results")) {
