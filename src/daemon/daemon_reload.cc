@@ -63,7 +63,7 @@ ReloadResult Daemon::State::reload(bool discard_overrides) {
 ReloadResult Daemon::State::apply(const ConfigFile& read) {
   const Config& next = read.config;
   ReloadResult result;
-  health.configure(read);
+  health.configure(read, &file);
   influences.health = health.influence();
   Config wanted = effective(next, influences);
   const auto changes = std::make_shared<const Changes>(diff(running, wanted));

@@ -61,17 +61,23 @@ const std::string& HealthKeeper::name_of(const ServiceKey& key) const {
   return found != names_.end() ? found->second : kNone;
 }
 
-void HealthKeeper::configure(const ConfigFile& file) {
+void HealthKeeper::configure(const ConfigFile& file, const Config* before) {
   const TimePoint now = time_now();
   std::map<ServiceKey, HealthPool> next;
+  std::map<ServiceKey, const VirtualService*> running;
+  if (before != nullptr) {
+    for (const VirtualService& service : before->services) running[service.key] = &service;
+  }
   names_.clear();
   for (const VirtualService& service : file.config.services) {
     names_[service.key] = service.name;
     const ServiceHealth* const health = find_health(file.health, service.key);
     if (health == nullptr) continue;
     HealthPool& pool = next[service.key];
-    if (const auto before = pools_.find(service.key); before != pools_.end()) {
-      pool = std::move(before->second);
+    if (const auto known = pools_.find(service.key); known != pools_.end()) {
+      pool = std::move(known->second);
+    } else if (const auto old = running.find(service.key); old != running.end()) {
+      pool.configure({}, *old->second, now);  // it serves without a check so far
     }
     pool.configure(*health, service, now);
   }
@@ -164,10 +170,11 @@ void HealthKeeper::take(std::string_view text) {
 
 void HealthKeeper::take(const ProbeResult& result) {
   const auto found = checked_.find(result.id);
-  if (found == checked_.end()) return;
+  // It ended meanwhile; or the prober died between the two messages about it.
+  if (found == checked_.end()) return send(json{{"drop", result.id}}.dump());
   Checked& checked = found->second;
   ++(result.success ? checked.successes : checked.failures);
-  checked.expires = result.expires;
+  if (result.expires != 0) checked.expires = result.expires;
   checked.last.push_back(
       {std::chrono::system_clock::now(), result.success, result.took, result.text.substr(0, 200)});
   if (checked.last.size() > kShown) checked.last.pop_front();

@@ -16,6 +16,12 @@ bool HealthPool::Member::takes() const {
   return (!track || track->state() == HealthState::up) && agent.ready && agent.up;
 }
 
+// A check that is added to a destination in service does not take it out until it fails.
+Track HealthPool::first_track(const HealthRules& rules, bool serves, TimePoint now) const {
+  if (serves) return Track(TrackRecord{HealthState::up, {}, 0, false}, now);
+  return {rules, configured_, now};
+}
+
 void HealthPool::configure(const ServiceHealth& health, const VirtualService& service,
                            TimePoint now) {
   health_ = health;
@@ -30,7 +36,7 @@ void HealthPool::configure(const ServiceHealth& health, const VirtualService& se
       member.health.reset();
     } else {
       if (!member.track) {
-        member.track.emplace(wanted->rules, configured_, now);
+        member.track = first_track(wanted->rules, before != members_.end(), now);
       } else if (member.health->probe != wanted->probe) {
         member.track->begin_anew();
       }
@@ -92,7 +98,7 @@ void HealthPool::judge_quorum() {
 bool HealthPool::judge_panic() const {
   std::size_t known = 0, taking = 0;
   for (const auto& [endpoint, member] : members_) {
-    if (is_checking(member)) continue;
+    if (is_checking(member) || !member.agent.ready) continue;
     ++known;
     taking += member.takes() ? 1 : 0;
   }
@@ -102,7 +108,7 @@ bool HealthPool::judge_panic() const {
 DestinationOutcome HealthPool::outcome_of(const Member& member, bool panic, TimePoint now) const {
   DestinationOutcome out;
   if (panic) {
-    out.takes = !is_checking(member);
+    out.takes = !is_checking(member) && member.agent.ready;
     return out;
   }
   out.takes = member.takes();
@@ -110,7 +116,7 @@ DestinationOutcome HealthPool::outcome_of(const Member& member, bool panic, Time
   const bool down = member.track->state() == HealthState::down || !member.agent.up;
   out.removed = down && member.health->rules.on_failure == OnFailure::remove;
   out.reset = down && member.health->rules.on_failure == OnFailure::reset;
-  out.share = member.track->share(health_.slow_start, now) * member.agent.percent / 100;
+  out.share = (member.track->share(health_.slow_start, now) * member.agent.percent + 50) / 100;
   return out;
 }
 

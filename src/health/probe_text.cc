@@ -112,15 +112,23 @@ std::vector<Step> conversation(CheckType type) {
   return {};
 }
 
-Reading judge_http(unsigned status, std::string_view body, const Probe& probe) {
-  const bool wanted = std::ranges::any_of(probe.status, [status](const StatusRange& range) {
+void BodySearch::take(std::string_view part) {
+  if (found_) return;
+  last_ += part;
+  found_ = last_.find(wanted_) != std::string::npos;
+  if (last_.size() >= wanted_.size()) last_.erase(0, last_.size() - (wanted_.size() - 1));
+}
+
+bool is_wanted(unsigned status, const Probe& probe) {
+  return std::ranges::any_of(probe.status, [status](const StatusRange& range) {
     return status >= range.least && status <= range.most;
   });
+}
+
+Reading judge_http(unsigned status, const BodySearch& body, const Probe& probe) {
   std::string text = std::to_string(status);
-  if (!wanted) return bad(std::move(text));
-  if (!probe.body.empty() && body.find(probe.body) == std::string_view::npos) {
-    return bad(text + " without " + printable(probe.body, 40));
-  }
+  if (!is_wanted(status, probe)) return bad(std::move(text));
+  if (!body.found()) return bad(text + " without " + printable(probe.body, 40));
   return good(std::move(text));
 }
 

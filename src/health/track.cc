@@ -70,7 +70,8 @@ unsigned Track::share(Duration slow_start, TimePoint now) const {
   if (!ramps_ || state_ != HealthState::up || slow_start <= Duration::zero()) return kWhole;
   const Duration up = now - since_;
   if (up >= slow_start) return kWhole;
-  const auto share = static_cast<unsigned>(up.count() / (slow_start.count() / kWhole));
+  const auto unit = std::max<Duration::rep>(slow_start.count() / kWhole, 1);
+  const auto share = static_cast<unsigned>((up.count() + unit / 2) / unit);
   return std::clamp(share, kLeast, kWhole);
 }
 

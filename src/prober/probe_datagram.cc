@@ -45,7 +45,7 @@ Outcome probe_datagram(ProbeWorld& world, const Order& order, asio::yield_contex
     error_code ignored;
     socket->close(ignored);
   });
-  error_code error = open_socket(world, *socket, order, yield);
+  error_code error = open_socket(world, *socket, order, deadline, yield);
   const udp::endpoint target(address_of(order.target.address), order.target.port.host());
   if (!error) socket->connect(target, error);
   const Question question = question_of(probe);

@@ -27,9 +27,12 @@ constexpr Duration kHookTimeout = std::chrono::seconds(10);
 constexpr auto kLook = std::chrono::milliseconds(5);
 
 struct Ended {
-  int status = -1;  // exit status, 128 + signal; -1: it did not end in time or could not be run
+  enum class How : std::uint8_t { by_itself, not_in_time, never_began };
+  How how = How::by_itself;
+  int status = -1;  // exit status, or 128 + signal
   std::string output;
 };
+Ended never_began(int error) { return {Ended::How::never_began, -1, std::strerror(error)}; }
 
 std::vector<char*> pointers(std::vector<std::string>& words) {
   std::vector<char*> out;
@@ -65,12 +68,12 @@ pid_t spawn_program(std::vector<std::string> command, const Variables& variables
 Ended run(ProbeWorld& world, const std::vector<std::string>& command, const Variables& variables,
           Duration timeout, asio::yield_context yield) {
   int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0) return {-1, std::strerror(errno)};
+  if (::pipe2(ends, O_CLOEXEC) != 0) return never_began(errno);
   ::fcntl(ends[0], F_SETFL, O_NONBLOCK);
   const auto output = std::make_shared<asio::posix::stream_descriptor>(world.io, ends[0]);
   const pid_t pid = spawn_program(command, variables, ends[1]);
   ::close(ends[1]);
-  if (pid <= 0) return {-1, std::strerror(-pid)};
+  if (pid <= 0) return never_began(-pid);
   const Deadline deadline(world.io, timeout, [output, pid] {
     ::kill(-pid, SIGKILL);
     error_code ignored;
@@ -90,9 +93,20 @@ Ended run(ProbeWorld& world, const std::vector<std::string>& command, const Vari
     timer.async_wait(yield[error]);
   }
   ::kill(-pid, SIGKILL);
-  if (deadline.expired()) return ended;
+  if (deadline.expired()) {
+    ended.how = Ended::How::not_in_time;
+    return ended;
+  }
   ended.status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
   return ended;
+}
+
+std::string how_it_ended(const Ended& ended) {
+  if (ended.how == Ended::How::never_began) return "cannot be run";
+  if (ended.how == Ended::How::not_in_time) {
+    return "not done within " + seconds_text(kHookTimeout);
+  }
+  return fmt::format("exit status {}", ended.status);
 }
 
 struct Url {
@@ -129,7 +143,9 @@ std::string post(ProbeWorld& world, const std::string& url, const Variables& var
     socket->close(ignored);
   });
   const int port = std::atoi(parts->port.c_str());
-  socket->async_connect({address, static_cast<std::uint16_t>(port)}, yield[error]);
+  const tcp::endpoint target(address, static_cast<std::uint16_t>(port));
+  error = open_private(*socket, target.protocol());
+  if (!error) socket->async_connect(target, yield[error]);
   if (error) return error.message();
   http::request<http::string_body> request{http::verb::post, parts->path, 11};
   request.set(http::field::host, parts->host);
@@ -158,16 +174,16 @@ Outcome probe_exec(ProbeWorld& world, const Order& order, asio::yield_context yi
                             {"LVSD_ADDRESS", to_string(order.target.address)},
                             {"LVSD_PORT", std::to_string(order.target.port.host())}};
   const Ended ended = run(world, probe.command, variables, probe.timeout, yield);
+  if (ended.how == Ended::How::never_began) return {false, "cannot be run: " + ended.output};
   const std::string said = printable(ended.output, 120);
   if (!said.empty()) {
     world.say(fmt::format("{} for {} {}: {}", probe.command.front(), order.service,
                           order.destination, said));
   }
-  if (ended.status == 0) return {true, "exit status 0"};
-  if (ended.status > 0) return {false, fmt::format("exit status {}", ended.status)};
-  return {false, ended.output.empty() || said.empty()
-                     ? fmt::format("not done within {}", seconds_text(probe.timeout))
-                     : "cannot be run: " + said};
+  if (ended.how == Ended::How::not_in_time) {
+    return {false, "not done within " + seconds_text(probe.timeout)};
+  }
+  return {ended.status == 0, fmt::format("exit status {}", ended.status)};
 }
 
 void tell(ProbeWorld& world, const Telling& telling, asio::yield_context yield) {
@@ -175,8 +191,8 @@ void tell(ProbeWorld& world, const Telling& telling, asio::yield_context yield) 
     const Ended ended = run(world, telling.hooks.command, telling.variables, kHookTimeout, yield);
     const std::string said = printable(ended.output, 120);
     if (ended.status != 0 || !said.empty()) {
-      world.say(fmt::format("hook {}: exit status {}: {}", telling.hooks.command.front(),
-                            ended.status, said));
+      world.say(fmt::format("hook {}: {}{}", telling.hooks.command.front(), how_it_ended(ended),
+                            said.empty() ? said : ": " + said));
     }
   }
   if (telling.hooks.url.empty()) return;

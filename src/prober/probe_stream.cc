@@ -29,7 +29,7 @@ struct Connection {
   Connection& operator=(const Connection&) = delete;
 
   error_code connect(ProbeWorld& world, const Order& order, asio::yield_context yield) {
-    error_code error = open_socket(world, *socket, order, yield);
+    error_code error = open_socket(world, *socket, order, deadline, yield);
     if (error) return error;
     const tcp::endpoint target(address_of(order.target.address), order.target.port.host());
     socket->async_connect(target, yield[error]);

@@ -9,6 +9,7 @@
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
 #include <ctime>
+#include <limits>
 
 #include "session.h"
 
@@ -52,6 +53,29 @@ std::int64_t expiry(const X509* certificate) {
   return ::timegm(&parts);
 }
 
+// Reads on until the text is found, the body ends, or it is enough. A server that ends TLS without
+// saying so has ended it all the same.
+template <class Stream>
+error_code read_body(Stream& stream, boost::beast::flat_buffer& buffer,
+                     http::response_parser<http::buffer_body>& parser, BodySearch& search,
+                     asio::yield_context yield) {
+  std::array<char, 8192> part{};
+  std::uint64_t taken = 0;
+  error_code error;
+  while (!search.found() && !parser.is_done() && taken < kMostBody && !error) {
+    auto& body = parser.get().body();
+    body.data = part.data();
+    body.size = part.size();
+    http::async_read_some(stream, buffer, parser, yield[error]);
+    if (error == http::error::need_buffer) error = {};
+    const std::size_t size = part.size() - body.size;
+    search.take({part.data(), size});
+    taken += size;
+  }
+  if (error == ssl::error::stream_truncated || search.found()) return {};
+  return error;
+}
+
 template <class Stream>
 Outcome ask_http(Stream& stream, const Deadline& deadline, const Order& order,
                  asio::yield_context yield) {
@@ -69,21 +93,20 @@ Outcome ask_http(Stream& stream, const Deadline& deadline, const Order& order,
   http::async_write(stream, request, yield[error]);
   if (error) return failure(deadline, probe, "answer", error);
   boost::beast::flat_buffer buffer(kLongestAnswer);
-  http::response_parser<http::string_body> parser;
-  parser.body_limit(kMostBody);
+  http::response_parser<http::buffer_body> parser;
+  parser.body_limit(std::numeric_limits<std::uint64_t>::max());  // read_body counts
   parser.skip(probe.method == "HEAD");
-  if (probe.body.empty()) {
-    http::async_read_header(stream, buffer, parser, yield[error]);
-  } else {
-    http::async_read(stream, buffer, parser, yield[error]);
+  http::async_read_header(stream, buffer, parser, yield[error]);
+  BodySearch search(probe.body);
+  if (!error && is_wanted(parser.get().result_int(), probe)) {
+    error = read_body(stream, buffer, parser, search, yield);
   }
-  const bool enough = error == http::error::body_limit || error == ssl::error::stream_truncated;
-  if (error && !(parser.is_header_done() && enough)) {
+  if (error) {
     Outcome out = failure(deadline, probe, "answer", error);
     out.text = what + ": " + out.text;
     return out;
   }
-  const Reading reading = judge_http(parser.get().result_int(), parser.get().body(), probe);
+  const Reading reading = judge_http(parser.get().result_int(), search, probe);
   return {reading.judgement == Judgement::good, what + ": " + reading.text};
 }
 

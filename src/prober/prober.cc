@@ -22,7 +22,9 @@ using std::chrono::duration_cast;
 constexpr std::size_t kStack = 96 * 1024;  // an OpenSSL handshake takes about 20 KiB of it
 constexpr std::size_t kMostUnderWay = 20000;
 constexpr std::size_t kResultsPerMessage = 100;
-constexpr std::size_t kMostWaiting = 100000;  // messages for a daemon that does not read
+constexpr std::size_t kMostWaiting = 16U << 20U;  // bytes for a daemon that does not read
+constexpr std::size_t kMostHooks = 16;            // at a time
+constexpr std::size_t kMostHooksWaiting = 10000;
 
 class Prober {
  public:
@@ -49,6 +51,8 @@ class Prober {
   void launch(std::uint64_t id);
   Outcome probe(const Order& order, asio::yield_context yield);
   void finish(std::uint64_t id, const Outcome& outcome, Duration took);
+  void take_hook(Telling telling);
+  void run_hooks();
   void send(std::string message);
   void flush();
   void flush_results();
@@ -64,7 +68,10 @@ class Prober {
   std::vector<ProbeResult> results_;
   bool results_due_ = false;
   std::deque<std::string> outgoing_;
+  std::size_t waiting_bytes_ = 0;
   bool writing_ = false;
+  std::deque<Telling> hooks_;
+  std::size_t running_hooks_ = 0;
   std::size_t under_way_ = 0;
   struct Requested {
     asio::steady_timer* timer = nullptr;
@@ -140,11 +147,36 @@ void Prober::take(std::string_view text, int fd) {
     const Check& check = *found->second;
     const auto next = steady_clock::now() + duration_cast<steady_clock::duration>(check.interval);
     if (!check.under_way && next < check.due) schedule(found->first, check.interval);
-  } else if (const auto telling = parse_telling(*message)) {
+  } else if (auto telling = parse_telling(*message)) {
+    take_hook(std::move(*telling));
+  }
+}
+
+// Ten thousand servers that fail together do not start ten thousand programs.
+void Prober::take_hook(Telling telling) {
+  if (hooks_.size() >= kMostHooksWaiting) {
+    return send(json{{"say", "too many hooks wait; one is not run"}}.dump());
+  }
+  hooks_.push_back(std::move(telling));
+  run_hooks();
+}
+
+void Prober::run_hooks() {
+  while (running_hooks_ < kMostHooks && !hooks_.empty()) {
+    ++running_hooks_;
     asio::spawn(
         io_,
-        [this, telling = *telling](asio::yield_context yield) { tell(world_, telling, yield); },
+        [this, telling = std::move(hooks_.front())](asio::yield_context yield) {
+          try {
+            tell(world_, telling, yield);
+          } catch (const std::exception& wrong) {
+            world_.say(fmt::format("hook: {}", printable(wrong.what())));
+          }
+          --running_hooks_;
+          run_hooks();
+        },
         boost::coroutines::attributes(kStack));
+    hooks_.pop_front();
   }
 }
 
@@ -241,7 +273,10 @@ void Prober::flush_results() {
 }
 
 void Prober::send(std::string message) {
-  if (outgoing_.size() < kMostWaiting) outgoing_.push_back(std::move(message));
+  if (waiting_bytes_ + message.size() <= kMostWaiting) {
+    waiting_bytes_ += message.size();
+    outgoing_.push_back(std::move(message));
+  }
   flush();
 }
 
@@ -258,6 +293,7 @@ void Prober::flush() {
       });
       return;
     }
+    waiting_bytes_ -= first.size();
     outgoing_.pop_front();
   }
 }

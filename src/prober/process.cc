@@ -18,7 +18,9 @@
 #include <cerrno>
 #include <cstdlib>
 #include <exception>
+#include <fstream>
 #include <optional>
+#include <string>
 #include <system_error>
 
 namespace lvsd {
@@ -110,15 +112,36 @@ void die_with_parent(pid_t parent) {
   ::_exit(0);
 }
 
+// The status of the prober; what else its programs left behind is let go on the way.
+int await(pid_t prober) {
+  int status = 0;
+  while (true) {
+    const pid_t ended = ::waitpid(-1, &status, 0);
+    if (ended == prober || (ended < 0 && errno != EINTR)) return status;
+  }
+}
+
+// Programs whose deadline went with the prober that kept it.
+void end_programs() {
+  const std::string self = std::to_string(::getpid());
+  std::ifstream children("/proc/self/task/" + self + "/children");
+  for (pid_t child = 0; children >> child;) {
+    ::kill(-child, SIGKILL);
+    ::kill(child, SIGKILL);
+  }
+  while (::waitpid(-1, nullptr, WNOHANG) > 0) {
+  }
+}
+
 // Forks probers one after the other, until one ends well: the daemon closed the channel.
 [[noreturn]] void guard(const ProberSockets& sockets) {
   const pid_t self = ::getpid();
+  ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
   while (true) {
     const pid_t prober = ::fork();
     if (prober == 0) probe_on(sockets, self);
-    int status = 0;
-    while (prober > 0 && ::waitpid(prober, &status, 0) < 0 && errno == EINTR) {
-    }
+    const int status = prober > 0 ? await(prober) : -1;
+    end_programs();
     if (prober > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0) ::_exit(0);
     ::sleep(kPause);
   }

@@ -2,6 +2,9 @@
 #include "session.h"
 
 #include <fmt/format.h>
+#include <sys/socket.h>
+
+#include <cerrno>
 
 namespace lvsd {
 
@@ -40,8 +43,20 @@ asio::ip::address address_of(const IpAddress& address) {
 }
 
 template <class Socket>
+error_code open_private(Socket& socket, const typename Socket::protocol_type& protocol) {
+  const int type = protocol.type() | SOCK_NONBLOCK | SOCK_CLOEXEC;
+  const int fd = ::socket(protocol.family(), type, protocol.protocol());
+  if (fd < 0) return {errno, boost::system::system_category()};
+  error_code error;
+  socket.assign(protocol, fd, error);
+  return error;
+}
+template error_code open_private(asio::ip::tcp::socket&, const asio::ip::tcp&);
+template error_code open_private(asio::ip::udp::socket&, const asio::ip::udp&);
+
+template <class Socket>
 error_code open_socket(ProbeWorld& world, Socket& socket, const Order& order,
-                       asio::yield_context yield) {
+                       const Deadline& deadline, asio::yield_context yield) {
   using Protocol = typename Socket::protocol_type;
   const Probe& probe = order.health.probe;
   const bool v4 = order.target.address.is_v4();
@@ -52,17 +67,18 @@ error_code open_socket(ProbeWorld& world, Socket& socket, const Order& order,
     const int fd = world.socket({0, v4, stream, probe.mark}, yield);
     if (fd < 0) return asio::error::no_permission;
     socket.assign(protocol, fd, error);
+    if (deadline.expired()) return asio::error::timed_out;
   } else {
-    socket.open(protocol, error);
+    error = open_private(socket, protocol);
   }
   if (!error && probe.source) {
     socket.bind(typename Protocol::endpoint(address_of(*probe.source), 0), error);
   }
   return error;
 }
-template error_code open_socket(ProbeWorld&, asio::ip::tcp::socket&, const Order&,
+template error_code open_socket(ProbeWorld&, asio::ip::tcp::socket&, const Order&, const Deadline&,
                                 asio::yield_context);
-template error_code open_socket(ProbeWorld&, asio::ip::udp::socket&, const Order&,
+template error_code open_socket(ProbeWorld&, asio::ip::udp::socket&, const Order&, const Deadline&,
                                 asio::yield_context);
 
 }  // namespace lvsd

@@ -61,10 +61,14 @@ Outcome failure(const Deadline& deadline, const Probe& probe, std::string_view d
 std::string milliseconds_text(Duration took);  // "0.8 ms", "12 ms"
 std::string seconds_text(Duration duration);   // "2 s", "500 ms"
 
-// A socket for this probe: of its family, with its source and mark.
+// A socket for this probe: of its family, with its source and mark. One with a mark may come after
+// the deadline, which had nothing to close then.
 template <class Socket>
 error_code open_socket(ProbeWorld& world, Socket& socket, const Order& order,
-                       asio::yield_context yield);
+                       const Deadline& deadline, asio::yield_context yield);
+// Programs must not inherit it, and asio's own open() would let them.
+template <class Socket>
+error_code open_private(Socket& socket, const typename Socket::protocol_type& protocol);
 asio::ip::address address_of(const IpAddress& address);
 
 Outcome probe_stream(ProbeWorld& world, const Order& order, asio::yield_context yield);

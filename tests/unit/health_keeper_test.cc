@@ -62,7 +62,7 @@ struct HealthKeeperTest : testing::Test {
     guardian = prober->guardian;
     keeper.emplace(io, std::move(*prober), directory);
   }
-  void check(const std::vector<Port>& ports) {
+  void check(const std::vector<Port>& ports, const Config* before = nullptr) {
     VirtualService service;
     service.name = "web";
     service.key = {ServiceProtocol::tcp, {IpAddress(192, 0, 2, 10), Port(80)}};
@@ -81,7 +81,7 @@ struct HealthKeeperTest : testing::Test {
     file = ConfigFile{};
     file.config.services.push_back(service);
     file.health.push_back(health);
-    keeper->configure(file);
+    keeper->configure(file, before);
   }
   std::vector<std::string> states() {
     std::vector<std::string> out;
@@ -110,6 +110,12 @@ struct HealthKeeperTest : testing::Test {
 const std::string kFine = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
 const std::string kWrong = "HTTP/1.1 503 Gone\r\nContent-Length: 0\r\n\r\n";
 using States = std::vector<std::string>;
+
+// As they are reported, by port.
+States in_order(Listener& one, Listener& other, const std::string& first,
+                const std::string& second) {
+  return one.port() < other.port() ? States{first, second} : States{second, first};
+}
 
 TEST_F(HealthKeeperTest, JudgesByWhatTheProberFinds) {
   Listener first(io, kFine), second(io, kWrong);
@@ -147,6 +153,21 @@ TEST_F(HealthKeeperTest, ANewKeeperKnowsWhatTheOldOneKnew) {
   start();
   check({port});
   EXPECT_EQ(states(), States{"up"});
+}
+
+TEST_F(HealthKeeperTest, AServiceThatIsCheckedFromNowOnServesMeanwhile) {
+  Listener fine(io, kFine), wrong(io, kWrong);
+  check({fine.port(), wrong.port()});
+  Config before = file.config;
+  file.health.clear();
+  keeper->configure(file);
+  ConfigFile unchecked = file;
+  keeper->configure(unchecked, &before);
+  EXPECT_TRUE(keeper->influence().empty());
+  check({fine.port(), wrong.port()}, &before);
+  EXPECT_EQ(states(), (States{"up", "up"}));
+  EXPECT_TRUE(keeper->influence().begin()->second.destinations.empty());
+  EXPECT_TRUE(reach([&] { return states() == in_order(fine, wrong, "up", "down"); }));
 }
 
 TEST_F(HealthKeeperTest, AProberThatDiesIsReplaced) {

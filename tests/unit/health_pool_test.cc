@@ -88,6 +88,35 @@ TEST_F(HealthPoolTest, AReloadKeepsWhatStays) {
   EXPECT_EQ(pool.find(server(2))->track->state(), HealthState::down);
 }
 
+TEST_F(HealthPoolTest, ACheckThatIsAddedToAServerInServiceDoesNotTakeItOut) {
+  health.health.reset();
+  health.slow_start = seconds(60);
+  add(2, 3);
+  EXPECT_EQ(weights(), (Weights{3, 3}));
+  health.health.emplace();
+  health.health->rules.fall = 2;
+  add(1, 3);  // the third is new, and waits for its first check
+  EXPECT_EQ(weights(), (Weights{3, 3, 0}));
+  set(1, false);
+  EXPECT_EQ(weights(), (Weights{3, 3, 0}));
+  set(1, false);
+  EXPECT_EQ(weights(), (Weights{0, 3, 0}));
+}
+
+TEST_F(HealthPoolTest, PanicHeedsWhoDrainsByItsAgent) {
+  health.health->agent.emplace();
+  health.panic = 50;
+  add(4);
+  for (int i = 1; i <= 4; ++i) set(i, true);
+  for (int i = 1; i <= 3; ++i) pool.take_agent(server(i), *parse_agent("drain"));
+  EXPECT_FALSE(pool.settle(now).panic);
+  EXPECT_EQ(weights(), (Weights{0, 0, 0, 1}));
+  set(4, false);  // the only one that counts
+  EXPECT_EQ(weights(), (Weights{0, 0, 0, 1}));
+  pool.take_agent(server(1), *parse_agent("ready"));
+  EXPECT_EQ(weights(), (Weights{1, 0, 0, 0}));
+}
+
 TEST_F(HealthPoolTest, PanicUsesAllButTheUnchecked) {
   health.panic = 50;
   add(4);
@@ -144,7 +173,7 @@ TEST_F(HealthPoolTest, AnAgentGivesAShare) {
   EXPECT_FALSE(pool.take_agent(server(1), *parse_agent("50%")));
   EXPECT_EQ(weights(), (Weights{51, 102}));
   pool.take_agent(server(2), *parse_agent("drain"));
-  EXPECT_EQ(weights(), (Weights{51, 0}));
+  EXPECT_EQ(weights(), (Weights{101, 0}));
   pool.take_agent(server(1), *parse_agent("0%"));
   EXPECT_EQ(weights(), (Weights{0, 0}));
   pool.take_agent(server(1), *parse_agent("100% down"));

@@ -123,17 +123,29 @@ TEST(ProbeText, Ping) {
   EXPECT_FALSE(read_ping(true, packet));
 }
 
-TEST(ProbeText, Http) {
+TEST(ProbeText, HttpStatus) {
   Probe probe;
-  EXPECT_EQ(judge_http(204, "", probe).judgement, good);
-  EXPECT_EQ(judge_http(503, "", probe).text, "503");
-  EXPECT_EQ(judge_http(301, "", probe).judgement, bad);
+  const BodySearch nothing("");
+  EXPECT_EQ(judge_http(204, nothing, probe).judgement, good);
+  EXPECT_EQ(judge_http(503, nothing, probe).text, "503");
+  EXPECT_EQ(judge_http(301, nothing, probe).judgement, bad);
   probe.status = {{200, 200}, {300, 399}};
-  EXPECT_EQ(judge_http(301, "", probe).judgement, good);
-  EXPECT_EQ(judge_http(204, "", probe).judgement, bad);
+  EXPECT_EQ(judge_http(301, nothing, probe).judgement, good);
+  EXPECT_EQ(judge_http(204, nothing, probe).judgement, bad);
+}
+
+TEST(ProbeText, HttpBodyInWhateverParts) {
+  Probe probe;
   probe.body = "ready";
-  EXPECT_EQ(judge_http(200, "is ready.", probe).judgement, good);
-  EXPECT_EQ(judge_http(200, "is read", probe).text, "200 without ready");
+  for (const std::string body : {"is ready.", "ready", "rearearearready", "is read", "eady", ""}) {
+    const bool there = body.find(probe.body) != std::string::npos;
+    for (std::size_t size = 1; size <= body.size() + 1; ++size) {
+      BodySearch search(probe.body);
+      for (std::size_t at = 0; at < body.size(); at += size) search.take(body.substr(at, size));
+      EXPECT_EQ(search.found(), there) << body << " in parts of " << size;
+      EXPECT_EQ(judge_http(200, search, probe).text, there ? "200" : "200 without ready");
+    }
+  }
 }
 
 TEST(ProbeText, PrintableHasNoControlCharacters) {

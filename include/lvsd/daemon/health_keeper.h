@@ -35,8 +35,9 @@ class HealthKeeper {
   HealthKeeper(const HealthKeeper&) = delete;
   HealthKeeper& operator=(const HealthKeeper&) = delete;
 
-  // At start, and with each file that is loaded: what is checked, and what is no longer.
-  void configure(const ConfigFile& file);
+  // At start, and with each file that is loaded: what is checked, and what is no longer. `before`:
+  // what ran up to now, whose destinations do not lose their connections to a check that is new.
+  void configure(const ConfigFile& file, const Config* before = nullptr);
   // To be called often. Whether `influence()` is another than before.
   bool tick();
   const HealthInfluence& influence() const { return influence_; }

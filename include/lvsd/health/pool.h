@@ -4,8 +4,9 @@
 //
 // Quorum counts the file's weights of destinations that take connections. With a sorry server, a
 // service that lost its quorum is served by that server alone. Below the panic threshold all
-// destinations are used, but for those whose first check is still to come: if most seem to be down,
-// the checks are the likelier culprit. A lost quorum with a sorry server goes before panic.
+// destinations are used, but for those whose first check is still to come and those that drain by
+// their agent's word: if most of the others seem to be down, the checks are the likelier culprit. A
+// lost quorum with a sorry server goes before panic.
 #pragma once
 
 #include <map>
@@ -33,8 +34,8 @@ struct ServiceOutcome {
 };
 
 // The service as its health makes it: what `outcome` says of weights and destinations. While one
-// has a part of its weight only, small weights are all multiplied, so that the largest is 100 or
-// more: the shares are the same, and a part of a small weight exists.
+// has a part of its weight only, small weights are all multiplied, so that the largest part is 100
+// or more: the shares are the same, and a part of a small weight exists.
 void compose(VirtualService& service, const ServiceOutcome& outcome);
 
 class HealthPool {
@@ -66,6 +67,7 @@ class HealthPool {
   const ServiceHealth& config() const { return health_; }
 
  private:
+  Track first_track(const HealthRules& rules, bool serves, TimePoint now) const;
   void judge_quorum();
   bool judge_panic() const;
   DestinationOutcome outcome_of(const Member& member, bool panic, TimePoint now) const;

@@ -48,7 +48,20 @@ struct EchoReply {
 };
 std::optional<EchoReply> read_ping(bool v4, std::string_view datagram);
 
-Reading judge_http(unsigned status, std::string_view body, const Probe& probe);
+// Looks for a text in a body that comes in parts, and keeps no more of it than the text is long.
+class BodySearch {
+ public:
+  explicit BodySearch(std::string_view wanted) : wanted_(wanted), found_(wanted.empty()) {}
+  void take(std::string_view part);
+  bool found() const { return found_; }
+
+ private:
+  std::string_view wanted_;
+  std::string last_;  // of what came so far, where the text may have begun
+  bool found_;
+};
+bool is_wanted(unsigned status, const Probe& probe);
+Reading judge_http(unsigned status, const BodySearch& body, const Probe& probe);
 
 // Without what could garble a terminal or a log, and not too long.
 std::string printable(std::string_view bytes, std::size_t longest = 80);
