@@ -6,79 +6,12 @@ import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from lab6 import *  # noqa: E402, F403
+from ftp_lab import *  # noqa: E402, F403
 
 case = Case()
 
 
-def segment(source, dest, sport, dport, flags, seq, ack, payload, options=()):
-    ip = IPv6(src=source, dst=dest) if ":" in source else IP(src=source, dst=dest, id=1)
-    return type(ip)(bytes(ip / TCP(sport=sport, dport=dport, flags=flags, seq=seq, ack=ack,
-                                   options=list(options)) / payload))
-
-
-def hop(packet):
-    """One hop further, all sums from nothing."""
-    out = packet.copy()
-    if out.version == 6:
-        out.hlim -= 1
-    else:
-        out.ttl -= 1
-        del out.chksum
-    del out[TCP].chksum
-    return type(packet)(bytes(out))
-
-
-class Control:
-    """Numbers as the client sees them are `grown` ahead of the server's."""
-
-    def __init__(self, client, vip, server, port, cport):
-        self.ends = client, vip, server
-        self.port, self.cport = port, cport
-        self.cseq, self.sseq, self.grown = 5000, 9000, 0
-        self.client("S")
-        self.server("SA")
-        self.cseq, self.sseq = 5001, 9001
-        self.client("A")
-
-    def client(self, flags="PA", words=b"", sack=()):
-        client, vip, server = self.ends
-        block = lambda by: [("SAck", tuple(edge + by for edge in sack))] if sack else []  # noqa: E731
-        ack = 0 if flags == "S" else self.sseq
-        seen = ack + self.grown if ack else 0
-        case.from_client(segment(client, vip, self.cport, 21, flags, self.cseq, seen, words,
-                                 block(self.grown)))
-        case.to_server(hop(segment(client, server, self.cport, self.port, flags, self.cseq, ack,
-                                   words, block(0))), server)
-        self.cseq += len(words)
-
-    def server(self, flags="PA", words=b"", becomes=None, again=False):
-        client, vip, server = self.ends
-        case.from_server(segment(server, client, self.port, self.cport, flags, self.sseq, self.cseq,
-                                 words), server)
-        case.to_client(hop(segment(vip, client, 21, self.cport, flags, self.sseq + self.grown,
-                                   self.cseq, becomes or words)))
-        if not again:
-            self.sseq += len(words)
-            self.grown += len(becomes or words) - len(words)
-
-    def passive(self, port, cport):
-        """The client's SYN, and what the server says to it."""
-        client, vip, server = self.ends
-        case.from_client(segment(client, vip, cport, port, "S", 1, 0, b""))
-        case.to_server(hop(segment(client, server, cport, port, "S", 1, 0, b"")), server)
-        case.from_server(segment(server, client, port, cport, "SA", 7, 2, b""), server)
-        case.to_client(hop(segment(vip, client, port, cport, "SA", 7, 2, b"")))
-
-    def active(self, cport):
-        client, vip, server = self.ends
-        case.from_server(segment(server, client, self.port - 1, cport, "S", 1, 0, b""), server)
-        case.to_client(hop(segment(vip, client, 20, cport, "S", 1, 0, b"")))
-        case.from_client(segment(client, vip, cport, 20, "SA", 7, 2, b""))
-        case.to_server(hop(segment(client, server, cport, self.port - 1, "SA", 7, 2, b"")), server)
-
-
-four = Control(client(1), VIP, RS1, 2121, 40001)
+four = Control(case, client(1), VIP, RS1, 2121, 40001)
 four.server(words=b"220 hello\r\n")
 four.client(words=b"USER me\r\n")
 four.client(words=b"PASV\r\n")
@@ -101,14 +34,14 @@ four.server(words=b"226 bye\r\n")
 four.client("A")
 
 # Third hosts: the words pass, and nothing comes of them.
-other = Control(client(2), VIP, RS1, 2121, 40001)
+other = Control(case, client(2), VIP, RS1, 2121, 40001)
 other.client(words=b"PORT 10,1,0,3,156,74\r\n")
 case.from_server(segment(RS1, client(3), 2120, 40010, "S", 1, 0, b""), RS1)
 other.client(words=b"PASV\r\n")
 other.server(words=b"227 (10,0,2,12,0,22)\r\n")
 case.from_client(segment(client(2), VIP, 40005, 22, "S", 1, 0, b""))
 
-six = Control(CLIENT6, VIP6, RS61, 21, 40001)
+six = Control(case, CLIENT6, VIP6, RS61, 21, 40001)
 six.client(words=b"EPSV\r\n")
 six.server(words=b"229 Extended (|||30000|)\r\n")
 six.passive(30000, 40002)
