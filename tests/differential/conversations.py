@@ -119,9 +119,10 @@ class Conversation:
 
     def comes_in_fragments(self, packet, header):
         """Not of a tunnel's, where kernel and lvsd cut at different places, nor of SCTP, whose
-        checksum covers the ports, nor what is answered by an error, which quotes it."""
+        checksum covers the ports, nor what is answered by an error, which quotes it. Nor of a
+        service by mark: rules that look at ports mark the first one only."""
         return "fragments" in self.generator.features and len(packet) > 120 and \
-            self.service.family() == 4 and self.service.protocol != "sctp" and \
+            not self.service.mark and self.service.family() == 4 and self.service.protocol != "sctp" and \
             not header["df"] and "ttl" not in header and \
             all(one.method != "tun" for one in self.service.destinations) and self.chance(0.5)
 
