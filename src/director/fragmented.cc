@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Fragments: the first is decided like any packet, the others follow it (director/fragments.h).
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -27,6 +28,8 @@ FragmentFate fate_of(const FragmentTable::Decision& first) {
 Verdict Director::State::first_fragment(const Passage& passage, const Verdict& verdict) {
   using Fate = FragmentTable::Fate;
   FragmentTable::Decision fate{Fate::followed, passage.view.tuple};
+  if (const auto* sent = std::get_if<Forwarded>(&verdict)) fate.destination = sent->destination;
+  if (const auto* held = std::get_if<Held>(&verdict)) fate.destination = held->destination;
   if (std::holds_alternative<Accept>(verdict)) fate.fate = Fate::accepted;
   if (std::holds_alternative<Drop>(verdict)) fate.fate = Fate::dropped;
   Decision* const asked = std::exchange(decision, nullptr);  // of this packet, not of the others
@@ -48,7 +51,7 @@ Verdict Director::State::later_fragment(const Passage& passage) {
   if (decision != nullptr) decision->fragment = fate_of(first);
   switch (first.fate) {
     case Fate::followed:
-      return follow(passage, first.tuple);
+      return follow(passage, first);
     case Fate::accepted:
       return accept(AcceptReason::no_service);
     case Fate::dropped:
@@ -64,15 +67,15 @@ Verdict Director::State::later_fragment(const Passage& passage) {
 }
 
 // Along the connection that the first fragment belongs to now; the state machine saw that one only.
-Verdict Director::State::follow(const Passage& passage, const Tuple& first) {
-  if (const auto id = connections.find_request(first, passage.now)) {
+Verdict Director::State::follow(const Passage& passage, const FragmentTable::Decision& first) {
+  if (const auto id = connections.find_request(first.tuple, passage.now)) {
     Connection& connection = connections[*id];
     count_in(connection, passage.view.total_length);
     return to_server(passage, connection,
                      {connection.destination, Direction::request, false, false});
   }
-  const auto id = find_reply(first, passage.now);
-  if (!id) return drop(DropReason::later_fragment);
+  const auto id = find_reply(first.tuple, passage.now);
+  if (!id) return follow_one_packet(passage, first);
   const Connection& connection = connections[*id];
   const std::size_t length = passage.view.total_length;
   if (!connection.is_masquerade()) {
@@ -83,6 +86,20 @@ Verdict Director::State::follow(const Passage& passage, const Tuple& first) {
       to_client(passage, connection, {connection.destination, Direction::reply, false, false});
   if (!std::holds_alternative<Drop>(verdict)) count_out(connection, length);
   return verdict;
+}
+
+// One-packet scheduling leaves no connection, but the datagram is one packet.
+Verdict Director::State::follow_one_packet(const Passage& passage,
+                                           const FragmentTable::Decision& first) {
+  const Service* const service = find_service(first.tuple, passage.packet.mark());
+  if (service == nullptr || !is_one_packet(*service, first.tuple) ||
+      std::ranges::find(service->order, first.destination) == service->order.end()) {
+    return drop(DropReason::later_fragment);
+  }
+  Connection connection = make_connection(first.tuple, first.destination,
+                                          server_port(first.tuple, *service, first.destination));
+  count_in(connection, passage.view.total_length);
+  return to_server(passage, connection, {first.destination, Direction::request, false, false});
 }
 
 // One that came before its first. Its verdict was Held, so what becomes of it is only counted; if
@@ -97,7 +114,7 @@ void Director::State::follow_held(std::span<const std::byte> packet, TimePoint n
   const FragmentTable::Decision first = fragments.find(datagram_of(*view), now);
   const Passage passage{copy, *view, now, out};
   if (first.fate == FragmentTable::Fate::followed) {
-    const Verdict verdict = follow(passage, first.tuple);
+    const Verdict verdict = follow(passage, first);
     // Waiting for a neighbour now: it was counted as held when it came.
     if (std::holds_alternative<Held>(verdict)) --counters.held;
     record(verdict, packet, now);

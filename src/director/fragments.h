@@ -15,6 +15,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "lvsd/model/destination_state.h"
 #include "lvsd/model/time.h"
 #include "lvsd/net/packet_view.h"
 #include "lvsd/net/siphash.h"
@@ -48,7 +49,8 @@ class FragmentTable {
   };
   struct Decision {
     Fate fate = Fate::undecided;
-    Tuple tuple{};  // of the first fragment, as it arrived
+    Tuple tuple{};                               // of the first fragment, as it arrived
+    DestinationId destination = kNoDestination;  // that it was sent to
   };
   Decision find(const DatagramKey& key, TimePoint now) const;
 

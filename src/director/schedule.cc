@@ -109,14 +109,10 @@ Result<ConnectionId, Verdict> Director::State::open(const Passage& passage, cons
   if (refusal) return refuse(*refusal);
   if (!placed) return refuse(leave(passage, service));
 
-  const Port own = destinations[placed->destination].config.endpoint.port;
-  // A persistent service by mark, or for any port, keeps the packet's port (reference 5.3 step 5).
-  const bool keeps =
-      own == Port() || (service.persistence && tuple.destination_port != service.key.listen.port);
   Connection connection =
-      make_connection(tuple, placed->destination, keeps ? tuple.destination_port : own);
+      make_connection(tuple, placed->destination, server_port(tuple, service, placed->destination));
   record_decision(service, tuple, placed->destination, passage.now);
-  if (service.one_packet && tuple.protocol == static_cast<std::uint8_t>(IpProtocol::udp)) {
+  if (is_one_packet(service, tuple)) {
     end_replaced();
     count_connection(&service, placed->destination);
     if (placed->memory) ++connections[*placed->memory].packets_in;
@@ -143,6 +139,19 @@ std::optional<DestinationId> Director::State::choose(Service& service, const Tup
   if (decision != nullptr) note_scheduling(service, choice);
   if (!choice) return std::nullopt;
   return pool.id(*choice);
+}
+
+// A persistent service by mark, or for any port, keeps the packet's port (reference 5.3 step 5).
+Port Director::State::server_port(const Tuple& tuple, const Service& service,
+                                  DestinationId id) const {
+  const Port own = destinations[id].config.endpoint.port;
+  const bool keeps =
+      own == Port() || (service.persistence && tuple.destination_port != service.key.listen.port);
+  return keeps ? tuple.destination_port : own;
+}
+
+bool Director::State::is_one_packet(const Service& service, const Tuple& tuple) {
+  return service.one_packet && tuple.protocol == static_cast<std::uint8_t>(IpProtocol::udp);
 }
 
 // A service without a destination for the packet (reference 1.7).

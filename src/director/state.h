@@ -142,6 +142,8 @@ struct Director::State : DirectorParts {
   std::optional<DestinationId> choose(Service& service, const Tuple& tuple, TimePoint now);
   Verdict leave(const Passage& passage, const Service& service);
   Verdict one_packet(const Passage& passage, Connection connection);
+  static bool is_one_packet(const Service& service, const Tuple& tuple);
+  Port server_port(const Tuple& tuple, const Service& service, DestinationId id) const;
   std::optional<Verdict> stray(const Passage& passage);
   Connection make_connection(const Tuple& tuple, DestinationId id, Port destination_port) const;
   void count_connection(Service* service, DestinationId id);
@@ -206,7 +208,8 @@ struct Director::State : DirectorParts {
   // fragmented.cc
   Verdict first_fragment(const Passage& passage, const Verdict& verdict);
   Verdict later_fragment(const Passage& passage);
-  Verdict follow(const Passage& passage, const Tuple& first);
+  Verdict follow(const Passage& passage, const FragmentTable::Decision& first);
+  Verdict follow_one_packet(const Passage& passage, const FragmentTable::Decision& first);
   void follow_held(std::span<const std::byte> packet, TimePoint now, Emissions& out);
   bool is_fragment_of_ours(const Passage& passage) const;
 

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """One-packet scheduling: each datagram of one client goes to the next server, and the reply of a
-NAT server belongs to no connection, so that it is left to the host."""
+NAT server belongs to no connection, so that it is left to the host. Fragments follow their first."""
 import os
 import sys
 
@@ -23,4 +23,17 @@ error = case.from_client(router_error(3, 3, udp(VIP, 53, 4000, dest=CLIENT)))
 case.to_server(forwarded(IP(bytes(error))), RS2)
 question = case.from_client(udp(CLIENT, 4000, 53, b"question"))
 case.to_server(translated(question, dest=RS1, dport=5353), RS1)
+
+# A datagram in fragments is one, too, and so are those that come before their first.
+for server, changed in ((RS2, {}), (RS1, {"dest": RS1, "dport": 5353})):
+    datagram = udp(CLIENT, 4000, 53, b"f" * 2000, id=2 if changed else 1)
+    came = fragment(datagram, fragsize=800)
+    left = fragment(translated(datagram, **changed), fragsize=800)
+    order = (0, 1, 2) if changed else (2, 0, 1)
+    for i in order:
+        case.from_client(came[i])
+    for i in (0, 1, 2) if changed else (0, 2, 1):
+        case.to_server(left[i], server)
+question = case.from_client(udp(CLIENT, 4000, 53, b"question"))
+case.to_server(forwarded(question), RS2)
 case.write()
