@@ -8,6 +8,7 @@ import re
 import shutil
 import sys
 
+import fragments
 import judge
 import oracle
 from scene import Scene, read_scene
@@ -23,13 +24,22 @@ def kind_of(verdict):
 
 
 def parts_of(scene):
-    return [(name, i) for name in ("before", "rules", "steps")
-            for i in range(len(getattr(scene, name)))]
+    """(list, places in it). The fragments of a datagram are one part: without all of them the kernel
+    sends nothing, which is another difference."""
+    parts, datagrams = [], {}
+    for name in ("before", "rules", "steps"):
+        for i, one in enumerate(getattr(scene, name)):
+            packet = fragments.parse(one.data) if name == "steps" and one.kind == "frame" else None
+            if packet and packet.is_fragment():
+                datagrams.setdefault(packet.key, []).append(i)
+            else:
+                parts.append((name, (i,)))
+    return parts + [("steps", tuple(places)) for places in datagrams.values()]
 
 
 def with_parts(scene, parts):
     """The scene with these parts only. A step's pause stays, even if the steps before it go."""
-    kept = set(parts)
+    kept = {(name, i) for name, places in parts for i in places}
 
     def some(name):
         return [one for i, one in enumerate(getattr(scene, name)) if (name, i) in kept]
