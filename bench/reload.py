@@ -1,9 +1,12 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What a reload of a large configuration does to traffic: 10,000 services with ten NAT destinations
-each, one more that answers, and one weight that changes. Prints how long reading and applying took (the
-daemon's log says it), and the round trips of small datagrams meanwhile beside those before.
-    sudo bench/reload.py [SERVICES]        after scripts/bench, or with LVSD_BUILD set"""
+"""What a reload of a large configuration does to traffic: 10,000 services with ten NAT destinations each,
+and one that answers. In turns a weight changes, a destination comes, a service comes (capture sets and
+all), and each goes back. Prints how long reading and applying took (the daemon's log says it), what
+CPU the daemon's control thread used, and the round trips of paced datagrams during the reload beside
+those of as long a time without one, and how many were lost.
+    sudo bench/reload.py [--services N] [--rounds N] [--workers N]   with LVSD_BUILD, or after scripts/bench"""
+import argparse
 import os
 import re
 import socket
@@ -18,46 +21,84 @@ os.environ.setdefault("LVSD_BUILD", os.path.join(ROOT, "build"))
 
 import servers  # noqa: E402
 from daemon import Lvsd  # noqa: E402
-from lab import ADDRESS, VIP, Lab  # noqa: E402
+from lab import ADDRESS, VIP, Lab, LabError, wait_for  # noqa: E402
 
 EACH = 10
+KINDS = ("weight", "destination", "service")
+PACE = 0.0005  # seconds from one datagram to the next
 
 
-def configuration(services, weight):
-    def octets(number):
-        return f"{number // 62500}.{number // 250 % 250}.{number % 250 + 1}"
-    lines = ["director: {announce: false}", "services:",
-             "  - name: echo", f"    listen: {VIP['dr']}:5353/udp", "    method: dr",
+def octets(number):
+    return f"{number // 62500}.{number // 250 % 250}.{number % 250 + 1}"
+
+
+def service_lines(number, destinations, weight=1):
+    lines = [f"  - name: s{number}", f"    listen: 100.{octets(number)}:80/tcp", "    method: nat",
+             "    scheduler: wlc", "    destinations:"]
+    for i in range(destinations):
+        lines.append(f"      - {{address: 101.{octets(number * (EACH + 1) + i)}:8080, "
+                     f"weight: {weight if i == 0 else 1}}}")
+    return lines
+
+
+def configuration(services, workers, change=None):
+    lines = [f"director: {{announce: false, workers: {workers}}}", "services:", "  - name: echo",
+             f"    listen: {VIP['dr']}:5353/udp", "    method: dr",
              f"    destinations: [{{address: {ADDRESS['rs1']}}}]"]
-    for service in range(services):
-        lines += [f"  - name: s{service}", f"    listen: 100.{octets(service)}:80/tcp",
-                  "    method: nat", "    scheduler: wlc", "    destinations:"]
-        for i in range(EACH):
-            changed = service == services // 2 and i == 0
-            lines.append(f"      - {{address: 101.{octets(service * EACH + i)}:8080, "
-                         f"weight: {weight if changed else 1}}}")
+    for number in range(services + (change == "service")):
+        middle = number == services // 2
+        lines += service_lines(number, EACH + (middle and change == "destination"),
+                               3 if middle and change == "weight" else 1)
     return "\n".join(lines) + "\n"
 
 
-def round_trips(lab, until):
-    times = []
-    with lab.socket("client", socket.AF_INET, socket.SOCK_DGRAM) as asker:
-        asker.settimeout(1)
-        asker.connect((VIP["dr"], 5353))
-        while not until():
-            start = time.perf_counter()
-            asker.send(b"?")
+class Echo:
+    """A datagram every PACE, whether or not the one before came back."""
+
+    def __init__(self, lab):
+        self.socket = lab.socket("client", socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.connect((VIP["dr"], 5353))
+        self.socket.settimeout(0.2)
+        self.times, self.sent, self.done = [], 0, threading.Event()
+        self.threads = [threading.Thread(target=what) for what in (self.receive, self.send)]
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.done.set()
+        for thread in reversed(self.threads):
+            thread.join()
+        self.socket.close()
+        self.times.sort()
+
+    def send(self):
+        due = time.perf_counter()
+        while not self.done.is_set():
+            self.socket.send(str(time.perf_counter()).encode())
+            self.sent += 1
+            due = max(due + PACE, time.perf_counter() - 0.1)
+            time.sleep(max(0.0, due - time.perf_counter()))
+
+    def receive(self):
+        while True:
             try:
-                asker.recv(2048)
+                said = self.socket.recv(2048)
             except TimeoutError:
-                pass
-            times.append((time.perf_counter() - start) * 1e3)
-    return sorted(times)
+                if self.done.is_set():
+                    return
+                continue
+            self.times.append((time.perf_counter() - float(said.rpartition(b" ")[2])) * 1e3)
 
+    def p99(self):
+        return self.times[int(len(self.times) * 0.99)]
 
-def words(times):
-    return (f"{len(times)} round trips, p50 {statistics.median(times):.2f} ms, "
-            f"p99 {times[int(len(times) * 0.99)]:.2f} ms, longest {times[-1]:.2f} ms")
+    def words(self):
+        return (f"{self.sent} sent, {self.sent - len(self.times)} lost, "
+                f"p50 {statistics.median(self.times):.2f} ms, p99 {self.p99():.2f} ms, "
+                f"longest {self.times[-1]:.2f} ms")
 
 
 def resident(pid):
@@ -65,31 +106,61 @@ def resident(pid):
         return int(re.search(r"VmRSS:\s+(\d+)", file.read()).group(1)) / 1024
 
 
+def control_seconds(pid):
+    with open(f"/proc/{pid}/task/{pid}/schedstat", encoding="ascii") as file:
+        return int(file.read().split()[0]) / 1e9
+
+
+def reload(daemon):
+    mark = len(daemon.log())
+    daemon.child.send_signal(1)
+    wait_for(lambda: re.search(r"reload (applied|refused|incomplete)", daemon.log()[mark:]),
+             "the reload", 300)
+    said = daemon.log()[mark:]
+    if "reload applied" not in said:
+        raise LabError(said)
+    return map(int, re.search(r"read in (\d+) ms, applied in (\d+) ms", said).groups())
+
+
+def measure(lab, daemon, text):
+    """How long reading and applying took, the control thread's CPU, and the echo meanwhile."""
+    daemon.write(text)
+    before, start = control_seconds(daemon.child.pid), time.monotonic()
+    with Echo(lab) as busy:
+        read, applied = reload(daemon)
+        length = time.monotonic() - start
+    used = control_seconds(daemon.child.pid) - before
+    with Echo(lab) as quiet:
+        time.sleep(max(length, 0.5))
+    return read, applied, used * 1e3, busy, quiet
+
+
 def main():
-    services = int(sys.argv[1]) if len(sys.argv) > 1 else 10000
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--services", type=int, default=10000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--workers", type=int, default=1)
+    words = parser.parse_args()
+    texts = {kind: configuration(words.services, words.workers, kind) for kind in (None, *KINDS)}
+    found = {kind: [] for kind in KINDS}
     with Lab() as lab:
         servers.start_udp_echo(lab, "rs1")
-        daemon = Lvsd(lab, configuration(services, 1), name="reload")
+        daemon = Lvsd(lab, texts[None], name="reload")
         start = time.monotonic()
         daemon.start(timeout=300)
-        print(f"{services + 1} services, {services * EACH + 1} destinations: started in "
+        print(f"{words.services + 1} services, {words.services * EACH + 1} destinations: started in "
               f"{time.monotonic() - start:.1f} s, {resident(daemon.child.pid):.0f} MB resident")
-        end = time.monotonic() + 3
-        print(f"before:   {words(round_trips(lab, lambda: time.monotonic() > end))}")
-        daemon.write(configuration(services, 3))
-        mark, done = len(daemon.log()), threading.Event()
-
-        def reload():
-            try:
-                daemon.child.send_signal(1)
-                daemon.await_log("reload applied", timeout=300, start=mark)
-            finally:
-                done.set()
-        thread = threading.Thread(target=reload)
-        thread.start()
-        print(f"reloaded: {words(round_trips(lab, done.is_set))}")
-        thread.join()
-        print("\n".join(line for line in daemon.log()[mark:].splitlines() if "reload" in line))
+        for _ in range(words.rounds):
+            for kind in KINDS:
+                for text in (texts[kind], texts[None]):
+                    read, applied, used, busy, quiet = measure(lab, daemon, text)
+                    found[kind].append((read, applied, used, busy.p99() / quiet.p99()))
+                    print(f"{kind:11} read {read:5} ms, applied {applied:4} ms, CPU {used:5.0f} ms; "
+                          f"{busy.words()}; without: {quiet.words()}", flush=True)
+        for kind, rows in found.items():
+            read, applied, used, ratio = (statistics.median(column) for column in zip(*rows))
+            print(f"{kind}: medians: read in {read:.0f} ms, applied in {applied:.0f} ms, control thread "
+                  f"{used:.0f} ms of CPU, p99 of round trips {ratio:.2f} times that without a reload")
         print(f"{resident(daemon.child.pid):.0f} MB resident")
         daemon.stop(timeout=60)
 

@@ -3,6 +3,8 @@
 
 #include <unordered_map>
 
+#include "lvsd/model/service_index.h"
+
 namespace lvsd {
 namespace {
 
@@ -55,18 +57,16 @@ ServiceChange diff_service(const VirtualService& old, const VirtualService& next
 }
 
 void diff_services(const Config& old, const Config& next, Changes& changes) {
-  std::unordered_map<ServiceKey, std::size_t, ServiceKeyHash> before;
-  before.reserve(old.services.size());
-  for (std::size_t i = 0; i < old.services.size(); ++i) before.emplace(old.services[i].key, i);
+  ServiceIndex before(old.services);
   std::vector<bool> kept(old.services.size(), false);
   for (const VirtualService& service : next.services) {
-    const auto found = before.find(service.key);
-    if (found == before.end()) {
+    const auto place = before.find(service.key);
+    if (!place) {
       changes.added.push_back(service);
       continue;
     }
-    kept[found->second] = true;
-    const VirtualService& was = old.services[found->second];
+    kept[*place] = true;
+    const VirtualService& was = old.services[*place];
     if (was != service) changes.changed.push_back(diff_service(was, service));
   }
   for (std::size_t i = 0; i < kept.size(); ++i) {

@@ -189,7 +189,7 @@ void Daemon::State::tick() {
   const bool due =
       exposure.retiring(running) || (ticks % kTicksPerMinute == 0 && exposure.exceeds(running));
   if (!due) return;
-  if (const auto workers = fleet.snapshot()) {
+  if (const auto workers = fleet.snapshot(exposure.widened(running))) {
     exposure.release(running, live_destinations(directors(*workers)), *network);
     steer(exposure.captured());
   }

@@ -7,6 +7,10 @@
 // workers take the changes, then rules and addresses for what is new. A kept service is captured
 // throughout.
 #include <spdlog/spdlog.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <future>
 
 #include "daemon_state.h"
 #include "lvsd/config/diff.h"
@@ -17,6 +21,21 @@
 
 namespace lvsd {
 
+// A large file takes seconds on a busy machine: a thread of lower priority than the workers' reads
+// it, and meanwhile they go on hearing of neighbours and routes.
+Result<ConfigFile, Problems> Daemon::State::read_file() {
+  constexpr int kNice = 10;
+  constexpr std::chrono::milliseconds kPause{5};
+  auto reading = std::async(std::launch::async, [file = options.config_file] {
+    ::setpriority(PRIO_PROCESS, 0, kNice);  // of this thread; where it may not, it goes on
+    return load_file(file);
+  });
+  while (reading.wait_for(kPause) != std::future_status::ready) {
+    if (monitor.process()) take_network();
+  }
+  return reading.get();
+}
+
 ReloadResult Daemon::State::reload(bool discard_overrides) {
   using Clock = std::chrono::steady_clock;
   const auto milliseconds = [](Clock::duration time) {
@@ -24,7 +43,7 @@ ReloadResult Daemon::State::reload(bool discard_overrides) {
   };
   notify_reloading();
   const auto start = Clock::now();
-  auto next = load_file(options.config_file);
+  auto next = read_file();
   const auto read = Clock::now();
   if (next) count_workers(next->config.startup);
   ReloadResult result;
@@ -32,7 +51,7 @@ ReloadResult Daemon::State::reload(bool discard_overrides) {
     const Overrides before = influences.overrides;
     if (discard_overrides) influences.overrides.clear();
     forget_overrides(next->config);
-    result = apply(*next);
+    result = apply(std::move(*next));
     spdlog::info("reload: read in {} ms, applied in {} ms", milliseconds(read - start),
                  milliseconds(Clock::now() - read));
     if (result.outcome == ReloadOutcome::refused) influences.overrides = before;
@@ -60,19 +79,31 @@ ReloadResult Daemon::State::reload(bool discard_overrides) {
   return result;
 }
 
-ReloadResult Daemon::State::apply(const ConfigFile& read) {
-  const Config& next = read.config;
+namespace {
+
+// Of these the reload has to know what is alive.
+std::vector<ServiceKey> touched(const Changes& changes, std::vector<ServiceKey> keys) {
+  keys.insert(keys.end(), changes.removed.begin(), changes.removed.end());
+  for (const ServiceChange& change : changes.changed) keys.push_back(change.next.key);
+  std::ranges::sort(keys);
+  keys.erase(std::ranges::unique(keys).begin(), keys.end());
+  return keys;
+}
+
+}  // namespace
+
+ReloadResult Daemon::State::apply(ConfigFile read) {
   ReloadResult result;
   health.configure(read, &file);
   influences.health = health.influence();
-  Config wanted = effective(next, influences);
+  Config wanted = effective(read.config, influences);
   const auto changes = std::make_shared<const Changes>(diff(running, wanted));
   // A snapshot takes a worker's time by the size of the configuration: not for a weight.
   const bool edits = only_edits(*changes);
   std::optional<Live> live;
   LiveConnections connections;
   if (!edits) {
-    const auto workers = fleet.snapshot();
+    const auto workers = fleet.snapshot(touched(*changes, exposure.widened(running)));
     if (!workers) {
       result.outcome = ReloadOutcome::refused;
       result.summary = "a worker is busy; everything goes on as before";
@@ -93,8 +124,8 @@ ReloadResult Daemon::State::apply(const ConfigFile& read) {
   for (const std::string& key : changes->needs_restart) {
     spdlog::warn("reload: {} takes effect at the next restart only", key);
   }
-  file = next;
-  file_health = read.health;
+  file = std::move(read.config);
+  file_health = std::move(read.health);
   if (changes->empty()) return result;
   wanted.startup = running.startup;
   if (live) {
@@ -119,7 +150,7 @@ Status Daemon::State::reconcile() {
     running = wanted;
     return applied;
   }
-  const auto workers = fleet.snapshot();
+  const auto workers = fleet.snapshot(touched(*changes, exposure.widened(running)));
   if (!workers) return fail(workers.error().message);
   ReloadResult result;
   change(wanted, live_destinations(directors(*workers)), changes, result);
@@ -129,14 +160,15 @@ Status Daemon::State::reconcile() {
 
 void Daemon::State::change(const Config& next, const Live& live,
                            const std::shared_ptr<const Changes>& changes, ReloadResult& result) {
+  const std::vector<ServiceKey> keys = touched(*changes, exposure.widened(running));
   result.problems = exposure.before_reload(next, live, *network);
-  steer(with_retired(exposure.captured(), next, live));
+  if (hash.workers > 1) steer(with_retired(exposure.captured(), next, live));
   if (const Status applied = fleet.apply(changes); !applied) {
     result.problems.push_back(applied.error().message);
   }
   running = next;
   // Connections that started between the two snapshots count too.
-  const auto after = fleet.snapshot();
+  const auto after = fleet.snapshot(keys);
   const Live still = after ? live_destinations(directors(*after)) : live;
   for (std::string& problem : exposure.after_reload(next, still, *network)) {
     result.problems.push_back(std::move(problem));

@@ -50,7 +50,8 @@ struct Daemon::State {
 
   // daemon_reload.cc
   ReloadResult reload(bool discard_overrides = false);  // HUP and `lvsctl reload` alike
-  ReloadResult apply(const ConfigFile& read);
+  Result<ConfigFile, Problems> read_file();
+  ReloadResult apply(ConfigFile read);
   // To be called after `influences` changed: brings the workers to what is effective now.
   Status reconcile();
   void change(const Config& next, const Live& live, const std::shared_ptr<const Changes>& changes,

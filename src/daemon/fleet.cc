@@ -187,13 +187,19 @@ void Fleet::remember_services(const Changes& changes) {
   services_ = std::move(next);
 }
 
-Result<std::vector<WorkerSnapshot>, Error> Fleet::snapshot() {
+Result<std::vector<WorkerSnapshot>, Error> Fleet::snapshot() { return snapshot(services_); }
+
+Result<std::vector<WorkerSnapshot>, Error> Fleet::snapshot(std::vector<ServiceKey> only) {
+  return snapshot(std::make_shared<const std::vector<ServiceKey>>(std::move(only)));
+}
+
+Result<std::vector<WorkerSnapshot>, Error> Fleet::snapshot(const ServiceKeys& keys) {
   auto whole = ask<WorkerSnapshot>([](auto reply) { return SnapshotMessage{reply}; });
-  if (!whole || !services_) return whole;
-  for (std::size_t first = 0; first < services_->size(); first += kServicesPerPart) {
-    const std::size_t count = std::min(kServicesPerPart, services_->size() - first);
+  if (!whole || !keys) return whole;
+  for (std::size_t first = 0; first < keys->size(); first += kServicesPerPart) {
+    const std::size_t count = std::min(kServicesPerPart, keys->size() - first);
     auto parts = ask<std::vector<ServiceSnapshot>>([&](auto reply) {
-      return ServicesMessage{services_, first, count, reply};
+      return ServicesMessage{keys, first, count, reply};
     });
     if (!parts) return fail(parts.error().message);
     for (std::size_t i = 0; i < parts->size(); ++i) {

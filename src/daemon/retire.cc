@@ -2,20 +2,12 @@
 #include "lvsd/daemon/retire.h"
 
 #include <algorithm>
-#include <unordered_map>
 
 #include "lvsd/model/overloaded.h"
+#include "lvsd/model/service_index.h"
 
 namespace lvsd {
 namespace {
-
-using ServiceMap = std::unordered_map<ServiceKey, std::size_t, ServiceKeyHash>;
-
-ServiceMap index(const Config& config) {
-  ServiceMap places;
-  for (std::size_t i = 0; i < config.services.size(); ++i) places[config.services[i].key] = i;
-  return places;
-}
 
 // How much is captured for a method, each including what the one before it has: requests; every
 // ICMP error; replies. The weight plays no part.
@@ -37,9 +29,16 @@ bool knows(const VirtualService& service, const Endpoint& endpoint) {
                      [&](const auto& d) { return d.endpoint == endpoint; });
 }
 
+bool same_endpoints(const VirtualService& a, const VirtualService& b) {
+  return std::ranges::equal(a.destinations, b.destinations, {}, &Destination::endpoint,
+                            &Destination::endpoint);
+}
+
 std::vector<Destination> among(const std::set<LiveDestination>& live,
                                const VirtualService& service) {
   std::vector<Destination> result;
+  const auto first = live.lower_bound({service.key, Endpoint()});
+  if (first == live.end() || first->service != service.key) return result;
   for (const Destination& destination : service.destinations) {
     if (live.contains({service.key, destination.endpoint})) result.push_back(destination);
   }
@@ -64,7 +63,7 @@ Live live_destinations(const std::vector<DirectorSnapshot>& workers) {
 }
 
 Config without_dead(const Config& captured, const Config& next, const Live& live) {
-  const ServiceMap places = index(next);
+  ServiceIndex places(next.services);
   Config result = captured;
   std::erase_if(result.services, [&](const VirtualService& service) {
     return !places.contains(service.key) && among(live.any, service).empty();
@@ -73,19 +72,19 @@ Config without_dead(const Config& captured, const Config& next, const Live& live
 }
 
 Config with_retired(const Config& captured, const Config& next, const Live& live) {
-  const ServiceMap places = index(next);
+  ServiceIndex places(next.services);
   Config result = next;
   for (const VirtualService& old : captured.services) {
     std::vector<Destination> alive = among(live.any, old);
     const auto place = places.find(old.key);
-    if (place == places.end()) {
+    if (!place) {
       if (alive.empty()) continue;
       VirtualService retired = old;
       retired.destinations = std::move(alive);
       result.services.push_back(std::move(retired));
       continue;
     }
-    VirtualService& kept = result.services[place->second];
+    VirtualService& kept = result.services[*place];
     for (Destination& destination : alive) {
       if (covers(kept, destination)) continue;
       destination.weight = Weight(0);
@@ -95,19 +94,39 @@ Config with_retired(const Config& captured, const Config& next, const Live& live
   return result;
 }
 
+bool has_removed(const Config& captured, const Config& next) {
+  ServiceIndex places(next.services);
+  return std::any_of(captured.services.begin(), captured.services.end(),
+                     [&](const auto& service) { return !places.contains(service.key); });
+}
+
+std::vector<ServiceKey> widened(const Config& captured, const Config& running) {
+  ServiceIndex places(running.services);
+  std::vector<ServiceKey> keys;
+  for (const VirtualService& service : captured.services) {
+    const auto place = places.find(service.key);
+    if (place && service.destinations.size() == running.services[*place].destinations.size()) {
+      continue;
+    }
+    keys.push_back(service.key);
+  }
+  return keys;
+}
+
 bool has_retired(const Config& captured, const Config& running) {
-  const ServiceMap places = index(running);
+  ServiceIndex places(running.services);
   return std::any_of(captured.services.begin(), captured.services.end(), [&](const auto& service) {
     const auto place = places.find(service.key);
-    if (place == places.end()) return true;
-    const VirtualService& runs = running.services[place->second];
+    if (!place) return true;
+    const VirtualService& runs = running.services[*place];
+    if (same_endpoints(service, runs)) return false;
     return std::any_of(service.destinations.begin(), service.destinations.end(),
                        [&](const Destination& d) { return !knows(runs, d.endpoint); });
   });
 }
 
 std::vector<IpAddress> announced(const Config& captured, const Config& next, const Live& live) {
-  const ServiceMap places = index(next);
+  ServiceIndex places(next.services);
   std::vector<IpAddress> addresses;
   for (const VirtualService& service : captured.services) {
     if (service.key.listen.address.is_unspecified()) continue;  // a firewall mark has no address

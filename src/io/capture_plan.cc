@@ -13,7 +13,7 @@ constexpr Port kIke{std::uint16_t{500}};
 
 template <class T>
 void sort_unique(std::vector<T>& values) {
-  std::sort(values.begin(), values.end());
+  if (!std::is_sorted(values.begin(), values.end())) std::sort(values.begin(), values.end());
   values.erase(std::unique(values.begin(), values.end()), values.end());
 }
 

@@ -68,8 +68,15 @@ std::vector<TextSet> family_sets(const FamilyPlan& plan, IpFamily family, std::s
 }
 
 SetDifference difference(const TextSet& from, const TextSet& to) {
-  std::vector<std::string> before = from.members;  // sorted as addresses, not as text
-  std::vector<std::string> after = to.members;
+  // Both are sorted, as addresses and not as text: what they begin and end with alike is left
+  // aside, so that a member more among a hundred thousand needs no sorting.
+  const auto [first, new_first] =
+      std::mismatch(from.members.begin(), from.members.end(), to.members.begin(), to.members.end());
+  const auto [last, new_last] =
+      std::mismatch(from.members.rbegin(), std::make_reverse_iterator(first), to.members.rbegin(),
+                    std::make_reverse_iterator(new_first));
+  std::vector<std::string> before(first, last.base());
+  std::vector<std::string> after(new_first, new_last.base());
   std::sort(before.begin(), before.end());
   std::sort(after.begin(), after.end());
   SetDifference found;

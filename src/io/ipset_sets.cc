@@ -99,8 +99,9 @@ bool IpsetSets::usable() {
 }
 
 // A few members come and go by themselves; for more, the set is filled under another name and
-// swapped in. Either way a member that stays is there throughout.
-Status IpsetSets::load(const std::vector<TextSet>& wanted, bool anew) {
+// swapped in, and so it is where there would be more than it has room for. Either way a member that
+// stays is there throughout.
+Status IpsetSets::load(std::vector<TextSet> wanted, bool anew) {
   if (!anew && wanted == sets_) return Done{};
   const std::vector<std::string> present = ipset_names();
   std::string text;
@@ -111,11 +112,18 @@ Status IpsetSets::load(const std::vector<TextSet>& wanted, bool anew) {
     const bool known = !anew && before != sets_.end() && contains(present, set.name);
     const SetDifference changes = known ? difference(*before, set) : SetDifference{};
     const bool few = (changes.added.size() + changes.removed.size()) * 4 <= set.members.size();
-    text += known && few ? ipset_edit(set.name, changes) : ipset_replace(set, present);
+    // Both are there while one comes and the other goes.
+    const bool fits = set.members.size() + changes.removed.size() <= rooms_[set.name];
+    if (known && few && fits) {
+      text += ipset_edit(set.name, changes);
+    } else {
+      text += ipset_replace(set, present);
+      rooms_[set.name] = ipset_room(set.members.size());
+    }
   }
   sets_.clear();  // unknown, should it fail midway
   if (Status loaded = ipset_restore(text); !loaded) return loaded;
-  sets_ = wanted;
+  sets_ = std::move(wanted);
   return Done{};
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <algorithm>
 #include <array>
+#include <bit>
 
 #include "capture_sets.h"
 #include "lvsd/io/capture_text.h"
@@ -281,13 +282,17 @@ std::vector<IptablesChain> iptables_chains(const CapturePlan& plan, IpFamily fam
   return chains;
 }
 
+std::size_t ipset_room(std::size_t members) {
+  constexpr std::size_t kUsual = 65536;  // ipset's default
+  return std::max(kUsual, std::bit_ceil(2 * members));
+}
+
 std::string ipset_create(const TextSet& set, std::string_view name) {
-  constexpr std::size_t kRoom = 65536;  // ipset's default; a set cannot grow beyond it later
   const std::string quoted(name);
   std::string text =
       "create " + quoted + (set.kind == SetKind::address_and_port ? " hash:ip,port" : " hash:ip") +
       (set.family == IpFamily::v4 ? " family inet maxelem " : " family inet6 maxelem ") +
-      std::to_string(std::max(kRoom, set.members.size())) + '\n';
+      std::to_string(ipset_room(set.members.size())) + '\n';
   for (const std::string& member : set.members) text += "add " + quoted + ' ' + member + '\n';
   return text;
 }

@@ -336,6 +336,26 @@ TEST_P(CaptureLive, TenThousandServices) {
   timed("remove", [&] { return rules_->remove(); });
 }
 
+// Beyond the 65536 members that are the default of ipset.
+TEST_P(CaptureLive, ALargeSetCanGrow) {
+  if (GetParam().name == kNoSets.name) GTEST_SKIP() << "members are rules here";
+  const auto plan = [](unsigned destinations) {
+    VirtualService web = service(ServiceProtocol::tcp, 80, Masquerade{});
+    for (unsigned i = 0; i < destinations; ++i) {
+      Destination more = web.destinations[0];
+      more.endpoint.address =
+          IpAddress(11, static_cast<std::uint8_t>(i >> 16U), static_cast<std::uint8_t>(i >> 8U),
+                    static_cast<std::uint8_t>(i));
+      web.destinations.push_back(more);
+    }
+    return plan_of({web});
+  };
+  for (const unsigned destinations : {66000U, 66001U, 10U}) {
+    const Status done = rules_->update(plan(destinations));
+    EXPECT_TRUE(done) << destinations << ": " << (done ? "" : done.error().message);
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Ways, CaptureLive,
                          ::testing::Values(kOwned, kIptables, kNoSets, kLegacy, kNft, kNftDrop),
                          [](const auto& way) { return std::string(way.param.name); });

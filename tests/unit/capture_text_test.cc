@@ -209,7 +209,10 @@ TEST(IpsetText, CreatesWithRoomAndFills) {
             "create lvsd-nat-addresses4 hash:ip family inet maxelem 65536\n"
             "add lvsd-nat-addresses4 10.0.0.11\n");
   TextSet large{"x", IpFamily::v4, SetKind::address, std::vector<std::string>(70000, "10.0.0.1")};
-  EXPECT_NE(ipset_create(large, "x").find("maxelem 70000\n"), std::string::npos);
+  EXPECT_NE(ipset_create(large, "x").find("maxelem 262144\n"), std::string::npos);
+  for (const std::size_t members : {std::size_t{0}, std::size_t{32768}, std::size_t{32769}}) {
+    EXPECT_GE(ipset_room(members), 2 * members);
+  }
 }
 
 TEST(CaptureText, DifferenceNamesWhatComesAndGoes) {
@@ -218,6 +221,13 @@ TEST(CaptureText, DifferenceNamesWhatComesAndGoes) {
   const SetDifference changes = difference(from, to);
   EXPECT_EQ(changes.added, std::vector<std::string>{"10.0.0.3"});
   EXPECT_EQ(changes.removed, (std::vector<std::string>{"10.0.0.1", "9.0.0.1"}));
+  const TextSet more{
+      "x", IpFamily::v4, SetKind::address, {"9.0.0.1", "9.0.0.9", "10.0.0.1", "10.0.0.2"}};
+  EXPECT_EQ(difference(from, more).added, std::vector<std::string>{"9.0.0.9"});
+  EXPECT_TRUE(difference(from, more).removed.empty());
+  EXPECT_EQ(difference(more, from).removed, std::vector<std::string>{"9.0.0.9"});
+  EXPECT_EQ(difference({"x", IpFamily::v4, SetKind::address, {}}, from).added.size(), 3U);
+  EXPECT_EQ(difference(from, {"x", IpFamily::v4, SetKind::address, {}}).removed.size(), 3U);
   EXPECT_TRUE(difference(to, to).added.empty());
   EXPECT_TRUE(difference(to, to).removed.empty());
 }

@@ -94,6 +94,23 @@ TEST(DaemonRetire, ServicesAndDestinationsThatAreGoneAreRetired) {
   EXPECT_FALSE(has_retired(next, captured));
 }
 
+TEST(DaemonRetire, WhatIsCapturedBeyondTheConfigurationIsNamed) {
+  Config running;
+  running.services = {service(kWeb, {nat("10.0.0.1")}), service(kOld, {nat("10.0.0.1")})};
+  EXPECT_TRUE(widened(running, running).empty());
+  EXPECT_FALSE(has_removed(running, running));
+  Config captured = running;
+  captured.services[1].destinations.push_back(nat("10.0.0.2"));
+  EXPECT_EQ(widened(captured, running), std::vector{kOld});
+  EXPECT_FALSE(has_removed(captured, running));
+  const ServiceKey gone = key("192.0.2.9");
+  captured.services.push_back(service(gone, {nat("10.0.0.1")}));
+  EXPECT_EQ(widened(captured, running), (std::vector{kOld, gone}));
+  EXPECT_TRUE(has_removed(captured, running));
+  std::swap(captured.services[0], captured.services[2]);
+  EXPECT_EQ(widened(captured, running), (std::vector{gone, kOld}));
+}
+
 TEST(DaemonRetire, AnIdleRemovedServiceGoesAtOnce) {
   Config captured, next;
   captured.services = {service(kWeb, {nat("10.0.0.1")}), service(kOld, {nat("10.0.0.1")})};

@@ -16,6 +16,7 @@ lvsd_unit_test(lvsd_edges_test
 lvsd_unit_test(lvsd_capture_test
   capture_text_test.cc
   process_test.cc
+  service_index_test.cc
   steering_test.cc
   LIBS lvsd_io lvsd_test_support
 )

@@ -40,6 +40,9 @@ class Exposure {
   // that, more may be captured than `running` asks for because a method was edited (retire.h).
   bool retiring(const Config& running) const { return has_retired(captured_, running); }
   bool exceeds(const Config& running) const { return captured_ != running; }
+  std::vector<ServiceKey> widened(const Config& running) const {
+    return lvsd::widened(captured_, running);
+  }
   void release(const Config& running, const Live& live, const Network& network);
 
   void repeat_announcements() { announcer_.repeat(); }  // about once a second

@@ -47,6 +47,8 @@ class Fleet {
   // Asked for in parts, between which the workers go on with their packets: what a part has is of
   // one moment, the whole is not.
   Result<std::vector<WorkerSnapshot>, Error> snapshot();
+  // Of the configured services only these.
+  Result<std::vector<WorkerSnapshot>, Error> snapshot(std::vector<ServiceKey> only);
   void zero(const std::optional<ServiceKey>& service);  // as Director::zero()
   // A part of one worker's table, as Director::connections().
   Result<ConnectionPage, Error> connections(std::size_t worker, std::uint32_t first,
@@ -75,6 +77,8 @@ class Fleet {
   // Asks every worker what `question` makes of a function to answer with.
   template <class Answer, class Question>
   Result<std::vector<Answer>, Error> ask(Question&& question);
+  using ServiceKeys = std::shared_ptr<const std::vector<ServiceKey>>;
+  Result<std::vector<WorkerSnapshot>, Error> snapshot(const ServiceKeys& keys);
   Status apply(const std::shared_ptr<const Changes>& changes, Workers workers);
   void send(std::size_t index, WorkerMessage message);
   void flush(std::size_t index);
@@ -82,7 +86,7 @@ class Fleet {
   void remember_services(const Changes& changes);
 
   std::vector<Crew> workers_;
-  std::shared_ptr<const std::vector<ServiceKey>> services_;  // that the workers have
+  ServiceKeys services_;  // that the workers have
   LoadBook loads_;
 };
 

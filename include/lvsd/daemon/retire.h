@@ -41,6 +41,13 @@ Config without_dead(const Config& captured, const Config& next, const Live& live
 // `next`, and what of `captured` is not in it but live.
 Config with_retired(const Config& captured, const Config& next, const Live& live);
 
+// Whether `captured` has a service that is not in `next`.
+bool has_removed(const Config& captured, const Config& next);
+
+// The services of which `captured` has more than `running`, which is what it was made for: who
+// wants to know what of it still lives has to ask for these, beside those that change.
+std::vector<ServiceKey> widened(const Config& captured, const Config& running);
+
 // Whether `captured` has a service or a destination that is not in `running`; one whose method was
 // edited is.
 bool has_retired(const Config& captured, const Config& running);

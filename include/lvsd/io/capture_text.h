@@ -96,6 +96,8 @@ std::vector<TextSet> ipset_sets(const CapturePlan& plan);
 // where the plan has nothing of it.
 std::vector<IptablesChain> iptables_chains(const CapturePlan& plan, IpFamily family,
                                            const IptablesFeatures& features);
+// The most members that a set made for so many can get; it costs no memory until they are there.
+std::size_t ipset_room(std::size_t members);
 // Input of `ipset restore` that makes `set` and fills it; under `name`, which may be the spare's.
 std::string ipset_create(const TextSet& set, std::string_view name);
 // What an operator would feed to ipset restore and (ip6)tables-restore --noflush.

@@ -3,6 +3,7 @@
 // All calls run iptables' or ipset's tools and block for milliseconds.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -45,12 +46,13 @@ class IptablesChains {
 class IpsetSets {
  public:
   static bool usable();
-  Status load(const std::vector<TextSet>& wanted, bool anew);
+  Status load(std::vector<TextSet> wanted, bool anew);
   Result<bool, Error> intact() const;
   Status remove();
 
  private:
-  std::vector<TextSet> sets_;  // as last loaded
+  std::vector<TextSet> sets_;                 // as last loaded
+  std::map<std::string, std::size_t> rooms_;  // how many members each of them can get
 };
 
 }  // namespace lvsd
