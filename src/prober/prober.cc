@@ -26,6 +26,10 @@ constexpr std::size_t kMostWaiting = 16U << 20U;  // bytes for a daemon that doe
 constexpr std::size_t kMostHooks = 16;            // at a time
 constexpr std::size_t kMostHooksWaiting = 10000;
 
+Duration interval_of(const Order& order) {
+  return order.agent ? order.health.agent->interval : order.health.rules.interval;
+}
+
 class Prober {
  public:
   explicit Prober(const ProberSockets& sockets);
@@ -39,9 +43,7 @@ class Prober {
     steady_clock::time_point due{};
     bool under_way = false;
     Check(asio::io_context& io, std::shared_ptr<const Order> given)
-        : order(std::move(given)),
-          timer(io),
-          interval(order->agent ? order->health.agent->interval : order->health.rules.interval) {}
+        : order(std::move(given)), timer(io), interval(interval_of(*order)) {}
   };
 
   void receive();
@@ -180,11 +182,17 @@ void Prober::run_hooks() {
   }
 }
 
-// The first probe comes soon, but not all of them at once.
+// The first probe comes soon, but not all of them at once. What comes again, as what was ordered
+// before this prober said hello does, is no new check: its number would be another.
 void Prober::set(const json& message) {
   auto order = parse_order(message);
   if (!order) return;
   const std::uint64_t id = order->id;
+  const auto found = checks_.find(id);
+  if (found != checks_.end()) {
+    found->second->interval = interval_of(*order);
+    return;
+  }
   auto check = std::make_shared<Check>(io_, std::make_shared<const Order>(std::move(*order)));
   const Duration soon = std::min<Duration>(check->interval, std::chrono::milliseconds(200));
   checks_[id] = std::move(check);

@@ -23,10 +23,10 @@ class Authority:
     def path(self, name):
         return os.path.join(self.directory, name)
 
-    def issue(self, name, seconds=3600):
-        """NAME.pem (certificate and key; readable by all, as a prober is nobody's friend) that is
+    def issue(self, name, seconds=3600, file=None):
+        """FILE.pem, else NAME.pem (certificate and key; readable by all, as a prober is nobody's friend) that is
         valid from yesterday to `seconds` from now. Returns its path."""
-        request, key, out = (self.path(name + end) for end in (".csr", ".key", ".pem"))
+        request, key, out = (self.path((file or name) + end) for end in (".csr", ".key", ".pem"))
         run(["openssl", "req", *CURVE, "-subj", f"/CN={name}", "-addext",
              f"subjectAltName=DNS:{name}", "-keyout", key, "-out", request])
         database = self.path("index")

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """odd_server.py MODEFILE PORT [CERTIFICATE]: treats each connection as the file says at that moment:
-fine, slow, hang, wrong, body, garbage, flood, headers, close, or "agent LINE", which answers that
-line. With a certificate (PEM, key included) it speaks TLS."""
+fine, slow, drip, hang, wrong, body, endless, garbage, flood, headers, close, or "agent LINE", which
+answers that line. With a certificate (PEM, key included) it speaks TLS."""
 import os
 import socket
 import ssl
@@ -10,7 +10,8 @@ import sys
 import threading
 import time
 
-FINE = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nwell"
+FINE = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 4\r\n\r\nwell"
+NOTHING = bytes(65536)
 ANSWERS = {"fine": FINE,
            "wrong": b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n",
            "body": b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nill"}
@@ -26,6 +27,15 @@ def answer(connection, mode):
         connection.sendall(FINE[:10])
         time.sleep(1.0)
         connection.sendall(FINE[10:])
+    elif mode == "drip":
+        for byte in FINE:
+            connection.sendall(bytes([byte]))
+            time.sleep(0.25)
+    elif mode == "endless":
+        connection.recv(4096)
+        connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+        while True:
+            connection.sendall(NOTHING)
     elif mode == "hang":
         time.sleep(5.0)
     elif mode == "garbage":

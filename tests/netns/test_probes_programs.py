@@ -112,7 +112,8 @@ class Hooked(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self):
         length = int(self.headers["Content-Length"])
-        self.told.append((self.path, self.headers["Content-Type"], json.loads(self.rfile.read(length))))
+        body = json.loads(self.rfile.read(length))
+        self.told.append((self.path, self.headers["Content-Type"], body))
         self.send_response(204)
         self.end_headers()
 
