@@ -3,28 +3,35 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 
+#include "lvsd/config/health.h"
 #include "lvsd/config/yaml_text.h"
 #include "lvsd/ctl/rule_words.h"
 
 namespace lvsd::ctl {
 namespace {
 
+using std::chrono::milliseconds;
+
 struct Kind {
   std::string_view word, type;  // type empty: lvsd has none of this kind
+  std::string_view fall = "2";  // where no retry is given: one more than keepalived's default
 };
-constexpr std::array kKinds{Kind{"TCP_CHECK", "tcp"},   Kind{"HTTP_GET", "http"},
-                            Kind{"SSL_GET", "https"},   Kind{"SMTP_CHECK", "smtp"},
-                            Kind{"DNS_CHECK", "dns"},   Kind{"MISC_CHECK", "exec"},
-                            Kind{"PING_CHECK", "ping"}, Kind{"UDP_CHECK", ""},
-                            Kind{"FILE_CHECK", ""},     Kind{"BFD_CHECK", ""}};
+constexpr std::array kKinds{Kind{"TCP_CHECK", "tcp"},      Kind{"HTTP_GET", "http"},
+                            Kind{"SSL_GET", "https"},      Kind{"SMTP_CHECK", "smtp"},
+                            Kind{"DNS_CHECK", "dns", "4"}, Kind{"MISC_CHECK", "exec", "1"},
+                            Kind{"PING_CHECK", "ping"},    Kind{"UDP_CHECK", "udp"},
+                            Kind{"FILE_CHECK", ""},        Kind{"BFD_CHECK", ""}};
+// Of lvsd.yaml.
+constexpr milliseconds kInterval{5000}, kTimeout{2000};
 
 void remark(const Block& block, std::string what, std::vector<Remark>& remarks) {
   remarks.push_back({block.line, block.text() + ": " + std::move(what), block.file});
 }
 
-// "3" or "1.5" seconds, as lvsd.yaml writes it; empty after a remark.
-std::string seconds(const Block& block, std::vector<Remark>& remarks) {
+// "3" or "1.5" seconds; nothing after a remark.
+std::optional<milliseconds> seconds(const Block& block, std::vector<Remark>& remarks) {
   const std::string text(block.word(1));
   const std::size_t point = std::min(text.find('.'), text.size());
   const auto whole = read_number(block.words.front(), text.substr(0, point), 0, kLongestTimeout);
@@ -33,19 +40,51 @@ std::string seconds(const Block& block, std::vector<Remark>& remarks) {
   const auto rest = read_number(block.words.front(), tail, 0, 999);
   if (!whole || !rest) {
     remark(block, "it is not a time in seconds", remarks);
-    return {};
+    return std::nullopt;
   }
-  if (*rest == 0) return std::to_string(*whole) + "s";
-  return std::to_string(std::uint64_t{*whole} * 1000 + *rest) + "ms";
+  return milliseconds(std::uint64_t{*whole} * 1000 + *rest);
+}
+
+std::string duration(milliseconds time) {
+  if (time.count() % 1000 != 0) return std::to_string(time.count()) + "ms";
+  return std::to_string(time.count() / 1000) + "s";
+}
+
+// "alpha", "alpha on"; not "alpha false"
+bool says_yes(const Block& block) {
+  constexpr std::array<std::string_view, 3> kNo{"false", "no", "off"};
+  return std::find(kNo.begin(), kNo.end(), block.word(1)) == kNo.end();
+}
+
+// "Ab12f 3" -> the bytes AB 12 0F 03, as lvsd.yaml writes them; nothing where a digit is none, or
+// any.
+std::optional<std::string> hexadecimal(const Block& block) {
+  std::string bytes;
+  for (std::size_t i = 1; i < block.words.size(); ++i) {
+    std::string digits = block.words[i];
+    if (digits.size() % 2 != 0) digits.insert(digits.end() - 1, '0');
+    for (std::size_t at = 0; at < digits.size(); at += 2) {
+      unsigned value = 0;
+      const char* const end = digits.data() + at + 2;
+      const auto [stop, error] = std::from_chars(digits.data() + at, end, value, 16);
+      if (error != std::errc{} || stop != end) return std::nullopt;
+      bytes += static_cast<char>(value);
+    }
+  }
+  return bytes;
 }
 
 class CheckReader {
  public:
-  CheckReader(std::string_view type, CheckRules rules, std::vector<Remark>& remarks)
-      : type_(type), rules_(std::move(rules)), remarks_(remarks) {}
+  CheckReader(const Kind& kind, CheckRules rules, std::vector<Remark>& remarks)
+      : type_(kind.type), fall_(kind.fall), rules_(std::move(rules)), remarks_(remarks) {}
 
-  std::string read(const Block& block) {
+  std::optional<std::string> read(const Block& block) {
     for (const Block& each : block.inside) take(each);
+    if (type_ == "udp" && !(asks_ && waits_)) {
+      remark(block, "lvsd's checks over UDP need a payload and require_reply", remarks_);
+      return std::nullopt;
+    }
     if (type_ == "http" || type_ == "https") {
       add("path", scalar(path_.empty() ? "/" : path_));
       if (!rules_.host.empty()) add("host", scalar(rules_.host));
@@ -53,16 +92,27 @@ class CheckReader {
     }
     // keepalived believes every certificate.
     if (type_ == "https") add("verify", "false");
-    if (!rules_.interval.empty()) add("interval", rules_.interval);
-    if (!rules_.timeout.empty()) add("timeout", rules_.timeout);
+    add_times(block);
     add("rise", "1");
-    add("fall", rules_.fall.empty() ? "1" : rules_.fall);
+    add("fall", rules_.fall.empty() ? fall_ : rules_.fall);
     add("initially", rules_.alpha ? "down" : "up");
     add("on_failure", rules_.inhibit ? "quiesce" : "remove");
     return "{type: " + type_ + out_ + "}";
   }
 
  private:
+  // keepalived's checks may overlap, lvsd's may not.
+  void add_times(const Block& block) {
+    const milliseconds interval = rules_.interval.value_or(kInterval);
+    const milliseconds timeout = std::min(rules_.timeout.value_or(kTimeout), interval);
+    if (rules_.interval) add("interval", duration(interval));
+    if (rules_.timeout || timeout != kTimeout) add("timeout", duration(timeout));
+    if (rules_.timeout && *rules_.timeout > interval) {
+      remark(block, "its timeout of " + duration(*rules_.timeout) + " is longer than the interval",
+             remarks_);
+    }
+  }
+
   void take(const Block& block) {
     const std::string_view word = block.word(0);
     if (word == "connect_port") {
@@ -103,7 +153,18 @@ class CheckReader {
       take_command(block);
       return true;
     }
+    if (type_ == "udp") return take_of_udp(block);
     return word == "enable_sni" && type_ == "https";  // lvsd always sends it
+  }
+
+  bool take_of_udp(const Block& block) {
+    const std::string_view word = block.word(0);
+    if (word != "payload" && word != "require_reply") return false;
+    const auto bytes = hexadecimal(block);
+    if (!bytes) return false;
+    (word == "payload" ? asks_ : waits_) = word != "payload" || !bytes->empty();
+    if (!bytes->empty()) add(word == "payload" ? "send" : "expect", scalar(escape(*bytes)));
+    return true;
   }
 
   void take_url(const Block& block) {
@@ -116,6 +177,9 @@ class CheckReader {
       }
     } else if (word == "virtualhost") {
       rules_.host = std::string(block.word(1));
+    } else if (word == "regex" &&
+               block.word(1).find_first_of("\\^$.|?*+()[]{}") == block.word(1).npos) {
+      add("body", scalar(block.word(1)));
     } else {
       remark(block, "lvsd's checks have nothing for it", remarks_);
     }
@@ -138,7 +202,8 @@ class CheckReader {
     out_ += ", " + std::string(key) + ": " + value;
   }
 
-  std::string type_;
+  std::string type_, fall_;
+  bool asks_ = false, waits_ = false;  // udp
   CheckRules rules_;
   std::vector<Remark>& remarks_;
   std::string out_, path_, status_;
@@ -168,9 +233,9 @@ bool CheckRules::take(const Block& block, std::vector<Remark>& remarks) {
   } else if (word == "virtualhost") {
     host = std::string(block.word(1));
   } else if (word == "alpha" || word == "no_alpha") {
-    alpha = word == "alpha";
+    alpha = word == "alpha" && says_yes(block);
   } else if (word == "inhibit_on_failure") {
-    inhibit = true;
+    inhibit = says_yes(block);
   } else {
     return false;
   }
@@ -186,7 +251,7 @@ std::optional<std::string> read_check(const Block& block, CheckRules rules,
     remark(block, "lvsd has no check like it", remarks);
     return std::nullopt;
   }
-  return CheckReader(kind->type, std::move(rules), remarks).read(block);
+  return CheckReader(*kind, std::move(rules), remarks).read(block);
 }
 
 }  // namespace lvsd::ctl

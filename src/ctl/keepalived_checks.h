@@ -3,6 +3,7 @@
 // real server, lvsd one: the first is taken.
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <vector>
@@ -12,10 +13,11 @@
 
 namespace lvsd::ctl {
 
-// What a virtual_server, or a real_server in it, says of all its checks; empty: nothing. Durations
-// and numbers as lvsd.yaml has them.
+// What a virtual_server, or a real_server in it, says of all its checks; empty: nothing. Numbers as
+// lvsd.yaml has them.
 struct CheckRules {
-  std::string interval, timeout, fall, host;
+  std::optional<std::chrono::milliseconds> interval, timeout;
+  std::string fall, host;
   bool alpha = false, inhibit = false;
 
   // Whether the statement was one of these. What is wrong with it is a remark.

@@ -36,6 +36,12 @@ bool is_number(std::string_view text) {
   return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
 }
 
+// Of two numbers.
+std::string shorter(const std::string& one, const std::string& other) {
+  const bool less = one.size() != other.size() ? one.size() < other.size() : one < other;
+  return less ? one : other;
+}
+
 }  // namespace
 
 bool LdirectordChecks::take(const std::string& key, const std::string& value, std::size_t line,
@@ -109,9 +115,11 @@ std::string LdirectordChecks::asked(const std::string& type, const CheckWords& w
 }
 
 std::string LdirectordChecks::times(bool negotiates) const {
-  const std::string timeout = negotiates ? value("negotiatetimeout", value("checktimeout", "5"))
-                                         : value("checktimeout", "5");
+  std::string timeout = negotiates ? value("negotiatetimeout", value("checktimeout", "5"))
+                                   : value("checktimeout", "5");
   const std::string interval = value("checkinterval", "10");
+  // lvsd's checks do not overlap.
+  if (is_number(interval) && is_number(timeout)) timeout = shorter(timeout, interval);
   std::string out = ", interval: " + scalar(interval + "s") + ", timeout: " + scalar(timeout + "s");
   out += ", rise: 1, fall: " + scalar(value("failurecount", "1"));
   return out + ", on_failure: " + (value("quiescent", "no") == "yes" ? "quiesce" : "remove");
