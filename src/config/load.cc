@@ -19,7 +19,8 @@ constexpr std::array<std::string_view, 7> kDirectorKeys{
 constexpr std::array<std::string_view, 3> kRecorderKeys{"drops", "bytes", "decisions"};
 constexpr std::array<std::string_view, 6> kCaptureKeys{
     "backend", "stage", "queue", "queue_length", "queue_bypass", "super_packets"};
-constexpr std::array<std::string_view, 1> kAnnounceKeys{"interface"}, kConnectionsKeys{"limit"};
+constexpr std::array<std::string_view, 2> kAnnounceKeys{"interface", "defend"};
+constexpr std::array<std::string_view, 1> kConnectionsKeys{"limit"};
 constexpr std::array<std::string_view, 3> kTimeoutsKeys{"tcp", "tcp_fin", "udp"};
 
 constexpr std::array<Choice<CaptureBackend>, 4> kBackends{{{"auto", CaptureBackend::automatic},
@@ -57,15 +58,18 @@ void read_capture(const Item& item, StartupConfig& startup) {
 
 void read_announce(const Item& item, Announce& announce) {
   if (item.value.kind() != ValueKind::mapping) {
-    constexpr std::string_view kRemedy = "write true, false or {interface: NAME}";
+    constexpr std::string_view kRemedy = "write true, false or {interface: NAME, defend: 1s}";
     if (!item.require(ValueKind::scalar, kRemedy)) return;
-    if (const std::optional<bool> enabled = read_boolean(item)) announce = {*enabled, {}};
+    assign(announce.enabled, read_boolean(item));
     return;
   }
   const Mapping map(item, kAnnounceKeys, {});
-  announce.enabled = true;
-  if (const auto field = map.require("interface", "write {interface: NAME}, or true")) {
+  if (const auto field = map.find("interface")) {
     assign(announce.interface, read_interface_name(*field));
+  }
+  if (const auto field = map.find("defend")) {
+    const bool never = field->value.kind() == ValueKind::scalar && field->value.text() == "never";
+    assign(announce.defend, never ? Duration::zero() : read_duration(*field));
   }
 }
 

@@ -13,9 +13,11 @@ namespace {
 std::string_view boolean(bool value) { return value ? "true" : "false"; }
 
 std::string show_announce(const Announce& announce) {
-  if (!announce.enabled || announce.interface.empty())
-    return std::string(boolean(announce.enabled));
-  return "{interface: " + scalar(announce.interface) + "}";
+  if (!announce.enabled) return "false";
+  std::string out = "{";
+  if (!announce.interface.empty()) out += "interface: " + scalar(announce.interface) + ", ";
+  const bool never = announce.defend == Duration::zero();
+  return out + "defend: " + (never ? "never" : duration_text(announce.defend)) + "}";
 }
 
 std::string show_director(const Config& config) {

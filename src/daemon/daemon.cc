@@ -159,7 +159,7 @@ void Daemon::State::wait_for_claims() {
                           [this](error_code error) {
                             if (error) return;
                             claims.read([this](InterfaceIndex heard_on, const AddressClaim& claim) {
-                              exposure.notice(heard_on, claim, *network, options.defend);
+                              exposure.notice(heard_on, claim, *network);
                             });
                             wait_for_claims();
                           });

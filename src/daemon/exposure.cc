@@ -89,12 +89,11 @@ void Exposure::put_settings(const Network& network) {
   settings_error_ = put ? std::string() : put.error().message;
 }
 
-void Exposure::notice(InterfaceIndex heard_on, const AddressClaim& claim, const Network& network,
-                      Duration interval) {
+void Exposure::notice(InterfaceIndex heard_on, const AddressClaim& claim, const Network& network) {
   const Interface* heard = network.interface(heard_on);
   if (heard == nullptr || !captured_.announce.enabled) return;
-  const auto decision =
-      guard_.notice(claim, addresses_, network, interval, std::chrono::steady_clock::now());
+  const auto decision = guard_.notice(claim, addresses_, network, captured_.announce.defend,
+                                      std::chrono::steady_clock::now());
   if (!decision) return;
   if (decision->report) {
     spdlog::warn("{} on {} claims the virtual address {}", to_string(claim.mac), heard->name,

@@ -26,8 +26,6 @@ po::options_description descriptions() {
   add("metrics",
       po::value<std::string>()->implicit_value("127.0.0.1:9811")->value_name("[ADDRESS:PORT]"),
       "answer Prometheus there: 127.0.0.1:9811 where no address is given; off by default");
-  add("defend", po::value<unsigned>()->default_value(1)->value_name("SECONDS"),
-      "announce an address that another host claims again, this often at most; 0: never");
   add("log-level", po::value<std::string>()->default_value("info")->value_name("LEVEL"),
       "debug, info, warning or error");
   add("log-target", po::value<std::string>()->default_value("auto")->value_name("TARGET"),
@@ -60,7 +58,6 @@ Result<Options, Error> parse_options(int argc, const char* const* argv) {
     if (!where || !where->port) return fail("--metrics takes ADDRESS:PORT, as in 127.0.0.1:9811");
     options.metrics = Endpoint{where->address, *where->port};
   }
-  options.defend = std::chrono::seconds(given["defend"].as<unsigned>());
   options.check = given.count("check") > 0;
   options.version = given.count("version") > 0;
   options.help = given.count("help") > 0;
@@ -80,7 +77,7 @@ std::string state_dir_of(const Options& options) {
 
 std::string usage() {
   std::ostringstream text;
-  text << "usage: lvsd [-c FILE] [--check] [--run-dir DIR] [--state-dir DIR] [--defend SECONDS] "
+  text << "usage: lvsd [-c FILE] [--check] [--run-dir DIR] [--state-dir DIR] "
           "[--metrics[=ADDRESS:PORT]] [--log-level LEVEL] "
           "[--log-target "
           "TARGET]\n"

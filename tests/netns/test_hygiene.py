@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What lvsd leaves alone and what it defends: redirects, the host's firewall, its own addresses."""
+import os
 import re
 import signal
 
@@ -9,8 +10,8 @@ import servers
 from bare import Flat, realserver
 from capture import Capture
 from daemon import Lvsd, configuration, service
-from lab import VIP as LAB_VIP, Lab, wait_for
-from scapy.layers.inet import ICMP
+from lab import VIP as LAB_VIP, Lab, run, wait_for
+from scapy.layers.inet import ICMP, IP, UDP
 from scapy.layers.inet6 import ICMPv6ND_NA, ICMPv6NDOptDstLLAddr, IPv6
 from scapy.layers.l2 import ARP, Ether
 from traffic import curl, curl_many
@@ -76,21 +77,25 @@ def test_settings_follow_a_reload(flat):
 
 
 # ---- defence -------------------------------------------------------------------------------------
+def defended(interval, *services):
+    return configuration(*services, director={"announce": {"defend": interval}})
+
+
 def claims(lvsd):
     return lvsd.ctl_json("status")["status"]["conflicts"]
 
 
 @pytest.mark.parametrize("vip, thief", [(VIP, "02:00:00:00:66:04"), (VIP6, "02:00:00:00:66:06")])
 def test_a_thief_is_named_counted_and_answered(flat, vip, thief):
-    text = configuration(service("web", f"[{vip}]:80/tcp" if ":" in vip else f"{vip}:80/tcp", "dr",
-                                 "fd00:2::11" if ":" in vip else "10.0.2.11"))
+    web = service("web", f"[{vip}]:80/tcp" if ":" in vip else f"{vip}:80/tcp", "dr",
+                  "fd00:2::11" if ":" in vip else "10.0.2.11")
     if ":" in vip:
         frame = Ether(src=thief, dst="33:33:00:00:00:01") / IPv6(src=vip, dst="ff02::1") / \
             ICMPv6ND_NA(tgt=vip, R=0, S=0, O=1) / ICMPv6NDOptDstLLAddr(lladdr=thief)
     else:
         frame = Ether(src=thief, dst="ff:ff:ff:ff:ff:ff") / \
             ARP(op=1, hwsrc=thief, psrc=vip, pdst=vip)
-    with Lvsd(flat, text, options=("--defend", "2")) as lvsd:
+    with Lvsd(flat, defended("2s", web)) as lvsd:
         own = flat.mac("director", "eth0")
         # Its own first announcements are over.
         with Capture(flat, "client", ["eth0"]) as first:
@@ -121,18 +126,50 @@ def announcements(frames, vip, mac):
 
 
 def test_it_can_be_told_to_look_on(flat):
-    text = configuration(service("web", f"{VIP}:80/tcp", "dr", RIPS[0]))
+    web = service("web", f"{VIP}:80/tcp", "dr", RIPS[0])
     thief = "02:00:00:00:66:07"
     frame = Ether(src=thief, dst="ff:ff:ff:ff:ff:ff") / ARP(op=2, hwsrc=thief, psrc=VIP, pdst=VIP)
-    with Lvsd(flat, text, options=("--defend", "0")) as lvsd:
+    with Lvsd(flat, defended("1s", web)) as lvsd:
         own = flat.mac("director", "eth0")
         with Capture(flat, "client", ["eth0"]) as first:
             wait_for(lambda: len(announcements(first.frames, VIP, own)) >= 2, "announcements")
+        lvsd.reload(defended("never", web))
         with Capture(flat, "client", ["eth0"]) as wire:
             flat.send_frame("rs2", "eth0", frame)
             wait_for(lambda: claims(lvsd)["packets"] == 1, "the count")
             flat.run("client", ["ping", "-c", "1", "10.0.2.1"])
         assert not announcements(wire.frames, VIP, own)
+
+
+# ---- martians ------------------------------------------------------------------------------------
+def martians(vip):
+    """Lines of the kernel's log; the address is nobody else's."""
+    log = run(["dmesg"])
+    return [line for line in log.splitlines() if "martian source" in line and f"from {vip}" in line]
+
+
+@pytest.mark.parametrize("method", ["dr", "nat"])
+def test_traffic_of_services_logs_no_martians(flat, method):
+    """All on one network, where the director hears whatever is sent to everybody."""
+    vip = {"dr": "10.0.2.177", "nat": "10.0.2.178"}[method]
+    if not os.access("/dev/kmsg", os.R_OK):
+        pytest.skip("the kernel's log is not readable here")
+    flat.sysctl("director", "net/ipv4/conf/all/log_martians", 1)
+    before = martians(vip)  # an earlier run's
+    try:
+        with Lvsd(flat, configuration(service("web", f"{vip}:80/tcp", method, *RIPS))) as lvsd:
+            for host in ("rs1", "rs2"):
+                realserver(flat, host, "apply", "-c", lvsd.file, "--director", "10.0.2.1")
+            assert curl_many(flat, vip, 20, source="10.0.2.2") == {"rs1": 10, "rs2": 10}
+            assert martians(vip) == before
+            # What would be logged: an answer that comes to the director's own stack.
+            stray = Ether(dst=flat.mac("director", "eth0")) / IP(src=vip, dst="10.0.2.1") / UDP()
+            flat.send_frame("rs1", "eth0", stray)
+            wait_for(lambda: martians(vip) != before, "the kernel's word on it")
+    finally:
+        flat.sysctl("director", "net/ipv4/conf/all/log_martians", 0)
+        for host in ("rs1", "rs2"):
+            realserver(flat, host, "undo")
 
 
 # ---- the host's firewall -------------------------------------------------------------------------

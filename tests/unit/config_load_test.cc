@@ -40,7 +40,7 @@ TEST(Load, EveryKeyIsTaken) {
       "  cpus: 2-4,0\n"
       "  overload: bypass\n"
       "  capture: {backend: nft, stage: late, queue: 17, queue_length: 99, queue_bypass: true}\n"
-      "  announce: {interface: eth0.100}\n"
+      "  announce: {interface: eth0.100, defend: 5s}\n"
       "  connections: {limit: 4}\n"
       "timeouts: {tcp: 15m, tcp_fin: 500ms, udp: 31d}\n"
       "services:\n"
@@ -61,7 +61,7 @@ TEST(Load, EveryKeyIsTaken) {
   EXPECT_EQ(config.startup.queue, 17);
   EXPECT_TRUE(config.startup.queue_bypass);
   EXPECT_EQ(config.startup.connection_limit, 4U);
-  EXPECT_EQ(config.announce, (Announce{true, "eth0.100"}));
+  EXPECT_EQ(config.announce, (Announce{true, "eth0.100", std::chrono::seconds(5)}));
   EXPECT_EQ(config.timeouts.tcp, std::chrono::minutes(15));
   EXPECT_EQ(config.timeouts.tcp_fin, std::chrono::milliseconds(500));
   EXPECT_EQ(config.timeouts.udp, std::chrono::seconds(2678400));
@@ -109,6 +109,8 @@ TEST(Load, WhatKeepsAllClientsTogetherIsSaidWhereThereAreWorkers) {
 
 TEST(Load, AnnounceCanBeOff) {
   EXPECT_FALSE(parsed("director: {announce: false}\nservices: []").announce.enabled);
+  const Announce passive = parsed("director: {announce: {defend: never}}\nservices: []").announce;
+  EXPECT_EQ(passive, (Announce{true, "", Duration::zero()}));
 }
 
 TEST(Load, SameAddressAndPortForTcpAndUdp) {
@@ -136,7 +138,7 @@ TEST(Show, FillsInEveryDefault) {
             "  overload: drop-new\n"
             "  capture: {backend: auto, stage: early, queue: 0, queue_length: 16384, "
             "queue_bypass: false, super_packets: true}\n"
-            "  announce: true\n"
+            "  announce: {defend: 1s}\n"
             "  connections: {limit: 1048576}\n"
             "  recorder: {drops: 256, bytes: 256, decisions: 16}\n"
             "timeouts: {tcp: 900s, tcp_fin: 120s, udp: 300s}\n"

@@ -18,18 +18,16 @@ TEST(DaemonOptions, DefaultsAreThoseOfTheManual) {
   EXPECT_EQ(options->run_dir, "/run/lvsd");
   EXPECT_EQ(options->log_level, LogLevel::info);
   EXPECT_EQ(options->log_target, LogTarget::automatic);
-  EXPECT_EQ(options->defend, std::chrono::seconds(1));
   EXPECT_FALSE(options->check || options->help || options->version);
 }
 
 TEST(DaemonOptions, EachIsRead) {
   const auto options = parse({"--check", "-c", "a.yaml", "--run-dir=/run/b", "--log-level", "debug",
-                              "--log-target", "journal", "--defend", "10"});
+                              "--log-target", "journal"});
   ASSERT_TRUE(options) << options.error().message;
   EXPECT_TRUE(options->check);
   EXPECT_EQ(options->config_file, "a.yaml");
   EXPECT_EQ(options->run_dir, "/run/b");
-  EXPECT_EQ(options->defend, std::chrono::seconds(10));
   EXPECT_EQ(options->log_level, LogLevel::debug);
   EXPECT_EQ(options->log_target, LogTarget::journal);
   EXPECT_TRUE(parse({"--help"})->help);

@@ -18,8 +18,7 @@ struct Options {
   // What outlives a restart. Empty: /var/lib/lvsd, or the run directory where that is another one,
   // so that several daemons do not share it.
   std::string state_dir;
-  std::optional<Endpoint> metrics;            // where to answer Prometheus
-  Duration defend = std::chrono::seconds(1);  // between two answers to who claims an address
+  std::optional<Endpoint> metrics;  // where to answer Prometheus
   LogLevel log_level = LogLevel::info;
   LogTarget log_target = LogTarget::automatic;
   bool check = false, version = false, help = false;

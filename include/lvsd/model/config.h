@@ -27,10 +27,11 @@ std::string_view to_string(Overload overload);       // "drop-new", "drop", "byp
 std::string_view to_string(CaptureBackend backend);  // "auto", "iptables", ...
 std::string_view to_string(CaptureStage stage);
 
-// director.announce: whether, and on which interface, VIPs are put.
+// director.announce: whether, and on which interface, VIPs are put, and how they are defended.
 struct Announce {
   bool enabled = true;
   std::string interface;  // empty: the interface whose network holds the VIP, else lo
+  Duration defend = std::chrono::seconds(1);  // between two answers to who claims one; 0: never
   friend bool operator==(const Announce&, const Announce&) = default;
 };
 
