@@ -15,6 +15,7 @@
 #include "lvsd/control/words.h"
 #include "lvsd/daemon/notify.h"
 #include "lvsd/daemon/status.h"
+#include "lvsd/io/worker_count.h"
 
 namespace lvsd {
 namespace {

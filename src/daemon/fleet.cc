@@ -2,7 +2,6 @@
 #include "lvsd/daemon/fleet.h"
 
 #include <fmt/format.h>
-#include <sched.h>
 #include <spdlog/spdlog.h>
 #include <sys/random.h>
 
@@ -21,7 +20,6 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 constexpr milliseconds kPatience{5000};  // a batch takes microseconds; this is a dead worker
-constexpr unsigned kMostWorkers = 256;
 // Of ten destinations each, some tens of microseconds of a worker's time.
 constexpr std::size_t kServicesPerPart = 32;
 constexpr milliseconds kRetry{10};  // between two attempts at a full mailbox
@@ -79,16 +77,6 @@ struct Applied {
 };
 
 }  // namespace
-
-void count_workers(StartupConfig& config) {
-  if (config.workers != 0) return;
-  cpu_set_t allowed;
-  CPU_ZERO(&allowed);
-  const bool known = ::sched_getaffinity(0, sizeof allowed, &allowed) == 0;
-  const unsigned counted = known ? static_cast<unsigned>(CPU_COUNT(&allowed)) : 1;
-  config.workers = config.cpus.empty() ? counted : static_cast<unsigned>(config.cpus.size());
-  config.workers = std::clamp(config.workers, 1U, kMostWorkers);
-}
 
 SteeringHash make_steering_hash(const StartupConfig& config) {
   // Rules that somebody else installs should stay the same from start to start.

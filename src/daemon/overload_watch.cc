@@ -33,15 +33,12 @@ std::string_view describe(QueueRole role) {
 }  // namespace
 
 OverloadWatch::OverloadWatch(const CapturePlan& plan) {
-  for (const QueueRole role : {QueueRole::datagrams, QueueRole::streams, QueueRole::openers}) {
-    if (role == QueueRole::streams && !plan.super_packets) continue;
-    if (role == QueueRole::openers && !plan.openers) continue;
-    for (unsigned worker = 0; worker < plan.steering.workers; ++worker) {
-      Queue queue;
-      queue.number = plan.queue_of(role, worker);
-      queue.name = fmt::format("queue {} (worker {}, {})", queue.number, worker, describe(role));
-      queues_.push_back(std::move(queue));
-    }
+  for (const AssignedQueue& assigned : plan.queues()) {
+    Queue queue;
+    queue.number = assigned.number;
+    queue.name = fmt::format("queue {} (worker {}, {})", queue.number, assigned.worker,
+                             describe(assigned.role));
+    queues_.push_back(std::move(queue));
   }
 }
 

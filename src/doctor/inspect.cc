@@ -10,7 +10,9 @@
 #include <sstream>
 
 #include "lvsd/doctor/examine.h"
+#include "lvsd/io/capture_rules.h"
 #include "lvsd/io/process.h"
+#include "lvsd/io/worker_count.h"
 #include "ruleset.h"
 
 namespace lvsd::doctor {
@@ -69,12 +71,12 @@ std::string program_of(int pid) {
   return name;
 }
 
-std::vector<QueueEvidence> queues(const Config& config) {
+// `daemon`: its process, which knows how many workers `auto` means; 0: it does not run.
+std::vector<QueueEvidence> queues(Config config, int daemon) {
+  count_workers(config.startup, daemon);
   std::vector<QueueEvidence> out;
-  const unsigned each = config.startup.super_packets ? 2 : 1;
-  for (unsigned i = 0; i < config.startup.workers * each; ++i) {
-    out.push_back({config.startup.queue + i, false, 0, {}});
-  }
+  const CapturePlan plan = make_capture_plan(config, {.workers = config.startup.workers});
+  for (const AssignedQueue& queue : plan.queues()) out.push_back({queue.number, false, 0, {}});
   const auto inodes = netlink_inodes();
   std::ifstream file("/proc/net/netfilter/nfnetlink_queue");
   std::string line;
@@ -104,11 +106,13 @@ void look_at_rules(const Config& config, HostEvidence& host) {
     }
   }
   for (const bool v4 : {true, false}) {
-    bool& captures = v4 ? host.rules_v4 : host.rules_v6;
-    const auto saved = run_tool({v4 ? "iptables-save" : "ip6tables-save"});
+    const auto saved = run_tool({v4 ? "iptables-legacy-save" : "ip6tables-legacy-save"});
     if (!saved) continue;
-    captures = captures || legacy_captures(*saved);
+    const RulesetView view = view_saved_rules(*saved, v4, config);
+    host.rules_v4 = host.rules_v4 || view.captures_v4;
+    host.rules_v6 = host.rules_v6 || view.captures_v6;
     host.rules_known = true;
+    host.shadows.insert(host.shadows.end(), view.shadows.begin(), view.shadows.end());
   }
 }
 
@@ -145,7 +149,7 @@ HostEvidence inspect(const Examination& wanted, const Network& network) {
   HostEvidence host;
   host.daemon = wanted.daemon.has_value();
   host.daemon_pid = wanted.daemon.value_or(0);
-  host.queues = queues(wanted.config);
+  host.queues = queues(wanted.config, host.daemon_pid);
   look_at_rules(wanted.config, host);
   look_at_settings(network, host);
   host.neighbors_v4 = neighbors(true);

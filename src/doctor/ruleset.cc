@@ -26,6 +26,7 @@ std::string key_of(const json& object, const char* chain) {
 }
 
 bool is_lvsds(const std::string& table) { return table == "lvsd"; }
+bool is_lvsds_chain(const std::string& name) { return name.rfind("LVSD", 0) == 0; }
 
 // Whether a value of a match ("10.0.3.100", a prefix, a set, a port) takes this one in.
 bool takes_address(const json& right, const IpAddress& address) {
@@ -109,16 +110,38 @@ bool serves(const Chain& chain, const VirtualService& service) {
   return chain.family == "inet" || chain.family == "netdev" || chain.family == (v4 ? "ip" : "ip6");
 }
 
-// Whether the chain sees a request before lvsd's does. Of two with one priority, the kernel asks
-// the older one first.
-bool comes_before(const Chain& chain, CaptureStage stage, int own_handle) {
+bool jumps_to_lvsd(const json& rule) {
+  for (const json& part : rule.value("expr", json::array())) {
+    if (part.contains("jump") && is_lvsds_chain(part.at("jump").value("target", ""))) return true;
+  }
+  return false;
+}
+
+// Where lvsd's rules are, of those that the chain's packets meet: in a table of its own (nft), or
+// behind a jump in the chain itself (iptables).
+struct Own {
+  std::map<std::string, int> tables;    // by family: the handle of the table
+  std::map<std::string, int> position;  // by key of a chain: of the rule that jumps
+
+  std::optional<int> table(const std::string& family) const {
+    const auto found = tables.find(family);
+    const auto both = found == tables.end() ? tables.find("inet") : found;
+    return both == tables.end() ? std::nullopt : std::optional(both->second);
+  }
+};
+
+// Whether the rule at this position of the chain sees a request before lvsd's do. Of two tables
+// with one priority the kernel asks the younger one first (tried), and handles grow.
+bool comes_before(const Chain& chain, int position, const Own& own, CaptureStage stage) {
+  const auto jump = own.position.find(chain.family + " " + chain.table + " " + chain.name);
+  if (jump != own.position.end()) return position < jump->second;
   if (chain.hook == "ingress") return true;
   if (stage == CaptureStage::late) {
     return chain.hook == "prerouting" || (chain.hook == "input" && chain.priority < kSecurity);
   }
   if (chain.hook != "prerouting") return false;
   if (chain.priority != kRaw) return chain.priority < kRaw;
-  return own_handle == 0 || chain.table_handle < own_handle;
+  return chain.table_handle > own.table(chain.family).value_or(0);
 }
 
 std::string rule_text(const Chain& chain, const json& rule) {
@@ -153,30 +176,39 @@ Read read(const json& ruleset) {
   return out;
 }
 
-}  // namespace
-
-bool legacy_captures(std::string_view saved) {
-  return saved.find("NFQUEUE") != std::string_view::npos;
+Own find_own(const Read& ruleset) {
+  Own own;
+  for (int position = 0; const json& rule : ruleset.rules) {
+    ++position;
+    const std::string key = key_of(rule, "chain");
+    const auto chain = ruleset.chains.find(key);
+    if (chain == ruleset.chains.end()) continue;
+    const Chain& at = chain->second;
+    const bool jumps = jumps_to_lvsd(rule);
+    if (jumps) own.position.emplace(key, position);
+    if (jumps || is_lvsds(at.table)) own.tables.emplace(at.family, at.table_handle);
+  }
+  return own;
 }
+
+}  // namespace
 
 Result<RulesetView, Error> view_ruleset(std::string_view text, const Config& config) {
   try {
     RulesetView view;
     const Read ruleset = read(json::parse(text));
-    int own_handle = 0;
-    for (const auto& [name, handle] : ruleset.tables) {
-      if (name == "ip lvsd" || name == "inet lvsd") own_handle = handle;
-    }
-    for (const json& rule : ruleset.rules) {
+    const Own own = find_own(ruleset);
+    for (int position = 0; const json& rule : ruleset.rules) {
+      ++position;
       const auto chain = ruleset.chains.find(key_of(rule, "chain"));
       if (chain == ruleset.chains.end()) continue;
       const Chain& at = chain->second;
-      if (is_lvsds(at.table) || at.name.rfind("LVSD", 0) == 0 || queues(rule)) {
+      if (is_lvsds(at.table) || is_lvsds_chain(at.name) || queues(rule)) {
         view.captures_v4 = view.captures_v4 || at.family != "ip6";
         view.captures_v6 = view.captures_v6 || at.family == "ip6" || at.family == "inet";
         continue;
       }
-      if (at.hook.empty() || !comes_before(at, config.startup.stage, own_handle)) continue;
+      if (at.hook.empty() || !comes_before(at, position, own, config.startup.stage)) continue;
       for (const VirtualService& service : config.services) {
         if (service.key.is_by_mark() || !serves(at, service) || !drops(rule, service)) continue;
         view.shadows.push_back(rule_text(at, rule) + ": drops packets to " +

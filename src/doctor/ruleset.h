@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // What `nft -j list ruleset` says about capture: pure functions over its text. iptables' own rules
-// are in it, too, unless they are iptables-legacy's.
+// are in it, too, unless they are iptables-legacy's: those have a text of their own.
 #pragma once
 
 #include <string>
@@ -18,7 +18,9 @@ struct RulesetView {
 };
 Result<RulesetView, Error> view_ruleset(std::string_view json, const Config& config);
 
-// Of `iptables-save`, where nft shows nothing of it.
-bool legacy_captures(std::string_view saved);
+// The same of what iptables-legacy-save or ip6tables-legacy-save prints, for services of that
+// family. Against capture rules that are nft's it knows the order at the late stage only, since
+// nothing tells which of two tables with one priority is older.
+RulesetView view_saved_rules(std::string_view saved, bool v4, const Config& config);
 
 }  // namespace lvsd::doctor

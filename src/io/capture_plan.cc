@@ -86,6 +86,18 @@ void add_service(CapturePlan& plan, const VirtualService& service) {
 
 }  // namespace
 
+std::vector<AssignedQueue> CapturePlan::queues() const {
+  std::vector<AssignedQueue> out;
+  for (const QueueRole role : {QueueRole::datagrams, QueueRole::streams, QueueRole::openers}) {
+    if (role == QueueRole::streams && !super_packets) continue;
+    if (role == QueueRole::openers && !openers) continue;
+    for (unsigned worker = 0; worker < steering.workers; ++worker) {
+      out.push_back({queue_of(role, worker), role, worker});
+    }
+  }
+  return out;
+}
+
 CapturePlan make_capture_plan(const Config& config, const SteeringHash& hash) {
   CapturePlan plan;
   plan.stage = config.startup.stage;

@@ -267,18 +267,28 @@ def daemon_is_away(ward):
     ward.daemon.start()
 
 
-@fault("queue-taken")
-def another_program_reads_our_queue(ward):
+def read_queue(ward, number):
+    """Another program takes it while the daemon is away."""
     ward.daemon.stop()
     other = ward.socket("director", socket.AF_NETLINK, socket.SOCK_RAW, 12)  # NETLINK_NETFILTER
-    # NFQNL_MSG_CONFIG for queue 0 with NFQA_CFG_CMD: bind, as libnetfilter_queue sends it.
-    other.send(struct.pack("=IHHII", 28, 0x302, 5, 1, 0) + struct.pack("!BBH", 0, 0, 0)
+    # NFQNL_MSG_CONFIG with NFQA_CFG_CMD: bind, as libnetfilter_queue sends it.
+    other.send(struct.pack("=IHHII", 28, 0x302, 5, 1, 0) + struct.pack("!BBH", 0, 0, number)
                + struct.pack("=HH", 8, 1) + struct.pack("!BBH", 1, 0, 0))
     wait_for(lambda: ward.run("director", ["cat", "/proc/net/netfilter/nfnetlink_queue"]).strip(),
              "the other program")
     yield
     other.close()
     ward.daemon.start()
+
+
+@fault("queue-taken")
+def another_program_reads_our_queue(ward):
+    yield from read_queue(ward, 0)
+
+
+@fault("queue-taken")
+def another_program_reads_the_queue_of_new_connections(ward):
+    yield from read_queue(ward, 2)
 
 
 @pytest.mark.parametrize("injected", sorted(FAULTS))

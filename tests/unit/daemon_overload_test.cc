@@ -34,6 +34,20 @@ class Watched : public testing::Test {
   OverloadWatch::Clock::time_point start_{};
 };
 
+TEST(CapturePlan, NamesItsQueuesInOrder) {
+  CapturePlan plan;
+  plan.queue = 7;
+  plan.openers = true;
+  plan.steering.workers = 2;
+  std::vector<unsigned> numbers;
+  for (const AssignedQueue& queue : plan.queues()) numbers.push_back(queue.number);
+  EXPECT_EQ(numbers, (std::vector<unsigned>{7, 8, 9, 10}));
+  EXPECT_EQ(plan.queues().back().role, QueueRole::openers);
+  EXPECT_EQ(plan.queues().back().worker, 1U);
+  plan.super_packets = true;
+  EXPECT_EQ(plan.queues().size(), 6U);
+}
+
 TEST_F(Watched, SaysWhenItBeginsAndEnds) {
   EXPECT_EQ(look(line(0, 70) + line(2, 5), 0), "");  // what an earlier look did not see
   EXPECT_FALSE(watch_.overloaded());

@@ -324,12 +324,14 @@ TEST(DoctorFrames, AnErrorAboutATunnelNamesThePacketInside) {
 
 // ---- rules
 // ---------------------------------------------------------------------------------------
-std::string ruleset(const std::string& hook, int priority, const std::string& expressions) {
+std::string ruleset(const std::string& hook, int priority, const std::string& expressions,
+                    int handle = 6) {
   return R"({"nftables": [
     {"table": {"family": "ip", "name": "lvsd", "handle": 5}},
     {"chain": {"family": "ip", "table": "lvsd", "name": "p", "hook": "prerouting", "prio": -300}},
     {"rule": {"family": "ip", "table": "lvsd", "chain": "p", "handle": 1, "expr": []}},
-    {"table": {"family": "ip", "name": "fw", "handle": 3}},
+    {"table": {"family": "ip", "name": "fw", "handle": )" +
+         std::to_string(handle) + R"(}},
     {"chain": {"family": "ip", "table": "fw", "name": "c", "hook": ")" +
          hook + R"(", "prio": )" + std::to_string(priority) + R"(}},
     {"rule": {"family": "ip", "table": "fw", "chain": "c", "handle": 9, "expr": [)" +
@@ -358,7 +360,8 @@ TEST(DoctorRuleset, FindsWhatDropsBeforeUs) {
       R"({"match": {"op": "==", "left": {"payload": {"protocol": "tcp", "field": "dport"}},
           "right": 81}},)";
   EXPECT_EQ(shadows(ruleset("prerouting", -400, drop)), 1U);
-  EXPECT_EQ(shadows(ruleset("prerouting", -300, drop)), 1U) << "an older table";
+  EXPECT_EQ(shadows(ruleset("prerouting", -300, drop)), 1U) << "a younger table";
+  EXPECT_EQ(shadows(ruleset("prerouting", -300, drop, 3)), 0U) << "an older table";
   EXPECT_EQ(shadows(ruleset("prerouting", -150, drop)), 0U);
   EXPECT_EQ(shadows(ruleset("input", 0, drop)), 0U);
   EXPECT_EQ(shadows(ruleset("input", 0, drop), CaptureStage::late), 1U);
@@ -366,6 +369,54 @@ TEST(DoctorRuleset, FindsWhatDropsBeforeUs) {
   EXPECT_EQ(shadows(ruleset("prerouting", -400, to_vip + other_port + drop)), 0U);
   EXPECT_EQ(shadows(ruleset("prerouting", -400, R"({"xt": null},)" + drop)), 0U);
   EXPECT_EQ(shadows(ruleset("prerouting", -400, R"({"accept": null})")), 0U);
+}
+
+TEST(DoctorRuleset, KnowsItsPlaceAmongIptablesRules) {
+  const auto text = [](const std::string& first, const std::string& second) {
+    return R"({"nftables": [
+      {"table": {"family": "ip", "name": "raw", "handle": 2}},
+      {"chain": {"family": "ip", "table": "raw", "name": "LVSD", "handle": 1}},
+      {"chain": {"family": "ip", "table": "raw", "name": "PREROUTING", "hook": "prerouting",
+                 "prio": -300}},
+      {"rule": {"family": "ip", "table": "raw", "chain": "LVSD", "handle": 7,
+                "expr": [{"xt": {"type": "target", "name": "NFQUEUE"}}]}},
+      {"rule": {"family": "ip", "table": "raw", "chain": "PREROUTING", "handle": 3,
+                "expr": [)" +
+           first + R"(]}},
+      {"rule": {"family": "ip", "table": "raw", "chain": "PREROUTING", "handle": 4,
+                "expr": [)" +
+           second + "]}}]}";
+  };
+  const std::string drop = R"({"drop": null})", jump = R"({"jump": {"target": "LVSD"}})";
+  EXPECT_EQ(shadows(text(drop, jump)), 1U);
+  EXPECT_EQ(shadows(text(jump, drop)), 0U);
+}
+
+TEST(DoctorRuleset, ReadsLegacyRules) {
+  const auto shadows = [](const std::string& rules, CaptureStage stage) {
+    Config config = healthy(DirectRouting{}).config;
+    config.startup.stage = stage;
+    return view_saved_rules(rules, true, config).shadows;
+  };
+  const std::string jump = "-A PREROUTING -j LVSD\n";
+  const std::string drop =
+      "-A PREROUTING -d 10.0.1.0/24 -p tcp -m multiport --dports 22,79:81 -j DROP\n";
+  const std::string elsewhere = "-A PREROUTING -p tcp -m tcp --dport 81 -j DROP\n";
+  const std::string unknown = "-A PREROUTING -i eth7 -j DROP\n";
+  constexpr auto kEarly = CaptureStage::early, kLate = CaptureStage::late;
+  const auto found = shadows("*raw\n" + drop + jump, kEarly);
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_NE(found[0].find("table raw: -A PREROUTING -d 10.0.1.0/24"), std::string::npos);
+  EXPECT_EQ(shadows("*raw\n" + jump + drop, kEarly).size(), 0U);
+  EXPECT_EQ(shadows("*raw\n" + elsewhere + unknown + jump, kEarly).size(), 0U);
+  EXPECT_EQ(shadows("*raw\n" + drop, kEarly).size(), 0U) << "nobody knows which is older";
+  EXPECT_EQ(shadows("*raw\n" + drop, kLate).size(), 1U);
+  EXPECT_EQ(
+      shadows("*filter\n-A INPUT -j REJECT --reject-with icmp-port-unreachable\n", kLate).size(),
+      1U);
+  EXPECT_EQ(shadows("*security\n-A INPUT -j DROP\n", kLate).size(), 0U);
+  EXPECT_TRUE(view_saved_rules("*raw\n-A LVSD -j NFQUEUE\n", true, {}).captures_v4);
+  EXPECT_FALSE(view_saved_rules("*raw\n-A\n-A \nCOMMIT", true, {}).captures_v4);
 }
 
 TEST(DoctorRuleset, NonsenseIsAnError) {

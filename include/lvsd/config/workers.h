@@ -10,8 +10,6 @@
 
 namespace lvsd {
 
-inline constexpr unsigned kMostWorkers = 256;
-
 void read_workers(const Item& item, StartupConfig& startup);
 void read_cpus(const Item& item, StartupConfig& startup);
 // Whether the queues of all workers have numbers; reported at `workers`.

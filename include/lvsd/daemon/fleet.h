@@ -18,8 +18,6 @@
 
 namespace lvsd {
 
-// One per CPU that this process may run on, or per CPU that `cpus` names, where the file says auto.
-void count_workers(StartupConfig& config);
 // How clients are spread over them, for the life of the daemon.
 SteeringHash make_steering_hash(const StartupConfig& config);
 

@@ -57,6 +57,12 @@ struct FamilyPlan {
   friend bool operator==(const FamilyPlan&, const FamilyPlan&) = default;
 };
 
+struct AssignedQueue {
+  unsigned number = 0;
+  QueueRole role = QueueRole::datagrams;
+  unsigned worker = 0;
+};
+
 struct CapturePlan {
   CaptureStage stage = CaptureStage::early;
   // The first queue; one per worker from there on. With super-packets as many again follow, for TCP
@@ -74,6 +80,7 @@ struct CapturePlan {
                                                       : 1;
     return queue + row * steering.workers + worker;
   }
+  std::vector<AssignedQueue> queues() const;  // in the order of their numbers
   friend bool operator==(const CapturePlan&, const CapturePlan&) = default;
 };
 // `hash` is the running daemon's; without it, as for one worker.
