@@ -47,7 +47,7 @@ std::string apply_unit(const std::vector<std::string>& again) {
          joined(again) +
          "\n"
          // The decapsulator that it starts goes on by itself.
-         "KillMode=none\n\n[Install]\nWantedBy=multi-user.target\n";
+         "KillMode=process\n\n[Install]\nWantedBy=multi-user.target\n";
 }
 
 std::string decap_unit(const Step& step) {

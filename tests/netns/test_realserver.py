@@ -160,6 +160,45 @@ def test_files_for_the_next_boot(classic, how, names):
     assert "202.103.106.9" not in classic.run("rs2", ["ip", "addr"])
 
 
+NETWORKD = "/lib/systemd/systemd-networkd"
+# With mounts of its own: nothing of this machine's /etc and /run is seen or touched. A /sys that is
+# read-only tells it not to wait for udev.
+RUN_NETWORKD = """
+set -e
+mount --make-rprivate /
+mount -t tmpfs none /run
+mkdir -p /run/systemd/netif /etc/systemd/network
+mount -t tmpfs none /etc/systemd/network
+cp {files}/* /etc/systemd/network/
+chmod -R a+rX /run /etc/systemd/network
+mount -o remount,bind,ro /sys
+timeout 30 {networkd} & networkd=$!
+for _ in $(seq 100); do
+  if [ "$(ip -o addr show dev lo | grep -c -F -e {v4} -e {v6})" = 2 ]; then break; fi
+  sleep 0.1
+done
+kill $networkd
+ip -o addr show dev lo
+"""
+
+
+@pytest.mark.skipif(not os.access(NETWORKD, os.X_OK), reason="systemd-networkd is not installed")
+def test_networkd_takes_its_files(classic):
+    vips = ["202.103.106.9", "fd00:9::9"]
+    root = classic.path("root-taken")
+    classic.ip("rs2", "addr add fd00:9::2/64 dev eth0 nodad")
+    realserver(classic, "rs2", "apply", "--vip", vips[0], "--vip", vips[1], "--method", "dr",
+               "--persist", "networkd", "--root", root)
+    for vip, length in zip(vips, (32, 128)):
+        classic.ip("rs2", f"addr del {vip}/{length} dev lo")  # as after a reboot
+    script = RUN_NETWORKD.format(files=os.path.join(root, "etc/systemd/network"),
+                                 networkd=NETWORKD, v4=vips[0] + "/32", v6=vips[1] + "/128")
+    held = classic.run("rs2", ["unshare", "-m", "bash", "-c", script])
+    assert " 127.0.0.1/8 " in held and all(vip in held for vip in vips), held
+    realserver(classic, "rs2", "undo")
+    classic.ip("rs2", "addr del fd00:9::2/64 dev eth0")
+
+
 def test_undo_is_not_put_off_by_other_hands(classic):
     """A record that is no record; an address that somebody else has taken away already."""
     before = snapshot(classic, "rs1")
