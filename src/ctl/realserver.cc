@@ -21,6 +21,7 @@ using nlohmann::json;
 using List = std::vector<std::string>;
 
 constexpr const char* kName = "realserver";
+constexpr const char* kLastingState = "/var/lib/lvsd-realserver/files.json";
 constexpr const char* kUsageText =
     "lvsctl realserver plan|apply|check|undo [-c FILE | --vip IP ... --method dr|tun|nat] "
     "[option ...]\n"
@@ -172,13 +173,28 @@ int refuse(const std::string& message) {
   return kNo;
 }
 
-int apply(const rs::Plan& plan, rs::State& state, bool quiet) {
+// What was done until the next boot, and the files, which are longer there.
+struct Records {
+  rs::State host, files;
+  rs::State& of(const rs::Step& step) { return step.kind == rs::StepKind::file ? files : host; }
+};
+
+Records records(const ParsedOptions& options) {
+  const std::string file = options.text("state");
+  return {rs::State(file),
+          rs::State(options.values["state"].defaulted()
+                        ? kLastingState
+                        : (std::filesystem::path(file).parent_path() / "files.json").string())};
+}
+
+int apply(const rs::Plan& plan, Records& kept, bool quiet) {
   std::size_t done = 0;
   for (const rs::Step& step : plan.steps) {
     if (step.done) continue;
+    rs::State& state = kept.of(step);
     if (const Status saved = state.add(step); !saved) return refuse(saved.error().message);
     if (const Status carried = rs::carry_out(step); !carried) {
-      const Status dropped = state.drop_last();
+      const Status dropped = state.drop(state.steps().size() - 1);
       return refuse(carried.error().message + (dropped ? "" : "; " + dropped.error().message) +
                     "; what was done before stays until lvsctl realserver undo");
     }
@@ -192,39 +208,61 @@ int apply(const rs::Plan& plan, rs::State& state, bool quiet) {
 }
 
 int undo(rs::State& state) {
-  if (state.steps().empty()) {
-    std::cout << "nothing was done here (" << state.file() << ")\n";
+  for (std::size_t place = state.steps().size(); place-- > 0;) {
+    const rs::Step step = state.steps()[place];
+    if (const Status taken = rs::take_back(step); !taken) {
+      std::cerr << "lvsctl realserver: " << taken.error().message << "\n";
+      continue;
+    }
+    std::cout << "undone   " << rs::command_text(step) << "\n";
+    if (const Status saved = state.drop(place); !saved) return refuse(saved.error().message);
+  }
+  if (state.steps().empty()) return kFine;
+  return refuse("not undone: " + std::to_string(state.steps().size()) +
+                (state.steps().size() == 1 ? " step stays in " : " steps stay in ") + state.file());
+}
+
+int undo(Records& kept) {
+  if (kept.host.steps().empty() && kept.files.steps().empty()) {
+    std::cout << "nothing was done here (" << kept.host.file() << ")\n";
     return kFine;
   }
-  while (!state.steps().empty()) {
-    const rs::Step step = state.steps().back();
-    if (const Status taken = rs::take_back(step); !taken) return refuse(taken.error().message);
-    std::cout << "undone   " << rs::command_text(step) << "\n";
-    if (const Status saved = state.drop_last(); !saved) return refuse(saved.error().message);
-  }
-  return kFine;
+  const bool rebooted = kept.host.steps().empty();
+  const int files = undo(kept.files);
+  if (rebooted) std::cout << "note     what these files did at boot stays until the next one\n";
+  const int host = undo(kept.host);
+  return files == kFine ? host : files;
 }
 
 // The words that give this plan again, with paths that do not depend on a directory.
-List same_again(const Words& words) {
+List same_again(const ParsedOptions& options) {
   std::error_code error;
   List again{std::filesystem::read_symlink("/proc/self/exe", error).string(), kName, "apply"};
-  for (std::size_t i = 1; i < words.size(); ++i) {
-    if (words[i] == "--persist" || words[i] == "--root") {
-      ++i;
-      continue;
-    }
-    const bool file = words[i - 1] == "-c" || words[i - 1] == "--config";
-    again.push_back(file ? std::filesystem::absolute(words[i], error).string() : words[i]);
+  const auto add = [&again](const std::string& name, const std::string& value) {
+    again.insert(again.end(), {"--" + name, value});
+  };
+  for (const char* name : {"config", "state"}) {
+    if (!options.has(name) || options.values[name].defaulted()) continue;
+    add(name, std::filesystem::absolute(options.text(name), error).string());
   }
+  for (const char* name : {"vip", "director", "clients"}) {
+    for (const std::string& value : list(options, name)) add(name, value);
+  }
+  for (const char* name : {"method", "address", "protocol", "tunnel", "decap"}) {
+    if (options.has(name) && !options.values[name].defaulted()) add(name, options.text(name));
+  }
+  if (options.has("port")) add("port", std::to_string(options.values["port"].as<std::uint16_t>()));
   return again;
 }
 
-Status add_files(const ParsedOptions& options, const Words& words, rs::Plan& plan) {
+Status add_files(const ParsedOptions& options, rs::Plan& plan) {
   if (!options.has("persist")) return Done{};
   const auto how = rs::parse_persistence(options.text("persist"));
   if (!how) return fail("--persist is systemd, networkd or ifupdown");
-  for (rs::Step& step : rs::persist(plan, *how, options.text("root"), same_again(words))) {
+  std::error_code error;
+  std::string root = options.text("root");
+  if (!root.empty()) root = std::filesystem::absolute(root, error).string();
+  for (rs::Step& step : rs::persist(plan, *how, root, same_again(options))) {
     plan.steps.push_back(std::move(step));
   }
   plan.notes.push_back(rs::activation(*how));
@@ -232,10 +270,10 @@ Status add_files(const ParsedOptions& options, const Words& words, rs::Plan& pla
 }
 
 int act(const std::string& verb, const ParsedOptions& options, const rs::Plan& plan,
-        rs::State& state) {
+        Records& kept) {
   const bool as_json = options.has("json");
   if (verb == "apply") {
-    const int status = apply(plan, state, as_json);
+    const int status = apply(plan, kept, as_json);
     if (as_json) print_json(plan);
     return status;
   }
@@ -256,21 +294,23 @@ int realserver(const Words& words) {
   const Words rest = help ? Words{"--help"} : Words(words.begin() + 1, words.end());
   const ParsedOptions options = parse_options(kName, kUsageText, rest, describe_options());
   if (options.exit_status) return words.empty() ? kUsage : *options.exit_status;
-  rs::State state(options.text("state"));
-  if (const Status loaded = state.load(); !loaded) return refuse(loaded.error().message);
-  if (verb == "undo") return undo(state);
+  Records kept = records(options);
+  for (rs::State* state : {&kept.host, &kept.files}) {
+    if (const Status loaded = state->load(); !loaded) return refuse(loaded.error().message);
+  }
+  if (verb == "undo") return undo(kept);
 
   const NetworkMonitor monitor;
   const std::shared_ptr<const Network> network = monitor.network();
   const auto demand = wanted(options, *network);
   if (!demand) return refuse(demand.error().message);
-  const auto directory = std::filesystem::path(state.file()).parent_path().string();
+  const auto directory = std::filesystem::absolute(kept.host.file()).parent_path().string();
   auto plan = rs::make_plan(*demand, *network, rs::read_host(*network, directory));
   if (!plan) return refuse(plan.error().message);
-  if (const Status files = add_files(options, words, *plan); !files) {
+  if (const Status files = add_files(options, *plan); !files) {
     return usage_error(kName, files.error().message);
   }
-  return act(verb, options, *plan, state);
+  return act(verb, options, *plan, kept);
 }
 
 }  // namespace lvsd::ctl

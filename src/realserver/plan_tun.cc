@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Tunnels: the kernel's own devices where it has them, else lvsd-decap.
 #include <algorithm>
+#include <sstream>
 
 #include "planner.h"
 
 namespace lvsd::realserver {
 namespace {
 
-constexpr const char* kDevice = "lvsd-tun";
 constexpr Port kGuePort{std::uint16_t{6080}};
 
 // The device that takes such packets from whoever sends them; none where one driver would not do.
@@ -15,6 +15,33 @@ std::string kernel_device(const Tunnel& tunnel, bool outer_v6, bool inner_v6) {
   if (tunnel.encapsulation == Encapsulation::gre) return outer_v6 ? "" : "gre0";
   if (outer_v6) return inner_v6 && tunnel.encapsulation == Encapsulation::ipip ? "ip6tnl0" : "";
   return inner_v6 ? "sit0" : "tunl0";
+}
+
+// "port 6080 gue" for IPv4; a port of IPv6 has "-6" behind it.
+bool takes_gue(const std::string& fou_ports, const std::string& port) {
+  std::istringstream lines(fou_ports);
+  for (std::string line; std::getline(lines, line);) {
+    const std::string padded = line + " ";
+    if (padded.rfind("port " + port + " gue ", 0) == 0 &&
+        padded.find(" -6 ") == std::string::npos) {
+      return true;
+    }
+  }
+  return false;
+}
+
+// Whether the program that runs is the one that is wanted, whoever started it, and where from.
+bool same_service(const Words& running, const Words& wanted) {
+  Words left;
+  for (std::size_t i = 0; i < running.size(); ++i) {
+    if (running[i] == "--detach") {
+      ++i;
+      continue;
+    }
+    left.push_back(running[i]);
+  }
+  return !left.empty() &&
+         std::equal(left.begin() + 1, left.end(), wanted.begin() + 1, wanted.end());
 }
 
 Port gue_port(const Tunnel& tunnel) { return tunnel.port == Port() ? kGuePort : tunnel.port; }
@@ -53,8 +80,8 @@ void Planner::plan_kernel_tunnel(const Role& role, const std::string& device) {
   const Tunnel& tunnel = std::get<Tunnel>(role.method);
   if (tunnel.encapsulation == Encapsulation::gue) {
     const std::string port = to_string(gue_port(tunnel));
-    command({"ip", "fou", "add", "port", port, "gue"}, {"ip", "fou", "del", "port", port}, false,
-            "GUE packets come on this port");
+    command({"ip", "fou", "add", "port", port, "gue"}, {"ip", "fou", "del", "port", port},
+            takes_gue(facts_.fou_ports, port), "GUE packets come on this port");
   }
   const Interface* interface = network_.interface(device);
   command({"ip", "link", "set", device, "up"}, {"ip", "link", "set", device, "down"}, interface->up,
@@ -82,7 +109,7 @@ Status Planner::plan_decapsulator(const std::vector<const Role*>& roles) {
   for (const Role* role : roles) {
     free_address(role->vip);
     const Interface* holder = interface_of(role->vip);
-    if (holder != nullptr && holder->name != kDevice) {
+    if (holder != nullptr && holder->name != kTunnelDevice) {
       note(to_string(role->vip) + " is on " + holder->name + " already; that does as well");
     }
     vips.insert(to_string(role->vip));
@@ -90,7 +117,7 @@ Status Planner::plan_decapsulator(const std::vector<const Role*>& roles) {
     if (tunnel.encapsulation == Encapsulation::gue) ports.insert(to_string(gue_port(tunnel)));
     if (const Interface* in = interface_of(role->address)) mtu = std::min(mtu, in->mtu);
   }
-  Words apply{facts_.decap_program, "--device", kDevice};
+  Words apply{facts_.decap_program, "--device", kTunnelDevice};
   for (const std::string& vip : vips) apply.insert(apply.end(), {"--vip", vip});
   for (const IpAddress& director : wanted_.directors) {
     apply.insert(apply.end(), {"--from", to_string(director)});
@@ -99,7 +126,7 @@ Status Planner::plan_decapsulator(const std::vector<const Role*>& roles) {
   apply.insert(apply.end(), {"--mtu", std::to_string(mtu)});
   const Words lasting = apply;
   apply.insert(apply.end(), {"--detach", facts_.decap_directory + "/decap.pid"});
-  const bool done = facts_.decap_running == apply;
+  const bool done = same_service(facts_.decap_running, lasting);
   plan_.steps.push_back({.kind = StepKind::decapsulator,
                          .what = facts_.decap_directory + "/decap.pid",
                          .value = {},

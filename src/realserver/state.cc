@@ -89,8 +89,8 @@ Status State::add(const Step& step) {
   return save();
 }
 
-Status State::drop_last() {
-  steps_.pop_back();
+Status State::drop(std::size_t place) {
+  steps_.erase(steps_.begin() + static_cast<std::ptrdiff_t>(place));
   return save();
 }
 

@@ -2,6 +2,9 @@
 """From bare hosts to working services with `lvsctl realserver`, and back to bare hosts."""
 import json
 import os
+import shlex
+import shutil
+import socket
 
 import pytest
 
@@ -160,6 +163,137 @@ def test_files_for_the_next_boot(classic, how, names):
     assert "202.103.106.9" not in classic.run("rs2", ["ip", "addr"])
 
 
+def files_below(root):
+    return {name: open(os.path.join(where, name), encoding="ascii").read()
+            for where, _, names in os.walk(root) for name in names}
+
+
+def test_files_are_undone_after_a_reboot(classic):
+    """What is in /run is gone then, and `apply` at boot has begun it anew."""
+    root = classic.path("root-rebooted")
+    words = ["--vip", "202.103.106.9", "--method", "dr"]
+    state = classic.path("rs2-realserver", "state.json")
+    before = snapshot(classic, "rs2")
+    for begun_anew in (False, True):
+        realserver(classic, "rs2", "apply", *words, "--persist", "systemd", "--root", root)
+        done = servers.read(state)
+        os.unlink(state)
+        if begun_anew:
+            classic.ip("rs2", "addr del 202.103.106.9/32 dev lo")
+            realserver(classic, "rs2", "apply", *words)
+        output = realserver(classic, "rs2", "undo")
+        assert not files_below(root) and "lvsd-realserver.service" in output
+        assert ("stays until the next" in output) != begun_anew
+        with open(state, "w", encoding="ascii") as file:
+            file.write(done)
+        realserver(classic, "rs2", "undo")
+        assert snapshot(classic, "rs2") == before
+
+
+@pytest.mark.parametrize("attached", [False, True])
+def test_the_unit_runs_the_same_command(classic, attached):
+    """Options in each way to write them, relative paths, and characters that systemd reads."""
+    home = classic.path("home of $me 100%")
+    os.makedirs(home, exist_ok=True)
+    with open(os.path.join(home, "lvsd.yaml"), "w", encoding="ascii") as file:
+        file.write(configuration(service("web", "202.103.106.9:80/tcp", "dr", "172.16.0.3")))
+    words = (["-clvsd.yaml", "--persist=systemd", "--root=root", "--decap=auto"] if attached else
+             ["--config", "lvsd.yaml", "--persist", "systemd", "--root", "root", "--decap", "auto"])
+    program = os.path.join(servers.build_directory(), "lvsctl")
+    script = f"cd '{home}' && exec '{program}' realserver \"$@\""
+    classic.run("rs2", ["sh", "-c", script, "sh", "apply", *words, "--state=state.json"])
+    lines = files_below(os.path.join(home, "root"))["lvsd-realserver.service"].splitlines()
+    command = [line for line in lines if line.startswith("ExecStart=")][0].split("=", 1)[1]
+    again = [word.replace("$$", "$").replace("%%", "%") for word in shlex.split(command)]
+    assert again == [os.path.realpath(program), "realserver", "apply",
+                     "--config", os.path.join(home, "lvsd.yaml"),
+                     "--state", os.path.join(home, "state.json"), "--decap", "auto"]
+    assert "\n0 of " in "\n" + classic.run("rs2", again), "it is understood, and all is done"
+    classic.run("rs2", ["sh", "-c", script, "sh", "undo", "--state=state.json"])
+    assert not files_below(os.path.join(home, "root"))
+
+
+def test_ifup_does_it_all(classic):
+    """The script, called for each interface as ifup calls it, once more than needed."""
+    root = classic.path("root-ifup")
+    before = snapshot(classic, "rs2")
+    words = ["--vip", "202.103.106.9", "--method", "nat", "--port", "80", "--director",
+             "172.16.0.1", "--clients", "172.16.0.0/24"]
+    realserver(classic, "rs2", "apply", *words, "--persist", "ifupdown", "--root", root)
+    applied = snapshot(classic, "rs2")[1]
+    copy = classic.path("hook")
+    shutil.copy(os.path.join(root, "etc/network/if-up.d/lvsd-realserver"), copy)
+    realserver(classic, "rs2", "undo")
+    assert snapshot(classic, "rs2") == before
+    for interface in ("lo", "eth0", "lo", "eth0", "--all"):
+        classic.run("rs2", ["env", "IFACE=" + interface, copy])
+    assert snapshot(classic, "rs2")[1] == applied != before[1]
+    classic.ip("rs2", "route flush table 4201")
+    classic.run("rs2", ["ip", "rule", "del", "pref", "4200"])
+    assert snapshot(classic, "rs2") == before
+
+
+TUNNEL = ["--vip", "202.103.106.9", "--method", "tun", "--decap", "lvsd", "--director", "172.16.0.1"]
+
+
+def decapsulators(lab, host):
+    """Command lines of those that run on this host."""
+    program = os.path.realpath(os.path.join(servers.build_directory(), "lvsd-decap"))
+    pids = lab.run(host, ["ip", "netns", "pids", lab.namespace(host)]).split()
+    lines = [servers.read(f"/proc/{pid}/cmdline").split("\0")[:-1] for pid in pids
+             if os.path.exists(f"/proc/{pid}/cmdline")]
+    return [line for line in lines if line and os.path.realpath(line[0]) == program]
+
+
+def test_the_earlier_decapsulator_goes_on_where_the_new_one_fails(classic):
+    realserver(classic, "rs2", "apply", *TUNNEL)
+    before = decapsulators(classic, "rs2")
+    assert len(before) == 1
+    taken = classic.socket("rs2", socket.AF_INET, socket.SOCK_DGRAM, 0)
+    taken.bind(("0.0.0.0", 6080))
+    output = realserver(classic, "rs2", "apply", *TUNNEL, "--tunnel", "gue", check=False)
+    assert "the one before runs again" in output
+    assert decapsulators(classic, "rs2") == before
+    taken.close()
+    realserver(classic, "rs2", "apply", *TUNNEL, "--tunnel", "gue")
+    assert "6080" in decapsulators(classic, "rs2")[0]
+    realserver(classic, "rs2", "undo")
+    assert not decapsulators(classic, "rs2")
+
+
+def test_a_decapsulator_of_a_unit_is_not_started_twice(classic):
+    before = snapshot(classic, "rs2")
+    realserver(classic, "rs2", "apply", *TUNNEL)
+    line = decapsulators(classic, "rs2")[0]
+    realserver(classic, "rs2", "undo")
+    at = line.index("--detach")
+    child = classic.start("rs2", line[:at] + line[at + 2:], log=classic.path("decap.log"))
+    wait_for(lambda: "lvsd-tun" in classic.run("rs2", ["ip", "link"]), "its device")
+    output = realserver(classic, "rs2", "apply", *TUNNEL)
+    assert "lvsd-decap" not in output and len(decapsulators(classic, "rs2")) == 1
+    realserver(classic, "rs2", "undo")
+    assert len(decapsulators(classic, "rs2")) == 1, "it is not ours to end"
+    child.terminate()
+    child.wait(10)
+    wait_for(lambda: snapshot(classic, "rs2") == before, "its end")
+
+
+NOBODY_WAITS = """
+import ctypes, subprocess, sys
+assert ctypes.CDLL(None).prctl(36, 1, 0, 0, 0) == 0  # PR_SET_CHILD_SUBREAPER
+for verb, *words in (["apply"] + sys.argv[3:], ["undo"]):
+    subprocess.run([sys.argv[1], "realserver", verb, *words, "--state", sys.argv[2]], check=True)
+"""
+
+
+def test_a_decapsulator_that_nobody_waits_for_has_ended(classic):
+    """As in a container whose first process does not wait for children that are not its own."""
+    program = os.path.join(servers.build_directory(), "lvsctl")
+    output = classic.run("rs2", ["python3", "-c", NOBODY_WAITS, program,
+                                 classic.path("rs2-unreaped.json"), *TUNNEL])
+    assert "undone   " in output and not decapsulators(classic, "rs2")
+
+
 NETWORKD = "/lib/systemd/systemd-networkd"
 # With mounts of its own: nothing of this machine's /etc and /run is seen or touched. A /sys that is
 # read-only tells it not to wait for udev.
@@ -212,6 +346,30 @@ def test_undo_is_not_put_off_by_other_hands(classic):
     classic.ip("rs1", "addr del 202.103.106.9/32 dev lo")
     realserver(classic, "rs1", "undo")
     assert snapshot(classic, "rs1") == before
+
+
+def test_undo_goes_on_past_what_cannot_be_undone(classic):
+    """An address that is there again is no failure; where a step fails, all others are undone."""
+    classic.ip("rs1", "addr add 202.103.106.9/32 dev eth0")
+    before = snapshot(classic, "rs1")
+    words = ["--vip", "202.103.106.9", "--method", "dr", "--address", "172.16.0.2"]
+    realserver(classic, "rs1", "apply", *words)
+    classic.ip("rs1", "addr add 202.103.106.9/32 dev eth0")
+    realserver(classic, "rs1", "undo")
+    assert snapshot(classic, "rs1") == before
+
+    realserver(classic, "rs1", "apply", *words)
+    state = classic.path("rs1-realserver", "state.json")
+    with open(state, encoding="ascii") as file:
+        done = json.load(file)
+    done["steps"].append(dict(done["steps"][-1], kind="command", undo=["ip", "no-such-object"]))
+    with open(state, "w", encoding="ascii") as file:
+        json.dump(done, file)
+    output = realserver(classic, "rs1", "undo", check=False)
+    assert "no-such-object" in output and f"not undone: 1 step stays in {state}" in output
+    assert snapshot(classic, "rs1") == before
+    os.unlink(state)
+    classic.ip("rs1", "addr del 202.103.106.9/32 dev eth0")
 
 
 def test_a_vip_on_a_network_interface_is_moved(classic):

@@ -6,6 +6,8 @@
 
 #include <algorithm>
 
+#include "lvsd/realserver/host.h"
+#include "lvsd/realserver/persist.h"
 #include "lvsd/realserver/state.h"
 
 namespace lvsd::realserver {
@@ -147,6 +149,23 @@ TEST(RealServerPlan, GueNeedsAPortOfTheKernels) {
   EXPECT_EQ(std::count(commands.begin(), commands.end(), "ip fou add port 6080 gue"), 1);
 }
 
+TEST(RealServerPlan, APortOfGueThatIsThereIsNotAddedAgain) {
+  Host host;
+  host.device("tunl0");
+  host.role(Tunnel{.encapsulation = Encapsulation::gue});
+  host.facts.has_fou = true;
+  const auto adds = [&host](const char* shown) {
+    host.facts.fou_ports = shown;
+    const Commands commands = host.to_do();
+    return std::count(commands.begin(), commands.end(), "ip fou add port 6080 gue");
+  };
+  EXPECT_EQ(adds("port 5555 ipproto 4\nport 6080 gue \n"), 0);
+  EXPECT_EQ(adds("port 6080 gue\n"), 0);
+  EXPECT_EQ(adds("port 6080 gue -6\n"), 1) << "of IPv6";
+  EXPECT_EQ(adds("port 6080 ipproto 4\n"), 1) << "another kind";
+  EXPECT_EQ(adds("port 16080 gue\nport 608 gue\n"), 1);
+}
+
 TEST(RealServerPlan, OurDecapsulatorIsUsedWhereTheKernelHasNone) {
   Host host;
   host.role(Tunnel{});
@@ -161,6 +180,11 @@ TEST(RealServerPlan, OurDecapsulatorIsUsedWhereTheKernelHasNone) {
   EXPECT_NE(plan->notes[0].find("method dr would do"), std::string::npos);
   host.facts.decap_running = plan->steps.back().apply;
   EXPECT_TRUE(host.plan()->steps.back().done);
+  host.facts.decap_running = plan->steps.back().undo;
+  host.facts.decap_running[0] = "lvsd-decap";
+  EXPECT_TRUE(host.plan()->steps.back().done) << "of a unit: not detached, in another directory";
+  host.facts.decap_running[4] = "10.0.3.101";
+  EXPECT_FALSE(host.plan()->steps.back().done) << "for another address";
   host.facts.decap_program.clear();
   EXPECT_FALSE(host.plan());
 }
@@ -215,6 +239,84 @@ TEST(RealServerPlan, AVipOnANetworkInterfaceIsMoved) {
   const Commands last(commands.end() - 2, commands.end());
   EXPECT_EQ(last,
             (Commands{"ip addr del 10.0.3.100/32 dev eth0", "ip addr add 10.0.3.100/32 dev lo"}));
+}
+
+// ---- files for the next boot
+struct Files {
+  std::vector<Step> steps;
+  const Step* ending(std::string_view name) const {
+    for (const Step& step : steps) {
+      if (step.what.size() >= name.size() &&
+          step.what.compare(step.what.size() - name.size(), name.size(), name) == 0) {
+        return &step;
+      }
+    }
+    return nullptr;
+  }
+};
+
+Files files_of(const Host& host, Persistence how, const std::vector<std::string>& again = {"x"}) {
+  const auto plan = host.plan();
+  EXPECT_TRUE(plan);
+  return {persist(*plan, how, "/does/not/exist", again)};
+}
+
+TEST(RealServerFiles, OneUnitStartsTheDecapsulator) {
+  Host host;
+  host.role(Tunnel{});
+  host.wanted.directors = {ip("10.0.2.1")};
+  const Files alone = files_of(host, Persistence::networkd);
+  EXPECT_NE(alone.ending("lvsd-decap-realserver.service"), nullptr);
+  EXPECT_EQ(alone.ending("lvsd-realserver.service"), nullptr);
+  host.role(Masquerade{}, "10.0.3.101");
+  const Files both = files_of(host, Persistence::networkd);
+  EXPECT_EQ(both.ending("lvsd-decap-realserver.service"), nullptr);
+  EXPECT_NE(both.ending("lvsd-realserver.service"), nullptr);
+}
+
+TEST(RealServerFiles, IfupDoesEachStepWhereItsInterfaceIsUp) {
+  Host host;
+  host.parts.routes = {{Prefix{ip("0.0.0.0"), 0}, RouteKind::unicast, ip("10.0.2.254"),
+                        InterfaceIndex{2}, std::nullopt}};
+  host.role(DirectRouting{});
+  host.role(Masquerade{}, "10.0.3.101");
+  host.wanted.directors = {ip("10.0.2.1")};
+  const Files files = files_of(host, Persistence::ifupdown);
+  const Step* script = files.ending("/etc/network/if-up.d/lvsd-realserver");
+  ASSERT_NE(script, nullptr);
+  const std::string& text = script->value;
+  EXPECT_EQ(text.rfind("#!/bin/sh\n", 0), 0U);
+  const std::size_t eth0 = text.find("  eth0)\n"), lo = text.find("  lo)\n");
+  ASSERT_LT(eth0, lo);
+  const std::size_t route = text.find("ip -4 route add default via 10.0.2.1 dev eth0 table 4201");
+  EXPECT_TRUE(eth0 < route && route < lo) << text;
+  EXPECT_LT(lo, text.find("ip addr add 10.0.3.100/32 dev lo || true\n"));
+  EXPECT_LT(lo, text.find("ip -4 rule add pref 4201"));
+}
+
+TEST(RealServerFiles, WordsOfAUnitAreQuoted) {
+  EXPECT_EQ(quote_for_systemd("/etc/lvsd/lvsd.yaml"), "/etc/lvsd/lvsd.yaml");
+  EXPECT_EQ(quote_for_systemd("/a b/50%/$x"), R"("/a b/50%%/$$x")");
+  EXPECT_EQ(quote_for_systemd(R"(q"\)"), R"("q\"\\")");
+  EXPECT_EQ(quote_for_systemd(""), R"("")");
+  Host host;
+  host.role(DirectRouting{});
+  const Files files = files_of(host, Persistence::systemd, {"/usr/sbin/lvsctl", "/my file"});
+  EXPECT_NE(files.steps.at(0).value.find("\nExecStart=/usr/sbin/lvsctl \"/my file\"\n"),
+            std::string::npos);
+}
+
+TEST(RealServerUndo, WhatIsSoAlreadyIsNoFailure) {
+  const Commands add{"ip", "addr", "add", "10.0.3.100/32", "dev", "eth0"};
+  const Commands del{"ip", "addr", "del", "10.0.3.100/32", "dev", "lo"};
+  for (const char* there :
+       {"RTNETLINK answers: File exists", "Error: ipv4: Address already assigned.",
+        "Error: ipv6: address already assigned."}) {
+    EXPECT_TRUE(is_so_already(add, there)) << there;
+    EXPECT_FALSE(is_so_already(del, there)) << there;
+  }
+  EXPECT_TRUE(is_so_already(del, "RTNETLINK answers: Cannot assign requested address"));
+  EXPECT_FALSE(is_so_already(add, "RTNETLINK answers: Operation not permitted"));
 }
 
 TEST(RealServerState, ReadsWhatItWrote) {

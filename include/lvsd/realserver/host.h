@@ -3,6 +3,8 @@
 #pragma once
 
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "lvsd/realserver/plan.h"
 
@@ -12,7 +14,9 @@ HostFacts read_host(const Network& network, const std::string& state_directory);
 
 Status carry_out(const Step& step);
 // What is gone already, because its interface is or because somebody else took it away, is no
-// failure.
+// failure; nor is what somebody else has put back.
 Status take_back(const Step& step);
+// Whether the tool complains of nothing but that the host is as `undo` wants it.
+bool is_so_already(const std::vector<std::string>& undo, std::string_view complaint);
 
 }  // namespace lvsd::realserver

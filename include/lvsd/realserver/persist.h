@@ -17,6 +17,8 @@ std::optional<Persistence> parse_persistence(std::string_view name);
 // made the plan, for the one that runs it again at boot.
 std::vector<Step> persist(const Plan& plan, Persistence how, const std::string& root,
                           const std::vector<std::string>& again);
+// One word of an ExecStart= line: no specifier, no variable, spaces kept (systemd.service(5)).
+std::string quote_for_systemd(const std::string& word);
 // What the user has to do for the files to count.
 std::string activation(Persistence how);
 

@@ -18,6 +18,8 @@
 
 namespace lvsd::realserver {
 
+inline constexpr const char* kTunnelDevice = "lvsd-tun";  // of lvsd-decap
+
 enum class StepKind : std::uint8_t { sysctl, command, decapsulator, file };
 std::string_view to_string(StepKind kind);
 
@@ -54,11 +56,13 @@ struct Wanted {
   Decapsulator decapsulator = Decapsulator::automatic;
 };
 
-// The host as it is: `sysctls` by their path below /proc/sys, `rules` as `ip rule` prints them.
+// The host as it is: `sysctls` by their path below /proc/sys, `rules` as `ip rule` prints them,
+// `fou_ports` as `ip fou show` does.
 struct HostFacts {
   std::map<std::string, std::string> sysctls;
   std::string rules_v4, rules_v6;
-  bool has_fou = false;                    // the kernel can take UDP in front of a tunnel
+  bool has_fou = false;  // the kernel can take UDP in front of a tunnel
+  std::string fou_ports;
   std::string decap_program;               // lvsd-decap; empty: not installed
   std::string decap_directory;             // where its process number is kept
   std::vector<std::string> decap_running;  // its arguments; empty: it does not run

@@ -3,6 +3,7 @@
 // Written before each step is carried out: what a crash interrupts is undone, too.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,7 +20,7 @@ class State {
   explicit State(std::string file) : file_(std::move(file)) {}
   Status load();  // no file: nothing was done
   Status add(const Step& step);
-  Status drop_last();
+  Status drop(std::size_t place);
   const std::vector<Step>& steps() const { return steps_; }
   const std::string& file() const { return file_; }
 
