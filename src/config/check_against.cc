@@ -24,6 +24,7 @@ class NetworkCheck {
       const VirtualService& service = config_.services[i];
       const std::string path = step("services", i);
       check_virtual_address(service, step(path, "listen"));
+      check_hairpin(service, step(path, "hairpin"));
       for (std::size_t j = 0; j < service.destinations.size(); ++j) {
         const std::string below = step(step(step(path, "destinations"), j), "address");
         check_destination(service.destinations[j], below);
@@ -58,6 +59,12 @@ class NetworkCheck {
     warn(path,
          to_string(address) + " is on no interface of this host, and director.announce is false",
          "set 'announce: true', or put the address on an interface, or route it to this host");
+  }
+
+  void check_hairpin(const VirtualService& service, const std::string& path) {
+    if (!service.hairpin || network_.is_local(*service.hairpin)) return;
+    warn(path, to_string(*service.hairpin) + " is on no interface of this host",
+         "write an address of this host that real servers reach; answers are sent to it");
   }
 
   void check_destination(const Destination& destination, const std::string& path) {

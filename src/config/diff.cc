@@ -50,7 +50,7 @@ ServiceChange diff_service(const VirtualService& old, const VirtualService& next
       old.scheduler != next.scheduler || old.scheduler_flags != next.scheduler_flags;
   change.settings_changed = old.persistence != next.persistence || old.helper != next.helper ||
                             old.one_packet != next.one_packet || old.timeouts != next.timeouts ||
-                            old.oversize != next.oversize;
+                            old.oversize != next.oversize || old.hairpin != next.hairpin;
   change.renamed = old.name != next.name;
   if (old.destinations != next.destinations) diff_destinations(old, next, change);
   return change;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 #include "lvsd/config/health.h"
@@ -11,10 +12,10 @@
 namespace lvsd {
 namespace {
 
-constexpr std::array<std::string_view, 19> kServiceKeys{
+constexpr std::array<std::string_view, 20> kServiceKeys{
     "name",       "listen",      "fwmark",     "family",       "method", "tunnel",       "oversize",
     "scheduler",  "persistence", "one_packet", "timeouts",     "helper", "destinations", "health",
-    "slow_start", "panic",       "quorum",     "sorry_server", "hooks"};
+    "slow_start", "panic",       "quorum",     "sorry_server", "hooks",  "hairpin"};
 constexpr std::array<std::string_view, 7> kDestinationKeys{
     "address", "weight", "method", "tunnel", "thresholds", "state", "health"};
 
@@ -258,6 +259,7 @@ class ServicesReader {
         out.push_back(std::move(*service));
       }
     }
+    judge_hairpins(out, list.report);
     return out;
   }
 
@@ -306,6 +308,11 @@ class ServicesReader {
     }
     judge_health(map, health, out);
     assign(out.helper, read_helper(map.find("helper"), key));
+    if (const std::optional<Item> field = map.find("hairpin"); field && key) {
+      out.hairpin = read_hairpin(*field, out, key->listen.address.is_v4());
+      if (out.hairpin)
+        hairpins_.push_back({field->value.place(), field->path.text(), *out.hairpin});
+    }
     if (key) out.name = to_string(*key);
     const std::optional<Item> name = map.find("name");
     if (name) assign(out.name, read_name(*name));
@@ -344,6 +351,18 @@ class ServicesReader {
                 "leave it out");
   }
 
+  // What real servers ask for there could not be told from answers.
+  void judge_hairpins(const std::vector<VirtualService>& services, Report& report) const {
+    if (hairpins_.empty()) return;
+    std::unordered_set<IpAddress, IpAddressHash> taken;
+    for (const VirtualService& service : services) taken.insert(service.key.listen.address);
+    for (const Hairpin& one : hairpins_) {
+      if (!taken.contains(one.address)) continue;
+      report.add(one.place, one.path, to_string(one.address) + " is a virtual address",
+                 "write another of the director's");
+    }
+  }
+
   void judge_key(const Item& item, const ServiceKey& key) {
     const auto [seen, fresh] = keys_.try_emplace(key, item.value.place());
     if (fresh) return;
@@ -364,10 +383,16 @@ class ServicesReader {
     Place place;
     bool given = false;
   };
+  struct Hairpin {
+    Place place;
+    std::string path;
+    IpAddress address;
+  };
   Oversize oversize_;
   std::vector<ServiceHealth>& health_;
   std::unordered_map<ServiceKey, Place, ServiceKeyHash> keys_;
   std::unordered_map<std::string, Name> names_;
+  std::vector<Hairpin> hairpins_;
 };
 
 }  // namespace

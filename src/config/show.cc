@@ -99,6 +99,9 @@ std::string show_settings(const VirtualService& service) {
     out += "}\n";
   }
   if (service.one_packet) out += "    one_packet: true\n";
+  if (service.hairpin) {
+    out += "    hairpin: {masquerade: " + scalar(to_string(*service.hairpin)) + "}\n";
+  }
   std::string timeouts;
   const auto add = [&timeouts](std::string_view key, const std::optional<Duration>& value) {
     if (!value) return;

@@ -98,6 +98,8 @@ std::string_view advice(DropReason reason) {
       return "The sender was told which byte is wrong; honest packets have hardly ever options.";
     case source_route:
       return "Nobody should send that: look who does.";
+    case no_hairpin_port:
+      return "Let the real servers ask each other by their own addresses, or use fewer workers.";
   }
   return "";
 }

@@ -199,7 +199,11 @@ void Teller::scheduling() {
 void Teller::way() {
   if (!decision_.way) return;
   const WayOut& way = *decision_.way;
-  if (way.direction == Direction::reply) {
+  if (way.direction == Direction::reply && way.hairpin) {
+    say("The reply to {}, which stood for a real server, gets the virtual address and port as its "
+        "source, and goes to that.",
+        to_string(*way.hairpin));
+  } else if (way.direction == Direction::reply) {
     say("The reply gets the virtual address and port as its source, and goes to the client.");
   } else if (way.bypass) {
     say("It goes on to {} itself (ipvs.cache_bypass).", to_string(way.server.address));
@@ -214,6 +218,9 @@ void Teller::way() {
                           },
                           [&](const Masquerade&) {
                             say("By nat its destination becomes {}.", to_string(way.server));
+                            if (!way.hairpin) return;
+                            say("It comes from a real server, and its source becomes {}.",
+                                to_string(*way.hairpin));
                           }},
                way.method);
   }

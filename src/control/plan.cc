@@ -73,6 +73,8 @@ std::vector<std::string> edits(const ServiceChange& change, const VirtualService
       fmt::format("one-packet scheduling {}", next.one_packet ? "on" : "off"));
   say(before.oversize != next.oversize,
       fmt::format("oversize {} (was {})", to_string(next.oversize), to_string(before.oversize)));
+  say(before.hairpin != next.hairpin,
+      next.hairpin ? fmt::format("hairpin as {}", to_string(*next.hairpin)) : "no hairpin");
   say(before.helper != next.helper,
       fmt::format("helper {} (was {})", to_string(next.helper), to_string(before.helper)));
   say(before.timeouts != next.timeouts, "its own timeouts changed");

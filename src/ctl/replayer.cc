@@ -27,7 +27,9 @@ DirectorSettings settings_of(const Config& config, unsigned worker) {
   return {.connection_limit = config.startup.connection_limit,
           .seed = kSeed,
           .first_id = static_cast<std::uint16_t>(kSeed.k0 + worker * kBetween),
-          .has_peers = workers_of(config) > 1};
+          .has_peers = workers_of(config) > 1,
+          .worker = worker,
+          .workers = workers_of(config)};
 }
 
 SteeringHash hash_of(const Config& config) {

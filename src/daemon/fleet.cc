@@ -102,7 +102,9 @@ Fleet::Fleet(const CapturePlan& plan, const StartupConfig& config,
     settings.director = {.connection_limit = config.connection_limit,
                          .seed = random_seed(),
                          .first_id = static_cast<std::uint16_t>(random_seed().k0),
-                         .has_peers = config.workers > 1};
+                         .has_peers = config.workers > 1,
+                         .worker = i,
+                         .workers = config.workers};
     if (config.workers > 1) {
       // A full mailbox loses it; the next error says it again.
       settings.teach = [this, i](const PathLesson& lesson) {

@@ -58,6 +58,7 @@ std::vector<ConnectionId> Director::State::related_connections(const std::vector
     });
   };
   for (const Tuple& tuple : tuples) {
+    if (const auto hairpin = hairpins.find(tuple)) found.push_back(*hairpin);
     for (const Tuple& side : {tuple, reversed(tuple)}) {
       collect(side.protocol, side.source, side.source_port);
       collect(side.protocol, side.source, Port());
@@ -128,6 +129,7 @@ void Director::State::copy_connections(const State& real, const std::vector<Conn
     if (entry.has(Connection::kHasEngineData)) {
       engines.add(made, entry, real.engine_templates.data(*id));
     }
+    if (entry.hairpin != 0) hairpins.rename(entry.hairpin, made);
     const auto control = real.ftp_controls.find(*id);
     if (control != real.ftp_controls.end()) controls.emplace(made, control->second);
   }

@@ -114,6 +114,10 @@ Verdict Director::State::nat_reply(const Passage& passage, ConnectionId id) {
 // A reply is found from the client's end: NAT by the real server's address, else by the virtual
 // one.
 std::optional<ConnectionId> Director::State::find_reply(const Tuple& tuple, TimePoint now) const {
+  if (!hairpins.empty()) {
+    const auto id = hairpins.find(tuple);
+    if (id && connections[*id].is_alive(now)) return id;
+  }
   return connections.find_by_client(
       tuple.protocol, tuple.destination, tuple.destination_port, now, [&](const Connection& entry) {
         if (entry.is_template()) return false;

@@ -62,6 +62,7 @@ void Director::State::unbind(ConnectionId id) {
   const Connection& connection = connections[id];
   if (connection.has(Connection::kHasEngineData)) engine_templates.erase(id);
   if (connection.has(Connection::kFtp)) ftp_controls.erase(id);
+  if (connection.hairpin != 0) hairpins.erase(connection.hairpin);
   if (connection.control != 0) --connections[ConnectionId{connection.control - 1}].controls;
   if (connection.destination == kNoDestination) return;
   if (connection.is_template()) {

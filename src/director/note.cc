@@ -89,6 +89,7 @@ void Director::State::note_way(const Passage& passage, const Connection& connect
       }
     }
   }
+  if (connection.hairpin != 0) way.hairpin = hairpins.source(connection.hairpin);
   way.routed = route.usable();
   way.local = route.is_local();
   way.up = route.up;

@@ -59,6 +59,7 @@ void Director::State::configure(Service& service, const VirtualService& config) 
   service.one_packet = config.one_packet;
   service.oversize = config.oversize;
   service.helper = config.helper;
+  service.hairpin = config.hairpin;
   service.own_timeouts = config.timeouts;
   service.timeouts = config.timeouts.over(timeouts);
 }

@@ -127,6 +127,10 @@ Result<ConnectionId, Verdict> Director::State::open(const Passage& passage, cons
   }
   end_replaced();
   if (!id) return refuse(drop(DropReason::connection_table_full));
+  if (needs_hairpin(connection, service) && !hide_client(*id, *service.hairpin)) {
+    forget(*id);
+    return refuse(drop(DropReason::no_hairpin_port));
+  }
   count_connection(&service, placed->destination);
   return *id;
 }
@@ -176,6 +180,24 @@ Verdict Director::State::leave(const Passage& passage, const Service& service) {
               view.tuple.destination);
   }
   return drop(DropReason::no_destination);
+}
+
+// A real server that asks would be answered past the director, by another one or by itself. A
+// server on this host answers through its own stack, which leads here.
+bool Director::State::needs_hairpin(const Connection& connection, const Service& service) {
+  return service.hairpin && connection.is_masquerade() &&
+         destinations.is_nat_address(connection.client) &&
+         !egress.network().is_local(connection.client) &&
+         !egress.route(destinations[connection.destination].config.endpoint.address).is_local();
+}
+
+bool Director::State::hide_client(ConnectionId id, const IpAddress& own) {
+  Connection& connection = connections[id];
+  const Endpoint server{destinations[connection.destination].config.endpoint.address,
+                        connection.destination_port};
+  const auto place = hairpins.add(id, connection.protocol, server, own);
+  if (place) connection.hairpin = *place;
+  return place.has_value();
 }
 
 // Never in the table: a reply finds nothing (reference 1.13).

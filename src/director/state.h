@@ -17,6 +17,7 @@
 #include "engine_templates.h"
 #include "fragments.h"
 #include "ftp.h"
+#include "hairpins.h"
 #include "lvsd/director/connection_table.h"
 #include "lvsd/director/decision.h"
 #include "lvsd/director/director.h"
@@ -41,6 +42,7 @@ struct ServiceBasics {
   SchedulerFlags flags;
   Oversize oversize = Oversize::split;
   Helper helper = Helper::none;
+  std::optional<IpAddress> hairpin;
   std::optional<Persistence> persistence;
   bool one_packet = false;
   ServiceTimeouts own_timeouts;
@@ -93,6 +95,7 @@ struct DirectorParts {
   Egress egress;
   FragmentTable fragments;
   FtpControls ftp_controls;
+  Hairpins hairpins;
   std::vector<Segment> segments;  // of the packet at hand
   std::vector<Egress::Piece> pieces;
   std::uint32_t ftp_services = 0, any_port_services = 0, sip_services = 0;
@@ -145,6 +148,8 @@ struct Director::State : DirectorParts {
   static bool is_one_packet(const Service& service, const Tuple& tuple);
   Port server_port(const Tuple& tuple, const Service& service, DestinationId id) const;
   std::optional<Verdict> stray(const Passage& passage);
+  bool needs_hairpin(const Connection& connection, const Service& service);
+  bool hide_client(ConnectionId id, const IpAddress& own);
   Connection make_connection(const Tuple& tuple, DestinationId id, Port destination_port) const;
   void count_connection(Service* service, DestinationId id);
 

@@ -79,6 +79,14 @@ Verdict Director::State::to_server(const Passage& passage, const Connection& con
   } else {
     rewrite_destination(passage.packet.bytes(), passage.view, to);
   }
+  if (connection.hairpin != 0) [[unlikely]] {
+    const Endpoint as = hairpins.source(connection.hairpin);
+    if (context.icmp) {
+      rewrite_icmp_reply(passage.packet.bytes(), passage.view, as);
+    } else {
+      rewrite_source(passage.packet.bytes(), passage.view, as);
+    }
+  }
   return send(passage, connection, route, link_mtu, context);
 }
 
@@ -143,12 +151,21 @@ Verdict Director::State::to_client(const Passage& passage, const Connection& con
     } else {
       rewrite_source(passage.packet.bytes(), passage.view, as);
     }
+    if (connection.hairpin == 0) return;
+    const Endpoint to{connection.client, connection.client_port};
+    if (context.icmp) {
+      rewrite_icmp_request(passage.packet.bytes(), passage.view, to);
+    } else {
+      rewrite_destination(passage.packet.bytes(), passage.view, to);
+    }
   };
   if (no_whole_checksum(passage.view, connection)) return drop(DropReason::sctp_fragment);
   const IpAddress from = ipvs.snat_reroute ? as.address : passage.view.tuple.source;
   const auto own = [&] { return egress.route(passage.view.tuple.source).hop.source; };
   const IpAddress stamp = has_ip_options(passage.view) ? own() : IpAddress();
-  const ResolvedRoute& route = egress.route(passage.view.tuple.destination, from);
+  const IpAddress& client =
+      connection.hairpin == 0 ? passage.view.tuple.destination : connection.client;
+  const ResolvedRoute& route = egress.route(client, from);
   if (decision != nullptr) [[unlikely]]
     note_way(passage, connection, context, route);
   if (route.is_local()) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "lvsd/model/hairpin.h"
 #include "lvsd/net/tunnel_packet.h"
 
 namespace lvsd {
@@ -63,6 +64,7 @@ Steering::Steering(const SteeringHash& hash, const Config& captured) : hash_(has
 
 void Steering::add(const VirtualService& service) {
   const ServiceKey& key = service.key;
+  if (service.hairpin) hairpin_addresses_.insert(*service.hairpin);
   if (key.is_by_mark()) {
     marks_.insert(key.mark);
   } else {
@@ -98,6 +100,10 @@ std::optional<unsigned> Steering::worker_of(std::span<const std::byte> packet,
 }
 
 unsigned Steering::worker_of_tuple(const Tuple& tuple, bool has_ports, std::uint32_t mark) const {
+  if (has_ports && HairpinPorts::contains(tuple.destination_port) &&
+      hairpin_addresses_.contains(tuple.destination) && nat_addresses_.contains(tuple.source)) {
+    return HairpinPorts::worker_of(tuple.destination_port, hash_.used(tuple.source.is_v4()));
+  }
   return hash_.worker_of(client_of(tuple, has_ports, mark));
 }
 

@@ -59,6 +59,7 @@ constexpr std::array<Text, kDropReasons> kDrop{{
     {"drained", "its destination is drained to the end, and its connection was reset"},
     {"bad-ip-options", "the options of the IPv4 header are malformed"},
     {"source-route", "its sender says by IPv4 options which way it goes"},
+    {"no-hairpin-port", "real servers as clients have taken all source ports to that destination"},
 }};
 
 }  // namespace

@@ -17,6 +17,7 @@ constexpr std::string_view kAddresses[] = {
     "10.0.2.13",  "10.0.2.1",  "10.0.1.2", "10.0.1.1",   "224.0.0.1", "255.255.255.255",
     "172.16.0.1", "127.0.0.1", "0.0.0.0",  "10.0.2.14",  "10.0.3.101"};
 constexpr std::string_view kClients[] = {"10.1.0.1", "10.1.0.2", "10.1.0.3", "10.0.1.2"};
+constexpr std::string_view kServers[] = {"10.0.2.11", "10.0.2.12", "10.0.2.1"};
 constexpr std::uint16_t kPorts[] = {80, 81, 82, 8080, 5353, 1024, 1025, 20, 0, 65535};
 
 void put_address(Bytes& packet, std::size_t at, std::string_view text) {
@@ -124,7 +125,8 @@ void special(DirectorWorld& world, ByteSource& in) {
                                             "x\r\ni: c\r\n"};
   constexpr std::uint16_t kSpecialPorts[] = {21, 80, 5060, 1026, 443, 20};
   const unsigned how = in.next8();
-  const IpFields ip{.source = in.one_of(kClients),
+  const bool by_a_server = (how & 8U) != 0;
+  const IpFields ip{.source = by_a_server ? in.one_of(kServers) : in.one_of(kClients),
                     .destination = (how & 1U) != 0 ? "10.0.3.101" : "10.0.3.100"};
   const auto source = static_cast<std::uint16_t>(1024 + in.next8() % 16);
   const std::uint16_t destination = in.one_of(kSpecialPorts);

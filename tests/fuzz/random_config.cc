@@ -54,6 +54,7 @@ void vary(ByteSource& in, VirtualService& service) {
   if ((how & 32U) != 0 && service.key.protocol == ServiceProtocol::tcp) {
     service.helper = Helper::ftp;
   }
+  if ((how & 64U) != 0) service.hairpin = address(v4 ? "10.0.2.1" : "fd00:2::1");
 }
 
 // By mark, for any port, FTP, SCTP, IPv6: beside the usual ones, which the judge knows by heart.

@@ -66,6 +66,7 @@ inline VirtualService random_service(std::mt19937_64& random) {
   const bool v6 = random() % 3 == 0;
   if (v6) out.key.listen.address = *IpAddress::parse("2001:db8:1::10");
   if (random() % 2 == 0) out.oversize = random() % 2 == 0 ? Oversize::fragment : Oversize::icmp;
+  if (random() % 4 == 0) out.hairpin = random_address(random, v6, 12);
   out.name = random() % 3 == 0 ? to_string(out.key) : "service-" + std::to_string(random());
   out.scheduler = static_cast<SchedulerKind>(random() % kSchedulerKinds);
   if (takes_flags(out.scheduler)) out.scheduler_flags = {random() % 2 == 0, random() % 2 == 0};

@@ -66,6 +66,16 @@ TEST(CheckAgainst, RoutesAndLinks) {
   EXPECT_EQ(of_destination("10.0.1.1", "dr"), List{kPath + "10.0.1.1 is an address of this host"});
 }
 
+TEST(CheckAgainst, AHairpinsAddressIsThisHosts) {
+  const auto with = [](const std::string& own) {
+    return warnings("services: [{listen: 192.0.2.10:80/tcp, method: nat, destinations: [], " +
+                    ("hairpin: {masquerade: " + own) + "}}]");
+  };
+  EXPECT_EQ(with("10.0.1.1"), List{});
+  EXPECT_EQ(with("10.0.1.9"),
+            List{"services[0].hairpin: 10.0.1.9 is on no interface of this host"});
+}
+
 TEST(CheckAgainst, TheVirtualAddress) {
   const auto with = [](const std::string& announce, const std::string& vip) {
     return warnings("director: {announce: " + announce + "}\nservices: [{listen: " + vip +

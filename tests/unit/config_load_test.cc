@@ -224,6 +224,18 @@ TEST(Load, PersistenceMarksAndOptions) {
   EXPECT_EQ(parsed(show_config(config)), config);
 }
 
+TEST(Load, HairpinNamesAnAddress) {
+  const Config config = parsed(
+      "services:\n"
+      "  - {listen: 192.0.2.10:80/tcp, hairpin: {masquerade: 10.0.0.1}, destinations: []}\n"
+      "  - {listen: \"[2001:db8::10]:80/tcp\", hairpin: {masquerade: fd00::1}, destinations: []}\n"
+      "  - {fwmark: 7, hairpin: none, destinations: []}\n");
+  EXPECT_EQ(config.services[0].hairpin, IpAddress::parse("10.0.0.1"));
+  EXPECT_EQ(config.services[1].hairpin, IpAddress::parse("fd00::1"));
+  EXPECT_EQ(config.services[2].hairpin, std::nullopt);
+  EXPECT_EQ(parsed(show_config(config)), config);
+}
+
 TEST(Load, TheFtpHelperIsTheDefaultOnItsPort) {
   const Config config = parsed(
       "services:\n"

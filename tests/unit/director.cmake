@@ -3,6 +3,7 @@ lvsd_unit_test(director_test
   director_ipv6_test.cc
   director_defence_test.cc
   director_ftp_test.cc
+  director_hairpin_test.cc
   director_ip_options_test.cc
   director_lifecycle_test.cc
   director_links_test.cc

@@ -112,6 +112,22 @@ TEST(Explanation, ChangesNothing) {
   }
 }
 
+TEST(Explanation, NamesWhatARealServerGoesOnAs) {
+  VirtualService web = tcp_service(80, Masquerade{}, {server("10.0.2.11"), server("10.0.2.12")});
+  web.hairpin = address("10.0.2.1");
+  DirectorFixture fixture({web});
+  const Bytes request = tcp_packet({.source = "10.0.2.11", .destination = "10.0.3.100"}, {});
+  EXPECT_NE(text(ask(fixture, request).explanation).find("source becomes 10.0.2.1:61000."),
+            std::string::npos);
+  fixture.handle(request);
+  fixture.handle(request);
+  const Bytes answer = tcp_packet({.source = "10.0.2.11", .destination = "10.0.2.1"},
+                                  {.source = 80, .destination = 61000});
+  const Explanation said = ask(fixture, answer).explanation;
+  EXPECT_EQ(said.reason, "reply");
+  EXPECT_NE(text(said).find("10.0.2.1:61000, which stood for"), std::string::npos) << text(said);
+}
+
 TEST(Explanation, KnowsThatTheTableIsFull) {
   DirectorFixture fixture({tcp_service(80, DirectRouting{}, {server("10.0.2.11")})},
                           director_network(), 1);

@@ -44,6 +44,7 @@ TEST(Plan, SaysAllOfEverything) {
   changed.name = "www";
   changed.scheduler = SchedulerKind::rr;
   changed.oversize = Oversize::fragment;
+  changed.hairpin = address("10.0.2.1");
   changed.persistence = Persistence{};
   changed.destinations = {{endpoint("10.0.2.12", 80), Tunnel{}, Weight(0), {10, 5}},
                           {endpoint("10.0.2.13", 80), DirectRouting{}, Weight(1)}};
@@ -62,7 +63,8 @@ TEST(Plan, SaysAllOfEverything) {
           "service " + next.services[1].name + " (10.0.3.100:21/tcp) added with 0 destinations",
           "service www (10.0.3.100:80/tcp): was named " + web().name +
               ", scheduler rr (was wlc), persistence 300s/32 (was none), oversize fragment "
-              "(was split), 10.0.2.13:80 added, 10.0.2.11:80 removed [5 connections], "
+              "(was split), hairpin as 10.0.2.1, 10.0.2.13:80 added, 10.0.2.11:80 removed [5 "
+              "connections], "
               "10.0.2.12:80 now weight 0 (was 3), now thresholds 10/5 (was 0/0), now tun "
               "(was dr) [7 connections]"}));
   EXPECT_EQ(plan.needs_restart, std::vector<std::string>{"director.workers"});

@@ -13,6 +13,7 @@
 
 #include "lvsd/io/file_descriptor.h"
 #include "lvsd/io/steering_bpf.h"
+#include "lvsd/model/hairpin.h"
 #include "support/packet_builder.h"
 #include "support/random_seed.h"
 
@@ -290,6 +291,36 @@ TEST_F(Steered, ARealServerMayBeAClientAndTheDirectorToo) {
   const Bytes reply = test::tcp_packet({.source = "10.0.0.11", .destination = "192.0.2.10"},
                                        {.source = 8080, .destination = 4000});
   EXPECT_EQ(steering.worker_of(reply, 0), hash.worker_of(address("192.0.2.10")));
+}
+
+// With hairpin an answer to a real server's request names the director only: the port says whose
+// connection it is. A client that has such a port for its own is steered as ever.
+TEST_F(Steered, AHairpinsAnswerGoesByItsPort) {
+  Config config = nat_and_tunnel();
+  config.services[0].hairpin = address("10.0.0.1");
+  for (const SteeringHash& hash : {SteeringHash{4, 7, {}}, SteeringHash{4, 7, {0, 128}}}) {
+    const Steering steering(hash, config);
+    for (unsigned i = 0; i < 8; ++i) {
+      const auto port = static_cast<std::uint16_t>(HairpinPorts::kFirst + i);
+      const auto answer = [port](std::string_view from, std::string_view to) {
+        return test::tcp_packet({.source = std::string(from), .destination = std::string(to)},
+                                {.source = 8080, .destination = port});
+      };
+      EXPECT_EQ(steering.worker_of(answer("10.0.0.11", "10.0.0.1"), 0), i % hash.used(true));
+      EXPECT_EQ(steering.worker_of(answer("10.0.0.11", "198.51.100.1"), 0),
+                hash.worker_of(address("198.51.100.1")));
+      EXPECT_EQ(steering.worker_of(answer("198.51.100.1", "10.0.0.1"), 0),
+                hash.worker_of(address("198.51.100.1")));
+      const Bytes request = test::tcp_packet({.source = "10.0.0.1", .destination = "10.0.0.12"},
+                                             {.source = port, .destination = 8080});
+      const Bytes error = test::icmp_error({.source = "10.0.0.9", .destination = "10.0.0.1"},
+                                           {.type = 11}, request);
+      EXPECT_EQ(steering.worker_of(error, 0), i % hash.used(true));
+    }
+    const Bytes below = test::tcp_packet({.source = "10.0.0.11", .destination = "10.0.0.1"},
+                                         {.source = 8080, .destination = 60999});
+    EXPECT_EQ(steering.worker_of(below, 0), hash.worker_of(address("10.0.0.1")));
+  }
 }
 
 TEST_F(Steered, OpenersOfSctpAreToldByTheirChunk) {

@@ -38,6 +38,9 @@ std::string tunnel_text(const Tunnel& tunnel);  // {type: gue, port: 6080}
 std::optional<Drain> read_state(const Item& item);
 std::string drain_text(const Drain& drain);
 
+// "none", or {masquerade: 10.0.0.1}. To be read behind what cannot be together with it.
+std::optional<IpAddress> read_hairpin(const Item& item, const VirtualService& service, bool v4);
+
 std::optional<Oversize> read_oversize(const Item& item);
 
 // {timeout: 300s, netmask: 32, engine: sip}, or "300s". `key` says which family the netmask is of.

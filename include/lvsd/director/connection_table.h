@@ -47,6 +47,7 @@ struct Connection {
   // The largest segment that whoever sends towards the server, or the client, is known to make:
   // payload and TCP options, as an MSS; 0: nothing is known. Super-packets are cut to it.
   std::uint16_t segment_to_server = 0, segment_to_client = 0;
+  std::uint32_t hairpin = 0;  // the client is a real server that hides behind us: place in Hairpins
   TimerLinks timer;
   TimePoint expires{};
   std::uint64_t packets_in = 0;

@@ -62,8 +62,9 @@ enum class Superseded : std::uint8_t { begins_anew, destination_removed };
 struct WayOut {
   Direction direction = Direction::request;
   DestinationId destination = kNoDestination;
-  Endpoint server;          // the destination; of a bypass, what was asked for
-  ForwardingMethod method;  // of the connection
+  Endpoint server;                  // the destination; of a bypass, what was asked for
+  ForwardingMethod method;          // of the connection
+  std::optional<Endpoint> hairpin;  // what the source of a real server becomes that is a client
   bool bypass = false;
   bool fresh = false;  // by a connection that begins with this packet
   bool routed = false, local = false, up = false, has_mac = false;

@@ -31,9 +31,10 @@ namespace lvsd {
 
 struct DirectorSettings {
   std::uint32_t connection_limit = 1U << 20U;
-  HashSeed seed;               // of the tables whose keys clients choose
-  std::uint16_t first_id = 1;  // of the IP headers that the director makes
-  bool has_peers = false;      // other directors want to know what this one learns
+  HashSeed seed;                     // of the tables whose keys clients choose
+  std::uint16_t first_id = 1;        // of the IP headers that the director makes
+  bool has_peers = false;            // other directors want to know what this one learns
+  unsigned worker = 0, workers = 1;  // which of so many this one is
 };
 
 // What a router says of the path of a tunnel, from an ICMP error that may name no client, so that

@@ -199,6 +199,8 @@ struct VirtualService {
   Oversize oversize = Oversize::split;
   Helper helper = Helper::none;
   std::optional<Persistence> persistence = {};
+  // As which address of the director's real servers that are clients go on (model/hairpin.h).
+  std::optional<IpAddress> hairpin = {};
   bool one_packet = false;  // each UDP datagram is scheduled anew (reference section 1.13)
   ServiceTimeouts timeouts = {};
   std::vector<Destination> destinations;  // in file order: the order schedulers walk

@@ -61,7 +61,7 @@ class Steering {
   SteeringHash hash_;
   using Addresses = std::unordered_set<IpAddress, IpAddressHash>;
   using Keys = std::unordered_set<ServiceKey, ServiceKeyHash>;
-  Addresses virtual_addresses_, nat_addresses_;
+  Addresses virtual_addresses_, nat_addresses_, hairpin_addresses_;
   Keys services_, nat_sources_;  // with their ports
   std::unordered_set<std::uint32_t> marks_;
   std::unordered_map<IpAddress, std::vector<Port>, IpAddressHash> tunnels_;  // ports: GUE's

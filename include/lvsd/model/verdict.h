@@ -59,8 +59,9 @@ enum class DropReason : std::uint8_t {
   drained,               // of a connection that ended with its destination's drain
   bad_ip_options,        // malformed, as the kernel's stack has it
   source_route,          // a router's, which Linux obeys only where it is asked to
+  no_hairpin_port,       // all ports of ours to that server are taken by real servers as clients
 };
-inline constexpr std::size_t kDropReasons = 33;
+inline constexpr std::size_t kDropReasons = 34;
 
 std::string_view to_string(AcceptReason reason);  // "no-service": stable, documented in lvsd(8)
 std::string_view to_string(DropReason reason);
