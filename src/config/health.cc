@@ -46,8 +46,9 @@ void read_switched(const Mapping& map, std::string_view key, Duration& into) {
 
 void read_rules(const Mapping& map, HealthRules& rules) {
   constexpr std::array<Choice<bool>, 2> kInitially{{{"up", true}, {"down", false}}};
-  constexpr std::array<Choice<OnFailure>, 2> kActions{
-      {{"quiesce", OnFailure::quiesce}, {"remove", OnFailure::remove}}};
+  constexpr std::array<Choice<OnFailure>, 3> kActions{{{"quiesce", OnFailure::quiesce},
+                                                       {"remove", OnFailure::remove},
+                                                       {"reset", OnFailure::reset}}};
   if (const auto field = map.find("interval")) assign(rules.interval, read_duration(*field));
   if (const auto field = map.find("jitter")) {
     assign(rules.jitter, read_number(*field, {0, 50}, "a percentage, 0 to 50"));

@@ -57,7 +57,10 @@ void compose(VirtualService& service, const ServiceOutcome& outcome) {
   std::erase_if(service.destinations,
                 [&](const Destination& one) { return outcome_of(outcome, one).removed; });
   for (Destination& one : service.destinations) {
-    one.weight = weigh(one.weight, outcome_of(outcome, one), measure);
+    const DestinationOutcome its = outcome_of(outcome, one);
+    one.weight = weigh(one.weight, its, measure);
+    const bool ends = one.drain && one.drain->ending != Ending::keep;
+    if (its.reset && !ends) one.drain = Drain{Ending::reset, false};
   }
   if (outcome.sorry_server) service.destinations.push_back(*outcome.sorry_server);
 }

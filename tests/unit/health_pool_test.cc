@@ -74,6 +74,23 @@ TEST_F(HealthPoolTest, OnFailureRemoveTakesItOut) {
   EXPECT_EQ(weights(), (Weights{1, 1}));
 }
 
+TEST_F(HealthPoolTest, OnFailureResetEndsItsConnections) {
+  health.health->rules.on_failure = OnFailure::reset;
+  add(2);
+  service.destinations[1].drain = Drain{Ending::move, false};
+  EXPECT_EQ(composed().destinations[0].drain, std::nullopt);  // still to be checked
+  set(1, true);
+  set(2, true);
+  EXPECT_EQ(composed().destinations[0].drain, std::nullopt);
+  set(1, false);
+  set(2, false);
+  EXPECT_EQ(composed().destinations[0].drain, (Drain{Ending::reset, false}));
+  EXPECT_EQ(composed().destinations[1].drain, (Drain{Ending::move, false}));  // the operator's
+  EXPECT_EQ(weights(), (Weights{0, 0}));
+  set(1, true);
+  EXPECT_EQ(composed().destinations[0].drain, std::nullopt);
+}
+
 TEST_F(HealthPoolTest, AReloadKeepsWhatStays) {
   add(2);
   set(1, true);

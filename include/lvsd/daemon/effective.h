@@ -8,7 +8,8 @@
 //   1. the file's weight, or the operator's where one was given;
 //   2. times what slow start and the destination's agent allow;
 //   3. drained, which the core takes as zero, where the file or the operator says so; zero where
-//      health takes it out; with `on_failure: remove` it is gone.
+//      health takes it out; with `on_failure: remove` it is gone, with `reset` it is drained by
+//      resets, unless it is drained to an end already.
 // Later ones never raise what earlier ones lowered. A service's sorry server is one more
 // destination, of weight zero until it is needed.
 #pragma once
