@@ -50,7 +50,8 @@ ServiceChange diff_service(const VirtualService& old, const VirtualService& next
       old.scheduler != next.scheduler || old.scheduler_flags != next.scheduler_flags;
   change.settings_changed = old.persistence != next.persistence || old.helper != next.helper ||
                             old.one_packet != next.one_packet || old.timeouts != next.timeouts ||
-                            old.oversize != next.oversize || old.hairpin != next.hairpin;
+                            old.oversize != next.oversize || old.hairpin != next.hairpin ||
+                            old.probes != next.probes;
   change.renamed = old.name != next.name;
   if (old.destinations != next.destinations) diff_destinations(old, next, change);
   return change;
@@ -95,6 +96,7 @@ std::vector<std::string> diff_startup(const StartupConfig& old, const StartupCon
   compare(old.queue == next.queue, "director.capture.queue");
   compare(old.queue_length == next.queue_length, "director.capture.queue_length");
   compare(old.super_packets == next.super_packets, "director.capture.super_packets");
+  compare(old.probe_marks == next.probe_marks, "director.capture.probe_marks");
   compare(old.queue_bypass == next.queue_bypass, "director.capture.queue_bypass");
   compare(old.connection_limit == next.connection_limit, "director.connections.limit");
   return paths;

@@ -14,6 +14,8 @@ constexpr std::array<std::string_view, 29> kCheckKeys{
     "method", "path",  "host",    "status",    "body",    "server_name", "verify",   "certificate",
     "key",    "query", "send",    "expect",    "command"};
 
+constexpr Duration kLongestProbe = std::chrono::seconds(30);  // as src/director/probes.h has it
+
 constexpr std::string_view kHealthRemedy =
     "write a type ('health: tcp'), a mapping ({type: http, path: /healthz}), or off";
 
@@ -113,6 +115,32 @@ void judge_check(const Item& item, const Mapping& map, const Health& health) {
   }
 }
 
+void judge_via_type(const Item& at, const Probe& probe) {
+  const bool takes_it = probe.type != CheckType::ping && probe.type != CheckType::exec;
+  if (probe.via == Via::direct || takes_it) return;
+  at.refuse("a check of type " + std::string(to_string(probe.type)) +
+                " cannot take the service's data path",
+            "write {type: " + std::string(to_string(probe.type)) + ", via: direct}");
+}
+
+// What takes the service's data path is addressed to its virtual address, and marked by lvsd.
+void judge_via(const Item& item, const Mapping& map, const Probe& probe) {
+  if (probe.via == Via::direct) return;
+  const Item& at = map.find("via").value_or(item);
+  judge_via_type(at, probe);
+  for (const std::string_view key : {"address", "mark"}) {
+    const bool given = key == "address" ? probe.address.has_value() : probe.mark != 0;
+    if (!given) continue;
+    map.find(key).value_or(at).refuse(
+        "a check with 'via: service' has its " + std::string(key) + " from the service",
+        "leave it out, or write 'via: direct'");
+  }
+  if (probe.timeout > kLongestProbe) {
+    map.find("timeout").value_or(at).refuse(
+        "a check with 'via: service' is remembered for 30 s only", "write at most 30s");
+  }
+}
+
 }  // namespace
 
 void read_health(const Item& item, std::optional<Health>& health) {
@@ -125,6 +153,7 @@ void read_health(const Item& item, std::optional<Health>& health) {
     if (!type) return;
     if (!health) health.emplace();
     health->probe.type = *type;
+    judge_via_type(item, health->probe);
     if (*type == CheckType::exec || *type == CheckType::udp) {
       item.refuse("a check of type " + std::string(to_string(*type)) + " needs more than its type",
                   std::string(kHealthRemedy));
@@ -145,6 +174,7 @@ void read_health(const Item& item, std::optional<Health>& health) {
     }
   }
   judge_check(item, map, out);
+  judge_via(item, map, out.probe);
   health = std::move(out);
 }
 

@@ -178,7 +178,7 @@ std::vector<std::string> read_command(const Item& item) {
 }
 
 void read_probe(const Mapping& map, Probe& probe) {
-  constexpr std::array<Choice<Via>, 1> kVias{{{"direct", Via::direct}}};
+  constexpr std::array<Choice<Via>, 2> kVias{{{"direct", Via::direct}, {"service", Via::service}}};
   if (const auto field = map.find("via")) assign(probe.via, read_choice<Via>(*field, kVias));
   const auto read_address = [&map](std::string_view key, std::optional<IpAddress>& into) {
     const auto field = map.find(key);

@@ -71,6 +71,29 @@ void judge_ports(const Item& item, const ServiceHealth& health, const VirtualSer
   }
 }
 
+// Why `destination` cannot be checked through the data path; empty where it can.
+std::string via_problem(const ServiceKey& key, const Destination& destination) {
+  const IpAddress& server = destination.endpoint.address;
+  if (key.is_by_mark()) return "a service by firewall mark has no virtual address to check";
+  if (std::holds_alternative<Masquerade>(destination.method)) {
+    return "'via: service' is for dr and tun, and " + to_string(server) + " is nat";
+  }
+  if (server.is_v4() == key.listen.address.is_v4()) return {};
+  return "'via: service' needs a real server of the virtual address's family, and " +
+         to_string(server) + " is of the other";
+}
+
+void judge_via(const Item& item, const ServiceHealth& health, const VirtualService& service) {
+  for (const Destination& destination : service.destinations) {
+    const Health* const check = health.of(destination.endpoint);
+    if (check == nullptr || check->probe.via == Via::direct) continue;
+    std::string problem = via_problem(health.service, destination);
+    if (problem.empty()) continue;
+    item.refuse(std::move(problem), "write 'via: direct' for it");
+    return;
+  }
+}
+
 }  // namespace
 
 ServiceHealth read_service_health(const Mapping& map) {
@@ -101,7 +124,9 @@ void judge_health(const Mapping& map, const ServiceHealth& health, const Virtual
                      "make weight and hysteresis together at most that");
     }
   }
-  if (const auto check = map.find("health")) judge_ports(*check, health, service);
+  const auto check = map.find("health"), list = map.find("destinations");
+  if (check) judge_ports(*check, health, service);
+  if (check || list) judge_via(check ? *check : *list, health, service);
 }
 
 }  // namespace lvsd

@@ -5,6 +5,7 @@
 
 #include "lvsd/config/fields.h"
 #include "lvsd/config/ipvs.h"
+#include "lvsd/config/probe_path.h"
 #include "lvsd/config/services.h"
 #include "lvsd/config/text.h"
 #include "lvsd/config/workers.h"
@@ -17,8 +18,8 @@ constexpr std::array<std::string_view, 5> kFileKeys{"director", "timeouts", "ove
 constexpr std::array<std::string_view, 7> kDirectorKeys{
     "workers", "cpus", "overload", "capture", "announce", "connections", "recorder"};
 constexpr std::array<std::string_view, 3> kRecorderKeys{"drops", "bytes", "decisions"};
-constexpr std::array<std::string_view, 6> kCaptureKeys{
-    "backend", "stage", "queue", "queue_length", "queue_bypass", "super_packets"};
+constexpr std::array<std::string_view, 7> kCaptureKeys{
+    "backend", "stage", "queue", "queue_length", "queue_bypass", "super_packets", "probe_marks"};
 constexpr std::array<std::string_view, 2> kAnnounceKeys{"interface", "defend"};
 constexpr std::array<std::string_view, 1> kConnectionsKeys{"limit"};
 constexpr std::array<std::string_view, 3> kTimeoutsKeys{"tcp", "tcp_fin", "udp"};
@@ -53,6 +54,10 @@ void read_capture(const Item& item, StartupConfig& startup) {
   }
   if (const auto field = map.find("super_packets")) {
     assign(startup.super_packets, read_boolean(*field));
+  }
+  if (const auto field = map.find("probe_marks")) {
+    assign(startup.probe_marks,
+           read_number(*field, {1, 65535}, "the upper half of firewall marks is 1 to 65535"));
   }
 }
 
@@ -132,6 +137,7 @@ ConfigFile read_config(const Item& root) {
                                      "'services: []'")) {
     config.services = read_services(*field, oversize, file.health);
     config.startup.steering = steering_prefix(config.services);
+    lay_probe_paths(*field, file);
   }
   return file;
 }

@@ -306,6 +306,7 @@ class ServicesReader {
         field->refuse("a sorry server is not checked", "leave its 'health' out");
       }
     }
+    if (key) health.service = *key;
     judge_health(map, health, out);
     assign(out.helper, read_helper(map.find("helper"), key));
     if (const std::optional<Item> field = map.find("hairpin"); field && key) {
@@ -318,7 +319,7 @@ class ServicesReader {
     if (name) assign(out.name, read_name(*name));
     if (!out.name.empty()) judge_name(name ? *name : item, out.name, name.has_value());
     if (!key) return std::nullopt;
-    out.key = health.service = *key;
+    out.key = *key;
     if (!health.empty()) health_.push_back(std::move(health));
     return out;
   }

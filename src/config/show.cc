@@ -37,7 +37,8 @@ std::string show_director(const Config& config) {
   out += ", queue: " + std::to_string(startup.queue);
   out += ", queue_length: " + std::to_string(startup.queue_length);
   out += ", queue_bypass: " + std::string(boolean(startup.queue_bypass));
-  out += ", super_packets: " + std::string(boolean(startup.super_packets)) + "}\n";
+  out += ", super_packets: " + std::string(boolean(startup.super_packets));
+  out += ", probe_marks: " + std::to_string(startup.probe_marks) + "}\n";
   out += "  announce: " + show_announce(config.announce) + "\n";
   out += "  connections: {limit: " + std::to_string(startup.connection_limit) + "}\n";
   const RecorderLimits& recorder = config.recorder;

@@ -22,6 +22,11 @@ std::string_view advice(AcceptReason reason) {
       return "The host's own stack delivers it to a program here.";
     case reply:
       return "The host's own stack has it now; with net.ipv4.ip_forward on it goes to the client.";
+    case probe_answer:
+      return "The host's own stack delivers it to the prober; a firewall that takes it for invalid "
+             "must let it in.";
+    case probe_local:
+      return "The host's own stack delivers it; no packet of it leaves the director.";
   }
   return "";
 }
@@ -100,6 +105,11 @@ std::string_view advice(DropReason reason) {
       return "Nobody should send that: look who does.";
     case no_hairpin_port:
       return "Let the real servers ask each other by their own addresses, or use fewer workers.";
+    case probe_unplaced:
+      return "A reload has just changed what is checked, or another program sets lvsd's marks: "
+             "choose others by director.capture.probe_marks.";
+    case probe_busy:
+      return "TCP sends it again, and most likely nothing is in its way then.";
   }
   return "";
 }

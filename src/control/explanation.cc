@@ -31,7 +31,11 @@ class Teller {
 
   std::vector<std::string> tell() {
     fragment();
-    found();
+    if (decision_.probe) {
+      probe();
+    } else {
+      found();
+    }
     service();
     persistence();
     scheduling();
@@ -50,6 +54,7 @@ class Teller {
 
   void fragment();
   void found();
+  void probe();
   void service();
   void no_service(const ServiceLookup& lookup);
   void persistence();
@@ -109,6 +114,17 @@ void Teller::found() {
   } else {
     say("The destination of that connection was removed, and ipvs.expire_nodest_conn ends it.");
   }
+}
+
+void Teller::probe() {
+  const ProbeMatch& probe = *decision_.probe;
+  if (probe.answer) {
+    return say("It answers a check of {}'s real server {} (via: service), whose address it gets.",
+               probe.name, to_string(probe.server));
+  }
+  say("It is a check of {}'s real server {} (via: service): it becomes a packet to {}, but begins "
+      "no connection and is not counted in the service.",
+      probe.name, to_string(probe.server), to_string(probe.key));
 }
 
 void Teller::service() {
@@ -289,6 +305,7 @@ void Teller::own_error(const OwnError& error) {
 }
 
 std::string destination_of(const Decision& decision) {
+  if (decision.probe) return to_string(decision.probe->server);
   if (decision.way && !decision.way->bypass) {
     return to_string(decision.way->server);
   }
@@ -300,6 +317,7 @@ std::string destination_of(const Decision& decision) {
 std::string_view reason_of(const Decision& decision) {
   if (decision.fragment != FragmentFate::none) return "fragment";
   if (decision.packet && decision.packet->is_icmp_error()) return "icmp-error";
+  if (decision.probe) return "probe";
   if (decision.way && decision.way->bypass) return "bypass";
   if (decision.way && decision.way->direction == Direction::reply) return "reply";
   if (!decision.way || !decision.way->fresh) return "known-connection";
@@ -328,6 +346,7 @@ Explanation explain(const Decision& decision, const std::vector<Emission>& emiss
                         }},
              decision.verdict);
   if (decision.service) out.service = decision.service->name;
+  if (decision.probe) out.service = decision.probe->name;
   out.destination = destination_of(decision);
   out.sentences = Teller(decision, network).tell();
   for (const Emission& emission : emissions) {

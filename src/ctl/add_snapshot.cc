@@ -36,6 +36,7 @@ void add(ServiceSnapshot& to, const ServiceSnapshot& from) {
 
 void add_snapshot(DirectorSnapshot& to, const DirectorSnapshot& from) {
   to.counters.originated += from.counters.originated;
+  to.counters.probes += from.counters.probes;
   add(to.counters.statistics, from.counters.statistics);
   to.connections += from.connections;
   to.connection_limit += from.connection_limit;

@@ -118,6 +118,8 @@ std::string format_packets(const json& packets) {
                        number(packets, "held"));
   lines += fmt::format("  {:<11} {:>12}  ICMP errors and resets made here\n", "originated",
                        number(packets, "originated"));
+  lines += fmt::format("  {:<11} {:>12}  checks sent on by the way of their service\n", "probes",
+                       number(packets, "probes"));
   return lines + format_reasons(packets, "accepted") + format_reasons(packets, "dropped");
 }
 

@@ -88,6 +88,7 @@ Json summary(const ReplayReport& report) {
           {"dropped", reasons<DropReason>(report.dropped)},
           {"emitted", report.emitted},
           {"originated", report.director.counters.originated},
+          {"probes", report.director.counters.probes},
           {"routed", report.routed},
           {"neighbors_asked_for", report.resolves},
           {"neighbors_refreshed", report.refreshes}};

@@ -105,6 +105,7 @@ void Daemon::State::start() {
       spdlog::error("{}", closed.error().message);
     require(opened);
   }
+  health.begin_held_back();
   network_events.assign(duplicate(monitor.fd()));
   if (exposure.watch_fd() >= 0) rule_events.assign(duplicate(exposure.watch_fd()));
   wait_for_signal();

@@ -14,6 +14,7 @@
 
 #include "daemon_state.h"
 #include "lvsd/config/diff.h"
+#include "lvsd/config/probe_path.h"
 #include "lvsd/control/plan.h"
 #include "lvsd/control/words.h"
 #include "lvsd/daemon/notify.h"
@@ -46,13 +47,17 @@ ReloadResult Daemon::State::reload(bool discard_overrides) {
   const auto start = Clock::now();
   auto next = read_file();
   const auto read = Clock::now();
-  if (next) count_workers(next->config.startup);
+  if (next) {
+    count_workers(next->config.startup);
+    use_probe_marks(next->config, running.startup.probe_marks);
+  }
   ReloadResult result;
   if (next) {
     const Overrides before = influences.overrides;
     if (discard_overrides) influences.overrides.clear();
     forget_overrides(next->config);
     result = apply(std::move(*next));
+    health.begin_held_back();
     spdlog::info("reload: read in {} ms, applied in {} ms", milliseconds(read - start),
                  milliseconds(Clock::now() - read));
     if (result.outcome == ReloadOutcome::refused) influences.overrides = before;

@@ -3,11 +3,13 @@
 // at once lies in a queue, and what it says is taken in portions.
 #include <spdlog/spdlog.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <cstring>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "lvsd/daemon/health_keeper.h"
 
@@ -68,15 +70,16 @@ void HealthKeeper::flush() {
   }
 }
 
-// The mark is one that the file gives to a check: the prober cannot ask for any other.
+// The mark is one that a check has: the prober cannot ask for any other. Without it a check would
+// take another way than it should, and say that all is well there.
 void HealthKeeper::give_socket(const SocketNeed& need) {
   int fd = -1;
-  for (const auto& [id, checked] : checked_) {
-    if (checked.order.health.probe.mark != need.mark || need.mark == 0) continue;
+  if (marks_.contains(need.mark)) {
     const int type = (need.stream ? SOCK_STREAM : SOCK_DGRAM) | SOCK_NONBLOCK | SOCK_CLOEXEC;
     fd = ::socket(need.v4 ? AF_INET : AF_INET6, type, 0);
-    if (fd >= 0) ::setsockopt(fd, SOL_SOCKET, SO_MARK, &need.mark, sizeof need.mark);
-    break;
+    if (fd >= 0 && ::setsockopt(fd, SOL_SOCKET, SO_MARK, &need.mark, sizeof need.mark) != 0) {
+      ::close(std::exchange(fd, -1));
+    }
   }
   send(nlohmann::json{{"socket", need.number}}.dump(), fd);
 }

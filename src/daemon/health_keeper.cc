@@ -30,12 +30,6 @@ std::string ordinal(unsigned number) {
                                                : "th");
 }
 
-Endpoint target_of(const Health& health, const Endpoint& endpoint) {
-  const Probe& probe = health.probe;
-  Port port = endpoint.port != Port() ? endpoint.port : usual_port(probe.type);
-  return {probe.address.value_or(endpoint.address), probe.port.value_or(port)};
-}
-
 }  // namespace
 
 std::string took_text(std::chrono::microseconds took) {
@@ -69,8 +63,10 @@ void HealthKeeper::configure(const ConfigFile& file, const Config* before) {
     for (const VirtualService& service : before->services) running[service.key] = &service;
   }
   names_.clear();
+  probe_marks_.clear();
   for (const VirtualService& service : file.config.services) {
     names_[service.key] = service.name;
+    if (service.probes.mark != 0) probe_marks_[service.key] = service.probes.mark;
     const ServiceHealth* const health = find_health(file.health, service.key);
     if (health == nullptr) continue;
     HealthPool& pool = next[service.key];
@@ -93,12 +89,18 @@ void HealthKeeper::configure(const ConfigFile& file, const Config* before) {
 // What the prober has to do now, as a difference to what it does.
 void HealthKeeper::order_all() {
   std::set<Name> wanted;
+  marks_.clear();
   for (const auto& [key, pool] : pools_) {
     for (const auto& [endpoint, member] : pool.members()) {
       if (!member.health) continue;
       Order order;
       order.health = *member.health;
-      order.target = target_of(*member.health, endpoint);
+      order.target = target_of(member.health->probe, endpoint);
+      if (order.health.probe.via == Via::service) {  // to the prober nothing but a mark
+        order.health.probe.via = Via::direct;
+        order.health.probe.mark = probe_marks_.at(key);
+      }
+      if (order.health.probe.mark != 0) marks_.insert(order.health.probe.mark);
       order.service = name_of(key);
       order.destination = to_string(endpoint);
       place({key, endpoint, false}, order, wanted);
@@ -143,9 +145,27 @@ void HealthKeeper::place(const Name& name, const Order& order, std::set<Name>& w
   next.order.id = ++next_id_;
   next.paced = order.health.rules.interval;
   ids_[name] = next_id_;
-  send(to_message(next.order));
+  const bool waits = probe_marks_.contains(name.service) && order.health.probe.mark != 0;
+  if (waits) {
+    held_back_.insert(next_id_);
+  } else {
+    send(to_message(next.order));
+  }
   Checked& placed = checked_.emplace(next_id_, std::move(next)).first->second;
-  if (!order.agent) pace(placed, *pools_.at(name.service).find(name.endpoint));
+  if (!order.agent && !waits) pace(placed, *pools_.at(name.service).find(name.endpoint));
+}
+
+void HealthKeeper::begin_held_back() {
+  for (const std::uint64_t id : std::exchange(held_back_, {})) {
+    const auto found = checked_.find(id);
+    if (found != checked_.end()) begin(found->second);
+  }
+}
+
+void HealthKeeper::begin(Checked& checked) {
+  send(to_message(checked.order));
+  checked.paced = checked.order.health.rules.interval;
+  if (!checked.order.agent) pace(checked, *pools_.at(checked.service).find(checked.endpoint));
 }
 
 void HealthKeeper::take(std::string_view text) {
@@ -155,9 +175,7 @@ void HealthKeeper::take(std::string_view text) {
     if (std::exchange(greeted_, true)) spdlog::warn("health: the prober died; another one goes on");
     outgoing_.clear();
     for (auto& [id, checked] : checked_) {
-      send(to_message(checked.order));
-      checked.paced = checked.order.health.rules.interval;
-      if (!checked.order.agent) pace(checked, *pools_.at(checked.service).find(checked.endpoint));
+      if (!held_back_.contains(id)) begin(checked);
     }
   } else if (message->contains("results")) {
     for (const ProbeResult& result : parse_results(*message)) take(result);

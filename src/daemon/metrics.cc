@@ -153,6 +153,9 @@ void add_packets(Page& page, const std::vector<WorkerSnapshot>& workers) {
       .add(static_cast<double>(sum.held));
   page.counter("lvsd_originated_packets_total", "ICMP errors and resets made here.")
       .add(static_cast<double>(sum.originated));
+  page.counter("lvsd_probe_packets_total",
+               "Packets of checks sent on by the data path of their service.")
+      .add(static_cast<double>(sum.probes));
   page.counter("lvsd_accepted_packets_total", "Packets left to the local stack, by reason.");
   add_reasons<AcceptReason>(page, sum.accepted);
   page.counter("lvsd_dropped_packets_total", "Packets dropped, by reason.");

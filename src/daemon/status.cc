@@ -53,6 +53,7 @@ json packets_json(const std::vector<WorkerSnapshot>& workers) {
   return {{"forwarded", sum.forwarded},
           {"held", sum.held},
           {"originated", sum.originated},
+          {"probes", sum.probes},
           {"accepted", reasons_json<AcceptReason>(sum.accepted)},
           {"dropped", reasons_json<DropReason>(sum.dropped)}};
 }
@@ -113,6 +114,7 @@ Counters total_counters(const std::vector<WorkerSnapshot>& workers) {
     sum.forwarded += counters.forwarded;
     sum.held += counters.held;
     sum.originated += counters.originated;
+    sum.probes += counters.probes;
   }
   return sum;
 }

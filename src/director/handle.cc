@@ -37,6 +37,7 @@ Verdict Director::State::whole(const Passage& passage) {
     if (const auto refusal = refuse_options(passage)) return *refusal;
   }
   if (view.is_icmp_error()) return handle_icmp_error(passage);
+  if (probes.is_mark(passage.packet.mark())) return probe(passage);
   if (!view.has_ports && !follows_key_exchange(view.tuple)) return accept(AcceptReason::not_ours);
   const Tuple tuple = connection_tuple(view.tuple);
 

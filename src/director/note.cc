@@ -73,19 +73,21 @@ void Director::State::note_way(const Passage& passage, const Connection& connect
   way.direction = context.direction;
   way.destination = context.destination;
   way.fresh = context.fresh;
-  way.bypass = connection.destination == kNoDestination;
+  way.bypass = connection.destination == kNoDestination && context.probe == nullptr;
   way.link_mtu = way.path_mtu = route.hop.mtu;
   if (way.bypass) {
     way.server = {passage.view.tuple.destination, passage.view.tuple.destination_port};
   } else {
-    const Destination& config = destinations[context.destination].config;
-    way.server = {config.endpoint.address, connection.destination_port};
-    way.method = method_of(connection, config.method);
+    const bool probe = context.probe != nullptr;
+    const Destination* const config = probe ? nullptr : &destinations[context.destination].config;
+    way.server = {probe ? context.probe->address : config->endpoint.address,
+                  connection.destination_port};
+    way.method = method_of(connection, probe ? context.probe->method : config->method);
     way.oversize = oversize_of(context);
     if (context.direction == Direction::request) {
       way.path_mtu = path_mtu(context.destination, route, passage.now);
       if (const Tunnel* const tunnel = std::get_if<Tunnel>(&way.method)) {
-        way.overhead = tunnel_overhead(*tunnel, !config.endpoint.address.is_v4());
+        way.overhead = tunnel_overhead(*tunnel, !way.server.address.is_v4());
       }
     }
   }
@@ -101,6 +103,10 @@ void Director::State::note_way(const Passage& passage, const Connection& connect
   way.dont_fragment = passage.view.dont_fragment;
   way.aggregated = passage.packet.offload().aggregated;
   decision->way = way;
+}
+
+void Director::State::note_probe(const Probes::Path& path, const Endpoint& server, bool answer) {
+  decision->probe = ProbeMatch{path.name, path.key, server, answer};
 }
 
 void Director::State::note_error(const IcmpError& error, const IpAddress& from, const IpAddress& to,

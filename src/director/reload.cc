@@ -87,6 +87,7 @@ void Director::State::add_service(const VirtualService& config) {
   }
   destinations_changed(service->scheduler, Pool(service->order, destinations.states()), {}, true);
   ++virtual_addresses[config.key.listen.address];
+  probes.configure(config.key, config.name, config.probes);
   services[config.key] = std::move(service);
 }
 
@@ -108,6 +109,7 @@ void Director::State::remove_service(const ServiceKey& key) {
   const auto found = services.find(key);
   if (found == services.end()) return;
   count_listener(key, -1);
+  probes.configure(key, {}, {});
   if (has_sip(found->second->persistence)) --sip_services;
   for (const DestinationId id : found->second->order) destinations.retire(id);
   found->second->order.clear();
@@ -120,6 +122,7 @@ void Director::State::change_service(const ServiceChange& change) {
   if (found == services.end()) return;
   Service& service = *found->second;
   configure(service, change.next);
+  probes.configure(change.next.key, change.next.name, change.next.probes);
   const std::vector<DestinationId> old_order = service.order;
   std::vector<DestinationId> order;
   for (const Destination& next : change.next.destinations) {

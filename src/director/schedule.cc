@@ -37,6 +37,9 @@ Verdict Director::State::no_connection(const Passage& passage,
                                        std::optional<ConnectionId> replaced) {
   const PacketView& view = passage.view;
   if (lacks_chunk(view)) return drop(DropReason::truncated_transport);
+  if (!probes.no_flows()) {
+    if (const auto verdict = probe_answer(passage)) return *verdict;
+  }
   if (const auto verdict = stray(passage)) return *verdict;
   Service* const service = find_service(view.tuple, passage.packet.mark());
   const bool schedulable = may_schedule(view);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // What a Director holds, and the steps of its decisions. Private to src/director; split over files
 // by step: handle.cc (which connection), schedule.cc and persist.cc (a new one), lifetime.cc (its
-// timer and its end), drained.cc, fragmented.cc, transmit.cc, segments.cc and bypass.cc (which way
-// out), icmp.cc, ip_options.cc, sctp.cc, ftp.cc, defence.cc, reload.cc, snapshot.cc and
+// timer and its end), drained.cc, probe.cc, fragmented.cc, transmit.cc, segments.cc and bypass.cc
+// (which way out), icmp.cc, ip_options.cc, sctp.cc, ftp.cc, defence.cc, reload.cc, snapshot.cc and
 // connection_page.cc (what is shown).
 #pragma once
 
@@ -28,6 +28,7 @@
 #include "lvsd/forward/icmp_error.h"
 #include "lvsd/forward/segment.h"
 #include "lvsd/sched/scheduler.h"
+#include "probes.h"
 
 namespace lvsd {
 
@@ -96,6 +97,7 @@ struct DirectorParts {
   FragmentTable fragments;
   FtpControls ftp_controls;
   Hairpins hairpins;
+  Probes probes;
   std::vector<Segment> segments;  // of the packet at hand
   std::vector<Egress::Piece> pieces;
   std::uint32_t ftp_services = 0, any_port_services = 0, sip_services = 0;
@@ -189,6 +191,10 @@ struct Director::State : DirectorParts {
   std::optional<Verdict> reset_server(const Passage& passage, ConnectionId id);
   void reset_client(const Passage& passage);
 
+  // probe.cc: checks that take their service's data path
+  Verdict probe(const Passage& passage);
+  std::optional<Verdict> probe_answer(const Passage& passage);
+
   // bypass.cc
   Verdict to_original(const Passage& passage, const Connection& connection);
 
@@ -222,8 +228,9 @@ struct Director::State : DirectorParts {
     DestinationId destination;
     Direction direction;
     bool fresh = false;
-    bool icmp = false;  // errors are exempt from the MTU check (reference 6.2)
-    bool own = false;   // the director made the packet
+    bool icmp = false;                   // errors are exempt from the MTU check (reference 6.2)
+    bool own = false;                    // the director made the packet
+    const ProbeTarget* probe = nullptr;  // of a check, which has no destination to choose from
   };
   // segments.cc
   void learn_segment(Connection& connection, const Passage& passage, Direction direction);
@@ -238,6 +245,9 @@ struct Director::State : DirectorParts {
 
   // transmit.cc
   Verdict to_server(const Passage& passage, const Connection& connection, const Context& context);
+  // By dr or tun where it has no destination in the service.
+  Verdict to_address(const Passage& passage, const Connection& connection, const IpAddress& server,
+                     const Tunnel* tunnel, const Context& context);
   Verdict into_tunnel(const Passage& passage, const Connection& connection, const Tunnel& tunnel,
                       const IpAddress& server, const ResolvedRoute& route, std::size_t link_mtu,
                       const Context& context);
@@ -247,7 +257,7 @@ struct Director::State : DirectorParts {
   Verdict send(const Passage& passage, const Connection& connection, const ResolvedRoute& route,
                std::size_t mtu, const Context& context);
   static Egress::Patience patience_of(const Context& context) {
-    if (context.own) return Egress::Patience::own;
+    if (context.own || context.probe != nullptr) return Egress::Patience::own;
     return context.direction == Direction::request ? Egress::Patience::server
                                                    : Egress::Patience::client;
   }
@@ -288,6 +298,7 @@ struct Director::State : DirectorParts {
   void note_scheduling(const Service& service, std::optional<std::size_t> choice);
   void note_way(const Passage& passage, const Connection& connection, const Context& context,
                 const ResolvedRoute& route);
+  void note_probe(const Probes::Path& path, const Endpoint& server, bool answer);
   void note_error(const IcmpError& error, const IpAddress& from, const IpAddress& to, bool sent);
 
   // recorder.cc

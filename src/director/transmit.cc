@@ -37,9 +37,14 @@ ForwardingMethod method_of(const Connection& connection, const ForwardingMethod&
 Verdict Director::State::to_server(const Passage& passage, const Connection& connection,
                                    const Context& context) {
   if (connection.destination == kNoDestination) return to_original(passage, connection);
-  const DestinationState& destination = destinations[context.destination];
-  const IpAddress& server = destination.config.endpoint.address;
-  const Tunnel* const tunnel = tunnel_of(connection, destination.config.method);
+  const Destination& config = destinations[context.destination].config;
+  return to_address(passage, connection, config.endpoint.address,
+                    tunnel_of(connection, config.method), context);
+}
+
+Verdict Director::State::to_address(const Passage& passage, const Connection& connection,
+                                    const IpAddress& server, const Tunnel* tunnel,
+                                    const Context& context) {
   const IpAddress& virtual_address = passage.view.tuple.destination;
   const bool masquerade = connection.is_masquerade();
   if (masquerade && no_whole_checksum(passage.view, connection)) {
@@ -208,6 +213,7 @@ Verdict Director::State::refuse_oversize(const Passage& passage, std::size_t mtu
 
 // Oversize::fragment is pmtu_disc=0 of the kernel.
 Oversize Director::State::oversize_of(const Context& context) const {
+  if (context.probe != nullptr) return Oversize::split;
   const Service* const service = destinations.service_of(context.destination);
   return service != nullptr ? service->oversize : Oversize::icmp;
 }
@@ -235,12 +241,15 @@ Verdict Director::State::send(const Passage& passage, const Connection& connecti
 }
 
 Verdict Director::State::settle(Egress::Outcome outcome, const Context& context) {
+  std::uint64_t* const own = context.probe != nullptr ? &counters.probes
+                             : context.own            ? &counters.originated
+                                                      : nullptr;
   switch (outcome) {
     case Egress::Outcome::emitted:
-      ++(context.own ? counters.originated : counters.forwarded);
+      ++(own != nullptr ? *own : counters.forwarded);
       return Forwarded{context.destination, context.direction, context.fresh};
     case Egress::Outcome::held:
-      ++(context.own ? counters.originated : counters.held);
+      ++(own != nullptr ? *own : counters.held);
       return Held{context.destination, context.direction, context.fresh};
     case Egress::Outcome::queue_full:
       return drop(DropReason::neighbor_queue_full);
@@ -253,6 +262,7 @@ Verdict Director::State::settle(Egress::Outcome outcome, const Context& context)
 }
 
 std::size_t Director::State::path_mtu(DestinationId id, const ResolvedRoute& route, TimePoint now) {
+  if (id == kNoDestination) return route.hop.mtu;
   DestinationExtra& extra = destinations.extra(id);
   if (extra.path_mtu != 0 && extra.path_mtu_until <= now) extra.path_mtu = 0;
   return extra.path_mtu == 0 ? route.hop.mtu : std::min(extra.path_mtu, route.hop.mtu);

@@ -68,6 +68,13 @@ void add_nat(CapturePlan& plan, const VirtualService& service, const Destination
   if (has_ftp_data(service)) family.replies.tcp.push_back(source.address);
 }
 
+void add_probes(CapturePlan& plan, const VirtualService& service) {
+  for (const ProbeTarget& target : service.probes.targets) {
+    const IpAddress& address = service.key.listen.address;
+    family_of(plan, address).answers.push_back({target.protocol, {address, target.port}});
+  }
+}
+
 void add_service(CapturePlan& plan, const VirtualService& service) {
   const ServiceKey& key = service.key;
   FamilyPlan& family = family_of(plan, key.listen.address);
@@ -106,8 +113,10 @@ CapturePlan make_capture_plan(const Config& config, const SteeringHash& hash) {
   plan.openers = config.startup.overload == Overload::drop_new;
   plan.super_packets = config.startup.super_packets;
   plan.bypass = config.startup.queue_bypass;
+  plan.probe_marks = config.startup.probe_marks;
   for (const VirtualService& service : config.services) {
     add_service(plan, service);
+    add_probes(plan, service);
     for (const Destination& destination : service.destinations) {
       const bool nat = std::holds_alternative<Masquerade>(destination.method);
       const bool tunnel = std::holds_alternative<Tunnel>(destination.method);
@@ -120,6 +129,7 @@ CapturePlan make_capture_plan(const Config& config, const SteeringHash& hash) {
     sort_unique(family->replies);
     sort_unique(family->ftp);
     sort_unique(family->marks);
+    sort_unique(family->answers);
     const bool requests = !family->marks.empty() || !family->requests.addresses.empty();
     family->own_requests = requests && (!config.announce.enabled || !family->marks.empty());
   }

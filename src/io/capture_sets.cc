@@ -61,6 +61,10 @@ std::vector<TextSet> family_sets(const FamilyPlan& plan, IpFamily family, std::s
       if (!addresses.empty()) sets.push_back(address_set(name(group.name), family, addresses));
     }
   }
+  if (plan.has_probes()) {
+    sets.push_back(
+        port_set(start + set_name("answers", family, false), family, plan.answers, describe));
+  }
   if (!plan.ftp.empty()) {
     sets.push_back(address_set(start + set_name("ftp", family, false), family, plan.ftp));
   }

@@ -29,6 +29,7 @@ class IptablesWriter {
         streams_(plan.super_packets && from_network),
         openers_(plan.openers && from_network),
         bpf_(features.bpf),
+        addrtype_(features.addrtype),
         workers_(features.bpf ? plan.steering.used(family == IpFamily::v4) : 1) {}
 
   // ip6tables cannot tell a later fragment from the first one, which the director sorts out.
@@ -100,6 +101,22 @@ class IptablesWriter {
 
   void ftp_data() { ftp_data("-p tcp -m tcp", {ClientAt::source, role_of(true)}); }
 
+  // Of checks that take their service's data path.
+  void probes() {
+    if (!family_plan_.has_probes()) return;
+    const std::uint32_t first = std::uint32_t{plan_.probe_marks} << ProbePath::kServiceBits;
+    queue("-m mark --mark " + std::to_string(first) + "/0xffff0000", {ClientAt::source});
+  }
+  void answers() {
+    const std::string local = addrtype_ ? " -m addrtype --dst-type LOCAL" : "";
+    if (sets_ && family_plan_.has_probes()) {
+      return queue(set_match("answers", false, "src,src") + local, {ClientAt::destination});
+    }
+    for (const ServiceKey& key : family_plan_.answers) {
+      queue(port_match(key, true) + local, {ClientAt::destination});
+    }
+  }
+
   void leave_groups() { rules_.emplace_back("-m pkttype ! --pkt-type unicast -j RETURN"); }
   void leave_local() { rules_.emplace_back("-m addrtype --dst-type LOCAL -j RETURN"); }
 
@@ -134,6 +151,12 @@ class IptablesWriter {
     return (source ? "-s " : "-d ") + to_string(address) + (v4() ? "/32" : "/128");
   }
 
+  std::string port_match(const ServiceKey& key, bool source) const {
+    const std::string protocol(protocol_name(key.protocol));
+    return address_match(key.listen.address, source) + " -p " + protocol + " -m " + protocol +
+           (source ? " --sport " : " --dport ") + to_string(key.listen.port);
+  }
+
   void ports(bool replies) {
     if (sets_) {
       const std::string match = set_match(kPortStem, replies, replies ? "src,src" : "dst,dst");
@@ -141,9 +164,7 @@ class IptablesWriter {
       return queue(match, {from(replies)});
     }
     for (const ServiceKey& key : side(replies).ports) {
-      const std::string protocol(protocol_name(key.protocol));
-      queue(address_match(key.listen.address, replies) + " -p " + protocol + " -m " + protocol +
-                (replies ? " --sport " : " --dport ") + to_string(key.listen.port),
+      queue(port_match(key, replies),
             {from(replies), role_of(key.protocol == ServiceProtocol::tcp)});
     }
   }
@@ -195,7 +216,7 @@ class IptablesWriter {
   const FamilyPlan& family_plan_;
   IpFamily family_;
   bool sets_;
-  bool streams_, openers_, bpf_;
+  bool streams_, openers_, bpf_, addrtype_;
   unsigned workers_;
   std::vector<std::string> rules_;
 };
@@ -262,6 +283,8 @@ std::vector<IptablesChain> iptables_chains(const CapturePlan& plan, IpFamily fam
   IptablesWriter forward(plan, family, features, true);
   write_requests(plan, features, early ? forward : input);
   std::vector<IptablesChain> chains;
+  forward.answers();
+  output.probes();
   if (part.has_nat()) {
     write_nat(plan, features, forward);
     input.endpoints(true);
@@ -274,11 +297,12 @@ std::vector<IptablesChain> iptables_chains(const CapturePlan& plan, IpFamily fam
   if (!early || part.has_nat()) {
     chains.push_back({features.security_table ? "security" : "filter", "INPUT", input.take()});
   }
-  if (early || part.has_nat()) {
+  if (early || part.has_nat() || part.has_probes()) {
     chains.push_back(
         {early && !part.marks.empty() ? "mangle" : "raw", "PREROUTING", forward.take()});
   }
-  if (part.has_nat() || part.own_requests) chains.push_back({"mangle", "OUTPUT", output.take()});
+  if (part.has_nat() || part.own_requests || part.has_probes())
+    chains.push_back({"mangle", "OUTPUT", output.take()});
   return chains;
 }
 

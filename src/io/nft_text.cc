@@ -50,10 +50,25 @@ class NftWriter {
         plan_(family_plan(plan, words.family)),
         words_(words),
         prefix_(words.family == IpFamily::v4 ? plan.steering.prefix.v4 : plan.steering.prefix.v6),
+        marks_(plan.probe_marks),
         verdicts_(verdicts) {}
 
   bool has_nat() const { return plan_.has_nat(); }
   bool own_requests() const { return plan_.own_requests; }
+  bool has_probes() const { return plan_.has_probes(); }
+
+  // Of checks that take their service's data path, and their answers.
+  std::string probes() const {
+    const std::uint32_t first = std::uint32_t{marks_} << ProbePath::kServiceBits;
+    return rule("meta nfproto ipv" + std::string(v4() ? "4" : "6") +
+                    " meta mark & 0xffff0000 == " + std::to_string(first) + ' ',
+                false);
+  }
+  std::string answers() const {
+    return rule(std::string(words_.ip) + " saddr . meta l4proto . th sport @" +
+                    set_name("answers", words_.family, false) + " fib daddr type local ",
+                true);
+  }
 
   // Fragments come first and then leave: kernels before 5.17 would read the port of a later
   // fragment from its payload.
@@ -176,6 +191,7 @@ class NftWriter {
   const FamilyPlan& plan_;
   const Words& words_;
   std::uint8_t prefix_;
+  std::uint16_t marks_;
   NftVerdicts verdicts_;
 };
 
@@ -191,13 +207,16 @@ std::string chain(std::string_view name, std::string_view hook, std::string_view
 
 using Writers = std::vector<NftWriter>;
 
-std::string prerouting(const CapturePlan& plan, const Writers& writers) {
+// `answers`: they take the way of datagrams.
+std::string prerouting(const CapturePlan& plan, const Writers& writers,
+                       const std::string& answers) {
   const bool early = plan.stage == CaptureStage::early;
   const bool marks = early && !(plan.v4.marks.empty() && plan.v6.marks.empty());
   std::string text(kGroupRule), replies;
   for (const NftWriter& writer : writers) {
     if (early || writer.has_nat()) text += writer.fragments();
   }
+  text += answers;
   for (const NftWriter& writer : writers) {
     if (early) text += writer.icmp_errors() + writer.requests();
     if (!writer.has_nat()) continue;
@@ -221,14 +240,15 @@ std::string input(const CapturePlan& plan, const Writers& writers) {
 
 // What has another address than the host's, of processes on it.
 std::string output(const Writers& writers) {
-  std::string replies, requests;
+  std::string probes, replies, requests;
   for (const NftWriter& writer : writers) {
+    if (writer.has_probes()) probes += writer.probes();
     if (writer.has_nat()) replies += writer.endpoints(true);
     if (writer.own_requests()) requests += writer.requests();
   }
-  if (replies.empty() && requests.empty()) return {};
+  if (probes.empty() && replies.empty() && requests.empty()) return {};
   const std::string local = requests.empty() ? "" : "\t\tfib daddr type local return\n";
-  return chain("output", "output", "-149", replies + local + requests);
+  return chain("output", "output", "-149", probes + replies + local + requests);
 }
 
 }  // namespace
@@ -279,7 +299,11 @@ std::string nft_chains(const CapturePlan& plan, const NftVerdicts& verdicts) {
   const bool nat = plan.v4.has_nat() || plan.v6.has_nat();
   std::string text;
   if (!early || nat) text += input(plan, early ? local : from_network);
-  if (early || nat) text += prerouting(plan, from_network);
+  std::string answers;
+  for (const NftWriter& writer : local) {
+    if (writer.has_probes()) answers += writer.answers();
+  }
+  if (early || nat || !answers.empty()) text += prerouting(plan, from_network, answers);
   return text + output(local);
 }
 

@@ -266,6 +266,7 @@ Verdict Worker::State::handle_tapped(PacketBuffer& packet, TimePoint now) {
     const DestinationState* const state = director.destination(decision.way->destination);
     if (state != nullptr) served = state->service;
   }
+  if (decision.probe) served = decision.probe->key;
   taps.see(decision, served, [&] {
     DecidedPacket decided{now, came, decision, {}, {}};
     decided.own(emissions.list(), before);

@@ -65,6 +65,11 @@ const Health* ServiceHealth::of(const Endpoint& endpoint) const {
   return found ? &*found : nullptr;
 }
 
+Endpoint target_of(const Probe& probe, const Endpoint& endpoint) {
+  const Port port = endpoint.port != Port() ? endpoint.port : usual_port(probe.type);
+  return {probe.address.value_or(endpoint.address), probe.port.value_or(port)};
+}
+
 const ServiceHealth* find_health(const std::vector<ServiceHealth>& all, const ServiceKey& service) {
   const auto found = std::ranges::find(all, service, &ServiceHealth::service);
   return found != all.end() ? &*found : nullptr;

@@ -71,6 +71,7 @@ void Steering::add(const VirtualService& service) {
     virtual_addresses_.insert(key.listen.address);
     if (!key.is_any_port()) services_.insert(key);
   }
+  if (service.probes.mark != 0) probed_.insert(key.listen.address);
   for (const Destination& destination : service.destinations) {
     const IpAddress& address = destination.endpoint.address;
     if (const auto* const tunnel = std::get_if<Tunnel>(&destination.method)) {
@@ -89,7 +90,8 @@ std::optional<unsigned> Steering::worker_of(std::span<const std::byte> packet,
                                             std::uint32_t mark) const {
   if (hash_.workers == 1) return 0;
   if (const auto ends = plain_ends(packet); ends && !nat_addresses_.contains(ends->source)) {
-    return hash_.worker_of(ends->source);
+    const bool answer = is_probe_answer(ends->source, ends->destination);
+    return hash_.worker_of(answer ? ends->destination : ends->source);
   }
   const auto view = parse_packet(packet);
   if (!view) return std::nullopt;
@@ -107,8 +109,15 @@ unsigned Steering::worker_of_tuple(const Tuple& tuple, bool has_ports, std::uint
   return hash_.worker_of(client_of(tuple, has_ports, mark));
 }
 
+// A virtual address sends nothing but answers: the director's own requests have it as their source,
+// too, but go to another one.
+bool Steering::is_probe_answer(const IpAddress& source, const IpAddress& destination) const {
+  return !probed_.empty() && probed_.contains(source) && !virtual_addresses_.contains(destination);
+}
+
 // What a NAT server sends is a reply, unless it is a client itself.
 const IpAddress& Steering::client_of(const Tuple& tuple, bool has_ports, std::uint32_t mark) const {
+  if (is_probe_answer(tuple.source, tuple.destination)) return tuple.destination;
   if (!nat_addresses_.contains(tuple.source)) return tuple.source;
   const bool marked = mark != 0 && marks_.contains(mark);
   if (!marked && !virtual_addresses_.contains(tuple.destination)) return tuple.destination;

@@ -18,6 +18,8 @@ constexpr std::array<Text, kAcceptReasons> kAccept{{
     {"no-connection", "an ICMP error about a packet of no known connection"},
     {"local-node", "the chosen destination is an address of the director itself"},
     {"reply", "the answer of a dr or tun real server that came through the director"},
+    {"probe-answer", "a real server's answer to a check that was sent through the data path"},
+    {"probe-local", "a check through the data path, of an address of the director itself"},
 }};
 
 constexpr std::array<Text, kDropReasons> kDrop{{
@@ -60,6 +62,8 @@ constexpr std::array<Text, kDropReasons> kDrop{{
     {"bad-ip-options", "the options of the IPv4 header are malformed"},
     {"source-route", "its sender says by IPv4 options which way it goes"},
     {"no-hairpin-port", "real servers as clients have taken all source ports to that destination"},
+    {"probe-unplaced", "a check through the data path, of a destination that is not checked so"},
+    {"probe-busy", "a check through the data path, whose port another server's check still uses"},
 }};
 
 }  // namespace

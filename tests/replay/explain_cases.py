@@ -20,7 +20,7 @@ sys.path.insert(0, os.path.join(HERE, "..", "oracle"))
 from scenario import HERE as ORACLE, Scenario  # noqa: E402
 
 SENT = {"known-connection", "scheduled", "persistent-client", "reply", "icmp-error", "fragment",
-        "bypass"}
+        "bypass", "probe"}
 
 
 def run(words, folder):

@@ -396,6 +396,36 @@ CapturePlan plan_of_workers(unsigned workers) {
 }
 
 // Each rule once for every worker, in the queue of its kind; the last one takes what is left.
+TEST(CaptureText, ChecksThroughTheDataPathAreMarkedAndAnswered) {
+  Config config = direct_config();
+  config.startup.probe_marks = 1;
+  config.services[0].probes = {
+      0x10005, {{*IpAddress::parse("10.0.0.12"), DirectRouting{}, ServiceProtocol::tcp, Port(80)}}};
+  for (const CaptureStage stage : {CaptureStage::early, CaptureStage::late}) {
+    config.startup.stage = stage;
+    const CapturePlan plan = make_capture_plan(config);
+    EXPECT_EQ(plan.v4.answers, std::vector<ServiceKey>{kWeb});
+    const std::string text = iptables_text(plan, {});
+    EXPECT_EQ(count(text, "-A LVSD-OUT -m mark --mark 65536/0xffff0000 -j NFQUEUE"), 1U) << text;
+    EXPECT_EQ(count(text, "add lvsd-answers4 192.0.2.10,tcp:80\n"), 1U) << text;
+    EXPECT_EQ(count(text,
+                    "-A LVSD -m set --match-set lvsd-answers4 src,src "
+                    "-m addrtype --dst-type LOCAL -j NFQUEUE"),
+              1U)
+        << text;
+    EXPECT_EQ(
+        count(iptables_text(plan, {.sets = false}), "-s 192.0.2.10/32 -p tcp -m tcp --sport 80"),
+        1U);
+    const std::string nft = nft_text(plan, nft_queues(plan));
+    EXPECT_EQ(count(nft, "meta nfproto ipv4 meta mark & 0xffff0000 == 65536 counter"), 1U) << nft;
+    EXPECT_EQ(
+        count(nft, "ip saddr . meta l4proto . th sport @answers4 fib daddr type local counter"), 1U)
+        << nft;
+  }
+  config.services[0].probes = {};
+  EXPECT_EQ(count(iptables_text(make_capture_plan(config), {}), "mark"), 0U);
+}
+
 TEST(Steering, IptablesHasEachRuleOncePerWorker) {
   std::string rules;
   for (const auto& chain : iptables_chains(plan_of_workers(3), IpFamily::v4, {})) {

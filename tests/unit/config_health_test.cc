@@ -6,6 +6,7 @@
 
 #include "lvsd/config/file.h"
 #include "lvsd/config/health.h"
+#include "lvsd/config/probe_path.h"
 
 namespace lvsd {
 namespace {
@@ -69,6 +70,28 @@ TEST(ConfigHealth, BytesHaveEscapes) {
   std::string all;
   for (int i = 0; i < 256; ++i) all += static_cast<char>(i);
   EXPECT_EQ(unescape(escape(all)), all);
+}
+
+TEST(ConfigHealth, WhatTakesTheDataPathHasAMark) {
+  const VirtualService& path = sample().config.services.back();
+  ASSERT_EQ(path.name, "path");
+  EXPECT_EQ(path.probes.mark >> ProbePath::kServiceBits, 0x4c56U);
+  EXPECT_EQ(path.probes.targets,
+            (std::vector<ProbeTarget>{
+                {IpAddress(10, 0, 0, 11), DirectRouting{}, ServiceProtocol::tcp, Port(80)},
+                {IpAddress(10, 0, 0, 12), Tunnel{}, ServiceProtocol::tcp, Port(8080)}}));
+  for (const VirtualService& other : sample().config.services) {
+    EXPECT_EQ(other.probes == ProbePath{}, other.name != "path") << other.name;
+  }
+  // It is the service's own, whatever stands around it.
+  const ConfigFile alone = parsed(
+      "director: {capture: {probe_marks: 7}}\n"
+      "services: [{listen: 192.0.2.13:80/tcp, health: {via: service}, "
+      "destinations: [{address: 10.0.0.11}]}]");
+  EXPECT_EQ(alone.config.services.at(0).probes.mark, (path.probes.mark & 0xffffU) | 0x70000U);
+  Config captured = alone.config;
+  use_probe_marks(captured, 0x4c56);
+  EXPECT_EQ(captured.services.at(0).probes.mark, path.probes.mark);
 }
 
 TEST(ConfigHealth, ShownItParsesBack) {

@@ -17,7 +17,7 @@ nlohmann::json sample() {
                  "overruns": 4, "truncated": 5, "received": 100, "batches": 9, "sent_frames": 80,
                  "sent_routed": 7, "send_errors": 6, "connections": 12,
                  "connection_limit": 1048576}],
-    "packets": {"forwarded": 87, "held": 2, "originated": 1,
+    "packets": {"forwarded": 87, "held": 2, "originated": 1, "probes": 4,
                 "accepted": [{"reason": "no-service", "packets": 4, "meaning": "nobody listens"}],
                 "dropped": [{"reason": "no-route", "packets": 3, "meaning": "no way"}]},
     "capture": {"backend": "iptables", "stage": "early", "in_place": true, "restored": 2},
@@ -59,6 +59,7 @@ TEST(CtlStatus, SaysEverything) {
       "  forwarded             87\n"
       "  held                   2  waited for a neighbour to answer\n"
       "  originated             1  ICMP errors and resets made here\n"
+      "  probes                 4  checks sent on by the way of their service\n"
       "  accepted               4  no-service             nobody listens\n"
       "  dropped                3  no-route               no way\n");
 }

@@ -224,6 +224,26 @@ TEST_F(Steered, KernelAndHashAgreeOnQuotedPacketsOfIpv6) {
   }
 }
 
+// Of a check through the data path, whose client is the director itself.
+TEST_F(Steered, AnAnswerMeetsTheWorkerOfItsCheck) {
+  Config config;
+  config.services.resize(1);
+  config.services[0].key = {ServiceProtocol::tcp, endpoint("192.0.2.10", 80)};
+  config.services[0].probes.mark = 0x4c560001;
+  for (int i = 0; i < 200; ++i) {
+    const SteeringHash hash = random_hash();
+    const Steering steering(hash, config);
+    const std::string own = to_string(random_address(random_, true));
+    const auto packet = [](const std::string& from, const std::string& to) {
+      return test::tcp_packet({.source = from, .destination = to});
+    };
+    const unsigned worker = hash.worker_of(address(own));
+    ASSERT_EQ(steering.worker_of(packet(own, "10.0.0.11"), 0x4c560001), worker);
+    ASSERT_EQ(steering.worker_of(packet("192.0.2.10", own), 0), worker);
+    ASSERT_EQ(steering.worker_of(packet(own, "192.0.2.10"), 0), worker);
+  }
+}
+
 TEST_F(Steered, WhatBelongsToAClientMeetsOneWorker) {
   for (const unsigned workers : {2U, 4U}) {
     const SteeringHash hash{workers, static_cast<std::uint32_t>(random_()), {24, 64}};

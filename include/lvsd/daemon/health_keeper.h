@@ -38,6 +38,9 @@ class HealthKeeper {
   // At start, and with each file that is loaded: what is checked, and what is no longer. `before`:
   // what ran up to now, whose destinations do not lose their connections to a check that is new.
   void configure(const ConfigFile& file, const Config* before = nullptr);
+  // Checks that take their service's data path begin once it is there: to be called when the rules
+  // and the workers are as the file says.
+  void begin_held_back();
   // To be called often. Whether `influence()` is another than before.
   bool tick();
   const HealthInfluence& influence() const { return influence_; }
@@ -70,6 +73,7 @@ class HealthKeeper {
 
   void order_all();
   void place(const Name& name, const Order& order, std::set<Name>& wanted);
+  void begin(Checked& checked);
   void receive();
   void take(std::string_view text);
   void take(const ProbeResult& result);
@@ -92,9 +96,12 @@ class HealthKeeper {
   std::string file_;
   std::map<ServiceKey, HealthPool> pools_;
   std::map<ServiceKey, std::string> names_;
+  std::map<ServiceKey, std::uint32_t> probe_marks_;  // of those checked with `via: service`
+  std::set<std::uint32_t> marks_;                    // that the prober may have
   std::map<Name, std::uint64_t> ids_;
   std::unordered_map<std::uint64_t, Checked> checked_;
   std::uint64_t next_id_ = 0;
+  std::set<std::uint64_t> held_back_;
   HealthInfluence influence_;
   bool dirty_ = false, unsaved_ = false, loaded_ = false, greeted_ = false;
   std::chrono::steady_clock::time_point ramped_{}, saved_{};

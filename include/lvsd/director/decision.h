@@ -56,6 +56,14 @@ struct Persisted {
   std::optional<Endpoint> remembered;  // by a valid template; none: one is made
 };
 
+// A packet of a check that takes its service's data path, or its answer.
+struct ProbeMatch {
+  std::string name;  // the service's
+  ServiceKey key;
+  Endpoint server;
+  bool answer = false;
+};
+
 // Why a connection that is there is not the packet's.
 enum class Superseded : std::uint8_t { begins_anew, destination_removed };
 
@@ -94,6 +102,7 @@ struct Decision {
   std::optional<Superseded> superseded;
   FragmentFate fragment = FragmentFate::none;
   std::optional<ServiceLookup> service;
+  std::optional<ProbeMatch> probe;
   std::optional<Persisted> persistence;
   std::optional<Scheduling> scheduling;
   std::optional<WayOut> way;

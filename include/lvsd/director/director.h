@@ -51,6 +51,7 @@ struct Counters {
   std::uint64_t forwarded = 0;   // counted when emitted, so a held packet counts once it leaves
   std::uint64_t held = 0;        // ever held; each ends in forwarded or dropped
   std::uint64_t originated = 0;  // ICMP errors and resets made here
+  std::uint64_t probes = 0;      // packets of checks sent on by the way of their service
   Statistics statistics;         // grand total (reference 8.1)
   Statistics rates;              // of it, per second (8.2); filled in by a snapshot only
 };

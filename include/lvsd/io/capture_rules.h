@@ -41,6 +41,7 @@ struct FamilyPlan {
   CaptureSide requests, replies;
   std::vector<IpAddress> ftp;        // VIPs whose port 20 and unprivileged ports may be FTP data
   std::vector<std::uint32_t> marks;  // of firewall-mark services
+  std::vector<ServiceKey> answers;   // what checks with `via: service` are answered from
   bool sctp = false;                 // some service speaks it, so its later fragments count, too
   // Not only those addressed to a VIP. A router before a NAT destination sends its errors to the
   // client, one inside a tunnel's path to an address of ours, and what a firewall mark selects may
@@ -53,6 +54,7 @@ struct FamilyPlan {
   bool own_requests = false;
 
   bool has_nat() const { return !replies.addresses.empty(); }
+  bool has_probes() const { return !answers.empty(); }
   bool empty() const { return *this == FamilyPlan{}; }
   friend bool operator==(const FamilyPlan&, const FamilyPlan&) = default;
 };
@@ -71,6 +73,7 @@ struct CapturePlan {
   bool super_packets = false, openers = false;
   SteeringHash steering = {};
   bool bypass = false;
+  std::uint16_t probe_marks = 0;  // StartupConfig::probe_marks
   FamilyPlan v4, v6;
 
   unsigned queue_of(QueueRole role, unsigned worker) const {

@@ -23,6 +23,10 @@
 // on the director itself sends. There, too, requests of the director's own processes to addresses
 // that may not be its own; those to its own come by PREROUTING, over lo.
 //
+// Where checks take the data path of their service, their packets are taken in mangle OUTPUT, by
+// their mark, and the answers, from the virtual address to an address of ours, in raw PREROUTING
+// behind all that is a request.
+//
 // With several workers each rule is there once for every one, with a match on the client's address
 // (steering_bpf.h) in all but the last; ICMP errors to virtual addresses, which quote a packet to
 // the client, then have rules of their own. Where openers have a queue, the rules for requests

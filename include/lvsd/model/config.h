@@ -57,8 +57,9 @@ struct StartupConfig {
   std::uint16_t queue = 0;             // NFQUEUE number, the first
   std::uint32_t queue_length = 16384;  // packets that may wait in one
   Overload overload = Overload::drop_new;
-  bool queue_bypass = false;                   // --queue-bypass: accept when nobody listens
-  bool super_packets = true;                   // TCP has queues of its own, with F_GSO
+  std::uint16_t probe_marks = 0x4c56;  // the upper half of the marks of checks via the service
+  bool queue_bypass = false;           // --queue-bypass: accept when nobody listens
+  bool super_packets = true;           // TCP has queues of its own, with F_GSO
   std::uint32_t connection_limit = 1U << 20U;  // entries per worker, about 100 bytes each
 
   bool has_openers() const { return overload == Overload::drop_new; }

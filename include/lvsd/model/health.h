@@ -83,6 +83,9 @@ struct Probe {
   friend bool operator==(const Probe&, const Probe&) = default;
 };
 
+// Where the destination at `endpoint` is asked.
+Endpoint target_of(const Probe& probe, const Endpoint& endpoint);
+
 struct HealthRules {
   Duration interval = std::chrono::seconds(5);
   std::uint8_t jitter = 10;  // percent by which an interval may be shorter, at random

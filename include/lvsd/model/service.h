@@ -191,6 +191,24 @@ struct ServiceTimeouts {
 enum class Helper : std::uint8_t { none, ftp };
 std::string_view to_string(Helper helper);
 
+// One real server that is checked through its service's data path: a packet to it becomes one to
+// the virtual address, forwarded by `method`, and its answer comes from there.
+struct ProbeTarget {
+  IpAddress address;
+  ForwardingMethod method;
+  ServiceProtocol protocol = ServiceProtocol::tcp;  // of the check
+  Port port;
+  friend bool operator==(const ProbeTarget&, const ProbeTarget&) = default;
+};
+// The checks of one service that take its data path; all of their packets carry `mark`. The upper
+// half of a mark is the same for all services (StartupConfig::probe_marks).
+struct ProbePath {
+  static constexpr unsigned kServiceBits = 16;
+  std::uint32_t mark = 0;  // 0: there are none
+  std::vector<ProbeTarget> targets;
+  friend bool operator==(const ProbePath&, const ProbePath&) = default;
+};
+
 struct VirtualService {
   std::string name;  // what the operator calls it; unique in a file, not its identity
   ServiceKey key;
@@ -204,6 +222,7 @@ struct VirtualService {
   bool one_packet = false;  // each UDP datagram is scheduled anew (reference section 1.13)
   ServiceTimeouts timeouts = {};
   std::vector<Destination> destinations;  // in file order: the order schedulers walk
+  ProbePath probes = {};                  // follows from how the destinations are checked
   friend bool operator==(const VirtualService&, const VirtualService&) = default;
 };
 

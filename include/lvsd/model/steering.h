@@ -53,6 +53,7 @@ class Steering {
  private:
   void add(const VirtualService& service);
   unsigned worker_of_tuple(const Tuple& tuple, bool has_ports, std::uint32_t mark) const;
+  bool is_probe_answer(const IpAddress& source, const IpAddress& destination) const;
   const IpAddress& client_of(const Tuple& tuple, bool has_ports, std::uint32_t mark) const;
   std::optional<unsigned> worker_of_error(std::span<const std::byte> packet, const PacketView& view,
                                           std::uint32_t mark) const;
@@ -62,6 +63,7 @@ class Steering {
   using Addresses = std::unordered_set<IpAddress, IpAddressHash>;
   using Keys = std::unordered_set<ServiceKey, ServiceKeyHash>;
   Addresses virtual_addresses_, nat_addresses_, hairpin_addresses_;
+  Addresses probed_;             // virtual addresses that checks are answered from
   Keys services_, nat_sources_;  // with their ports
   std::unordered_set<std::uint32_t> marks_;
   std::unordered_map<IpAddress, std::vector<Port>, IpAddressHash> tunnels_;  // ports: GUE's

@@ -21,8 +21,10 @@ enum class AcceptReason : std::uint8_t {
   no_connection,    // an ICMP error or reply that belongs to no connection of ours
   local_node,       // the chosen destination is this host (reference 1.14)
   reply,            // answer of a DR or TUN real server that came through the director (1.8)
+  probe_answer,     // to a check that took its service's data path
+  probe_local,      // such a check of this host itself, which no packet leaves for
 };
-inline constexpr std::size_t kAcceptReasons = 6;
+inline constexpr std::size_t kAcceptReasons = 8;
 
 // The packet is discarded.
 enum class DropReason : std::uint8_t {
@@ -60,8 +62,10 @@ enum class DropReason : std::uint8_t {
   bad_ip_options,        // malformed, as the kernel's stack has it
   source_route,          // a router's, which Linux obeys only where it is asked to
   no_hairpin_port,       // all ports of ours to that server are taken by real servers as clients
+  probe_unplaced,        // a check's, of a service or destination that is not checked that way
+  probe_busy,            // a check's, whose port another server's check has at the moment
 };
-inline constexpr std::size_t kDropReasons = 34;
+inline constexpr std::size_t kDropReasons = 36;
 
 std::string_view to_string(AcceptReason reason);  // "no-service": stable, documented in lvsd(8)
 std::string_view to_string(DropReason reason);

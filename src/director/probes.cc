@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "probes.h"
+
+#include <utility>
+
+namespace lvsd {
+
+void Probes::configure(const ServiceKey& key, const std::string& name, const ProbePath& path) {
+  if (const auto found = marks_.find(key); found != marks_.end()) {
+    const auto owned = paths_.find(found->second);
+    if (owned != paths_.end() && owned->second.key == key) paths_.erase(owned);
+    marks_.erase(found);
+  }
+  if (path.mark == 0) return;
+  Path next{name, key, {}};
+  for (const ProbeTarget& target : path.targets) next.targets.emplace(target.address, target);
+  paths_[path.mark] = std::move(next);
+  marks_[key] = path.mark;
+  range_ = path.mark >> ProbePath::kServiceBits;
+}
+
+const Probes::Path* Probes::find(std::uint32_t mark) const {
+  const auto found = paths_.find(mark);
+  return found != paths_.end() ? &found->second : nullptr;
+}
+
+bool Probes::admit(const Tuple& sent, const Flow& flow, TimePoint now) {
+  age(now);
+  if (const Flow* const known = find(sent); known != nullptr) {
+    if (!known->over && known->server != flow.server) return false;
+  }
+  young_[sent] = flow;
+  return true;
+}
+
+std::optional<Probes::Flow> Probes::find_answered(const Tuple& answer, TimePoint now) {
+  age(now);
+  const Tuple sent{answer.destination, answer.source, answer.destination_port, answer.source_port,
+                   answer.protocol};
+  const Flow* const found = find(sent);
+  if (found == nullptr) return std::nullopt;
+  return *found;
+}
+
+void Probes::age(TimePoint now) {
+  if (now - aged_ < kHalfLife && young_.size() < kMostFlows) return;
+  const bool forgotten = now - aged_ >= 2 * kHalfLife;
+  old_ = forgotten ? Flows() : std::move(young_);
+  young_ = {};
+  aged_ = now;
+}
+
+Probes::Flow* Probes::find(const Tuple& sent) {
+  for (Flows* const flows : {&young_, &old_}) {
+    if (const auto found = flows->find(sent); found != flows->end()) return &found->second;
+  }
+  return nullptr;
+}
+
+std::size_t Probes::TupleHash::operator()(const Tuple& tuple) const {
+  constexpr std::size_t kFactor = 0x9e3779b97f4a7c15U;
+  const std::size_t ports =
+      std::size_t{tuple.source_port.host()} << 16U | tuple.destination_port.host();
+  const std::size_t ends =
+      IpAddressHash{}(tuple.source) ^ (IpAddressHash{}(tuple.destination) * kFactor);
+  return (ends ^ (ports << 8U | tuple.protocol)) * kFactor;
+}
+
+}  // namespace lvsd
