@@ -26,8 +26,8 @@ std::string protocol_name(std::uint8_t protocol) {
 
 class Teller {
  public:
-  Teller(const Decision& decision, const Network& network)
-      : decision_(decision), network_(network) {}
+  Teller(const Decision& decision, const Network& network, const HealthWord& health)
+      : decision_(decision), network_(network), health_(health) {}
 
   std::vector<std::string> tell() {
     fragment();
@@ -72,6 +72,7 @@ class Teller {
 
   const Decision& decision_;
   const Network& network_;
+  const HealthWord& health_;
   std::vector<std::string> sentences_;
 };
 
@@ -186,6 +187,9 @@ std::string Teller::candidate(const Candidate& candidate, bool chosen) const {
                   to_string(state.config.endpoint), state.config.weight.value(), state.active,
                   state.inactive, overhead(state));
   if (state.config.weight.value() == 0) text += "; quiesced";
+  const std::string health = health_ ? health_(state.service, state.config.endpoint) : "";
+  if (health == "down") text += "; its checks say that it is down";
+  if (health == "checking") text += "; its first check is still to come";
   if (state.overloaded) {
     text += fmt::format("; overloaded, its upper threshold is {}", state.config.thresholds.upper);
   }
@@ -326,7 +330,7 @@ std::string_view reason_of(const Decision& decision) {
 }
 
 Explanation explain(const Decision& decision, const std::vector<Emission>& emissions,
-                    const Network& network) {
+                    const Network& network, const HealthWord& health) {
   Explanation out;
   std::visit(Overloaded{[&](const Accept& v) {
                           out.verdict = "accepted";
@@ -348,7 +352,7 @@ Explanation explain(const Decision& decision, const std::vector<Emission>& emiss
   if (decision.service) out.service = decision.service->name;
   if (decision.probe) out.service = decision.probe->name;
   out.destination = destination_of(decision);
-  out.sentences = Teller(decision, network).tell();
+  out.sentences = Teller(decision, network, health).tell();
   for (const Emission& emission : emissions) {
     const bool routed = emission.kind == EmissionKind::routed;
     if (!routed && emission.kind != EmissionKind::frame) continue;

@@ -41,13 +41,14 @@ auto service_order(const ServiceSnapshot* service) {
   return std::make_tuple(key.mark, !key.listen.address.is_v4(), key.protocol, key.listen);
 }
 
-std::vector<const ServiceSnapshot*> sorted_services(const Listing& listing) {
-  std::vector<const ServiceSnapshot*> order;
+std::vector<const ListedService*> sorted_services(const Listing& listing) {
+  std::vector<const ListedService*> order;
   for (const ListedService& listed : listing.services) {
-    if (!listed.retired) order.push_back(&listed.service);
+    if (!listed.retired) order.push_back(&listed);
   }
-  std::sort(order.begin(), order.end(),
-            [](const auto* a, const auto* b) { return service_order(a) < service_order(b); });
+  std::sort(order.begin(), order.end(), [](const auto* a, const auto* b) {
+    return service_order(&a->service) < service_order(&b->service);
+  });
   return order;
 }
 
@@ -164,15 +165,24 @@ std::string destination_line(const DestinationSnapshot& destination, const ListO
                      config.weight.value(), destination.active, destination.inactive);
 }
 
+// "down", "checking": what is up, or not checked, says nothing.
+std::string health_mark(const ListedService& listed, const DestinationSnapshot& destination) {
+  const auto found = listed.health.find(destination.config.endpoint);
+  return found == listed.health.end() || found->second == "up" ? "" : " " + found->second;
+}
+
 }  // namespace
 
 std::string format_list(const Listing& listing, const ListOptions& options) {
   std::string text = fmt::format("IP Virtual Server version 1.2.1 (size={})\n", listing.size);
   text += title(options);
-  for (const ServiceSnapshot* service : sorted_services(listing)) {
-    text += service_line(*service, options);
-    for (const DestinationSnapshot* destination : sorted_destinations(*service)) {
+  for (const ListedService* listed : sorted_services(listing)) {
+    text += service_line(listed->service, options);
+    for (const DestinationSnapshot* destination : sorted_destinations(listed->service)) {
       text += destination_line(*destination, options);
+      if (options.form == ListForm::connections) {
+        text.insert(text.size() - 1, health_mark(*listed, *destination));
+      }
     }
   }
   return text;

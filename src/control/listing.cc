@@ -201,6 +201,11 @@ ListedService parse_service(const json& object) {
     service.destinations.push_back(parse_destination(destination));
   }
   listed.retired = object.at("retired").get<bool>();
+  for (const json& destination : object.at("destinations")) {
+    const auto health = destination.find("health");
+    if (health == destination.end()) continue;
+    listed.health[parse_endpoint(destination)] = health->get<std::string>();
+  }
   return listed;
 }
 
@@ -228,10 +233,13 @@ Listing make_listing(const std::vector<DirectorSnapshot>& workers, const Config&
 
 json to_json(const Listing& listing) {
   json services = json::array();
-  for (const auto& [service, retired] : listing.services) {
+  for (const auto& [service, retired, health] : listing.services) {
     json destinations = json::array();
     for (const DestinationSnapshot& destination : service.destinations) {
       destinations.push_back(to_json(destination));
+      const auto found = health.find(destination.config.endpoint);
+      if (found == health.end() || destination.retired) continue;
+      destinations.back()["health"] = found->second;
     }
     json entry = {
         {"name", service.name},

@@ -123,6 +123,22 @@ std::string format_packets(const json& packets) {
   return lines + format_reasons(packets, "accepted") + format_reasons(packets, "dropped");
 }
 
+// Where anything is checked.
+std::string format_health(const json& health) {
+  const auto up = number(health, "up"), down = number(health, "down"),
+             checking = number(health, "checking");
+  if (up + down + checking == 0) return {};
+  std::string value = fmt::format("{} up, {} down", up, down);
+  if (checking != 0) value += fmt::format(", {} not checked yet", checking);
+  for (const json& name : health.at("quorum_lost")) {
+    value += "; " + name.get<std::string>() + " has lost its quorum";
+  }
+  for (const json& name : health.at("panic")) {
+    value += "; " + name.get<std::string>() + " uses all, as too few are up";
+  }
+  return line("health", value);
+}
+
 }  // namespace
 
 std::string format_status(const json& status) {
@@ -137,6 +153,7 @@ std::string format_status(const json& status) {
   if (status.at("retiring").get<bool>()) {
     lines += line("", "what was removed still has connections and stays captured for them");
   }
+  lines += format_health(status.at("health"));
   lines +=
       format_capture(status.at("capture")) + format_announced(status) + format_conflicts(status);
   std::size_t index = 0;

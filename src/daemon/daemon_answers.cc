@@ -82,9 +82,7 @@ json Daemon::State::answer(const Request& request) {
   }
   const auto workers = fleet.snapshot();
   if (!workers) return bad(workers.error().message);
-  if (request.command == Command::list) {
-    return good(to_json(make_listing(directors(*workers), running)));
-  }
+  if (request.command == Command::list) return good(to_json(listing(*workers)));
   const auto uptime = std::chrono::steady_clock::now() - started;
   return good(
       {{"status", status_json({.config_file = options.config_file,
@@ -93,7 +91,20 @@ json Daemon::State::answer(const Request& request) {
                                .workers = *workers,
                                .exposure = exposure.view(),
                                .retiring = exposure.retiring(running),
-                               .last_reload = last_reload})}});
+                               .last_reload = last_reload,
+                               .health = health.view()})}});
+}
+
+Listing Daemon::State::listing(const std::vector<WorkerSnapshot>& workers) const {
+  Listing listing = make_listing(directors(workers), running);
+  const HealthView view = health.view();
+  for (ListedService& listed : listing.services) {
+    for (const DestinationSnapshot& each : listed.service.destinations) {
+      const CheckedView* const checked = view.find(listed.service.key, each.config.endpoint);
+      if (checked != nullptr) listed.health[each.config.endpoint] = to_string(checked->state);
+    }
+  }
+  return listing;
 }
 
 json Daemon::State::zero(const std::optional<std::string>& name) {
@@ -131,13 +142,14 @@ std::string Daemon::State::metrics_page() {
                        .exposure = exposure.view(),
                        .started = started_at,
                        .reloads = reloads,
-                       .last_reload = last_reload});
+                       .last_reload = last_reload,
+                       .health = health.view()});
 }
 
 void Daemon::State::dump() {
   const auto workers = fleet.snapshot();
   if (!workers) return spdlog::error("dump: {}", workers.error().message);
-  std::istringstream lines(format_list(make_listing(directors(*workers), running), {}));
+  std::istringstream lines(format_list(listing(*workers), {}));
   for (std::string line; std::getline(lines, line);) spdlog::info("dump: {}", line);
   spdlog::info(
       "dump: {}",

@@ -36,8 +36,12 @@ std::string wall_time(TimePoint time, Duration offset) {
   return fmt::format("{}.{:09}", ns / kSecond, ns % kSecond);
 }
 
-json to_json(const DecidedPacket& decided, const Network& network) {
-  json value = to_json(explain(decided.decision, decided.emissions, network));
+json to_json(const DecidedPacket& decided, const Network& network, const HealthView& view) {
+  const auto word = [&view](const ServiceKey& key, const Endpoint& endpoint) {
+    const CheckedView* const checked = view.find(key, endpoint);
+    return checked != nullptr ? std::string(to_string(checked->state)) : std::string();
+  };
+  json value = to_json(explain(decided.decision, decided.emissions, network, word));
   value["asked"] = to_hex(decided.packet);
   return value;
 }
@@ -92,7 +96,7 @@ json Daemon::State::explain(const Request& request) {
       *answers, [](const DecidedPacket& decided) { return decided.decision.found.has_value(); });
   const auto owner = Steering(hash, exposure.captured()).worker_of(*packet, request.mark);
   const DecidedPacket& decided = knows == answers->end() ? answers->at(owner.value_or(0)) : *knows;
-  return good({{"explanation", to_json(decided, *network)}});
+  return good({{"explanation", to_json(decided, *network, health.view())}});
 }
 
 json Daemon::State::drops() {
@@ -126,8 +130,9 @@ json Daemon::State::trace(const Request& request) {
   }
   std::ranges::stable_sort(all, {}, [](const DecidedPacket* packet) { return packet->time; });
   json packets = json::array();
+  const HealthView view = health.view();
   for (const DecidedPacket* const packet : all) {
-    packets.push_back(to_json(*packet, *network));
+    packets.push_back(to_json(*packet, *network, view));
     packets.back()["time"] = wall_time(packet->time, offset);
   }
   return good({{"packets", std::move(packets)}, {"missed", missed}});

@@ -15,6 +15,7 @@
 #include <string>
 
 #include "lvsd/config/file.h"
+#include "lvsd/control/listing.h"
 #include "lvsd/control/request.h"
 #include "lvsd/daemon/control_socket.h"
 #include "lvsd/daemon/daemon.h"
@@ -73,6 +74,7 @@ struct Daemon::State {
   // daemon_answers.cc
   std::string answer(std::string_view line, const Peer& peer);
   nlohmann::json answer(const Request& request);
+  Listing listing(const std::vector<WorkerSnapshot>& workers) const;
   nlohmann::json connections(const Cursor& cursor);
   nlohmann::json zero(const std::optional<std::string>& name);
   void dump();

@@ -8,6 +8,8 @@
 #include <nlohmann/json.hpp>
 #include <system_error>
 
+#include "log_fields.h"
+
 namespace lvsd {
 namespace {
 
@@ -28,6 +30,14 @@ std::string ordinal(unsigned number) {
                                    : last == 2 ? "nd"
                                    : last == 3 ? "rd"
                                                : "th");
+}
+
+// Not cut down as other events are: each transition is told once.
+void say(const Event& event) {
+  const LoggedFields fields(event);
+  spdlog::log(to_spdlog(event.level), "health: {}{}{}{} {}", event.service,
+              event.destination.empty() ? "" : " ", event.destination,
+              event.destination.empty() ? ":" : "", event.text);
 }
 
 }  // namespace
@@ -213,8 +223,12 @@ void HealthKeeper::take_agent(Checked& checked, const ProbeResult& result) {
   const auto report = result.success ? parse_agent(result.text) : std::nullopt;
   if (!report || !pools_.at(checked.service).take_agent(checked.endpoint, *report)) return;
   dirty_ = unsaved_ = true;
-  spdlog::info("health: {} {}: its agent says '{}'", name_of(checked.service),
-               to_string(checked.endpoint), checked.last.back().text);
+  say({.level = LogLevel::info,
+       .kind = "health",
+       .service = name_of(checked.service),
+       .destination = to_string(checked.endpoint),
+       .reason = "agent",
+       .text = fmt::format("is '{}' by its agent", checked.last.back().text)});
 }
 
 void HealthKeeper::pace(Checked& checked, const HealthPool::Member& member) {
@@ -231,9 +245,13 @@ void HealthKeeper::report_transition(const Checked& checked, const Transition& t
   const std::string evidence =
       fmt::format("{} after {}, {} of {}", result.text, took_text(result.took),
                   ordinal(transition.results), needed);
-  spdlog::log(up ? spdlog::level::info : spdlog::level::warn, "health: {} {} is {} (was {}): {}",
-              name_of(checked.service), to_string(checked.endpoint), to_string(transition.to),
-              to_string(transition.from), evidence);
+  say({.level = up ? LogLevel::info : LogLevel::warning,
+       .kind = "health",
+       .service = name_of(checked.service),
+       .destination = to_string(checked.endpoint),
+       .reason = std::string(to_string(transition.to)),
+       .text = fmt::format("is {} (was {}): {}", to_string(transition.to),
+                           to_string(transition.from), evidence)});
   tell(checked.service, {{"LVSD_EVENT", std::string(to_string(transition.to))},
                          {"LVSD_WAS", std::string(to_string(transition.from))},
                          {"LVSD_DESTINATION", to_string(checked.endpoint)},
@@ -242,20 +260,25 @@ void HealthKeeper::report_transition(const Checked& checked, const Transition& t
 
 void HealthKeeper::report_service(const ServiceKey& key, const ServiceOutcome& before,
                                   const ServiceOutcome& now) {
-  const auto say = [&](bool good, const char* event, std::string sentence) {
-    spdlog::log(good ? spdlog::level::info : spdlog::level::warn, "health: {}: {}", name_of(key),
-                sentence);
+  const auto tell_all = [&](bool good, const char* event, std::string sentence) {
+    say({.level = good ? LogLevel::info : LogLevel::warning,
+         .kind = "health",
+         .service = name_of(key),
+         .destination = {},
+         .reason = event,
+         .text = sentence});
     tell(key, {{"LVSD_EVENT", event}, {"LVSD_EVIDENCE", std::move(sentence)}});
   };
   if (before.quorum && !now.quorum) {
-    say(false, "quorum_lost",
-        now.sorry_server ? "quorum lost; the sorry server serves" : "quorum lost");
+    tell_all(false, "quorum_lost",
+             now.sorry_server ? "quorum lost; the sorry server serves" : "quorum lost");
   }
-  if (!before.quorum && now.quorum) say(true, "quorum_regained", "quorum regained");
+  if (!before.quorum && now.quorum) tell_all(true, "quorum_regained", "quorum regained");
   if (!before.panic && now.panic) {
-    say(false, "panic", "too few destinations are up; all are used, whatever their checks say");
+    tell_all(false, "panic",
+             "too few destinations are up; all are used, whatever their checks say");
   }
-  if (before.panic && !now.panic) say(true, "panic_over", "enough destinations are up again");
+  if (before.panic && !now.panic) tell_all(true, "panic_over", "enough destinations are up again");
 }
 
 void HealthKeeper::tell(const ServiceKey& key,

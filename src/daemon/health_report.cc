@@ -87,6 +87,31 @@ nlohmann::json HealthKeeper::report(std::string_view filter) const {
   return {{"health", std::move(services)}};
 }
 
+HealthView HealthKeeper::view() const {
+  HealthView view;
+  for (const auto& [key, pool] : pools_) {
+    for (const auto& [endpoint, member] : pool.members()) {
+      if (!member.track) continue;
+      const Checked& checked = checked_.at(ids_.at({key, endpoint, false}));
+      view.destinations.push_back(
+          {key, endpoint, member.track->state(), checked.successes, checked.failures,
+           checked.last.empty() ? std::chrono::microseconds{} : checked.last.back().took,
+           checked.expires});
+    }
+    const ServiceOutcome& outcome = influence_.at(key);
+    if (!outcome.quorum) view.quorum_lost.push_back(name_of(key));
+    if (outcome.panic) view.panic.push_back(name_of(key));
+  }
+  return view;
+}
+
+const CheckedView* HealthView::find(const ServiceKey& key, const Endpoint& endpoint) const {
+  const auto name = [](const CheckedView& one) { return std::pair(one.key, one.endpoint); };
+  const auto found = std::ranges::lower_bound(destinations, std::pair(key, endpoint), {}, name);
+  return found != destinations.end() && name(*found) == std::pair(key, endpoint) ? &*found
+                                                                                 : nullptr;
+}
+
 void HealthKeeper::save() {
   json services = json::object();
   for (const auto& [key, pool] : pools_) {

@@ -3,6 +3,7 @@
 
 #include <prometheus/text_serializer.h>
 
+#include <map>
 #include <set>
 #include <sstream>
 
@@ -59,18 +60,19 @@ class Page {
   std::vector<MetricFamily> families_;
 };
 
-Labels labels_of(const ServiceSnapshot& service) {
-  return {{"service", service.name},
-          {"local_address", to_string(service.key.listen.address)},
-          {"local_port", std::to_string(service.key.listen.port.host())},
-          {"local_mark", std::to_string(service.key.mark)},
-          {"proto", std::string(to_string(service.key.protocol))}};
+Labels labels_of(const std::string& name, const ServiceKey& key) {
+  return {{"service", name},
+          {"local_address", to_string(key.listen.address)},
+          {"local_port", std::to_string(key.listen.port.host())},
+          {"local_mark", std::to_string(key.mark)},
+          {"proto", std::string(to_string(key.protocol))}};
 }
+Labels labels_of(const ServiceSnapshot& service) { return labels_of(service.name, service.key); }
 
-Labels labels_of(const ServiceSnapshot& service, const DestinationSnapshot& destination) {
-  Labels labels = labels_of(service);
-  labels.push_back({"remote_address", to_string(destination.config.endpoint.address)});
-  labels.push_back({"remote_port", std::to_string(destination.config.endpoint.port.host())});
+Labels labels_of(const std::string& name, const ServiceKey& key, const Endpoint& destination) {
+  Labels labels = labels_of(name, key);
+  labels.push_back({"remote_address", to_string(destination.address)});
+  labels.push_back({"remote_port", std::to_string(destination.port.host())});
   return labels;
 }
 
@@ -87,7 +89,8 @@ void each_destination(Page& page, const Listing& listing, Value value) {
   for (const ListedService& listed : listing.services) {
     for (const DestinationSnapshot& each : listed.service.destinations) {
       if (each.retired) continue;
-      page.add(static_cast<double>(value(each)), labels_of(listed.service, each));
+      page.add(static_cast<double>(value(each)),
+               labels_of(listed.service.name, listed.service.key, each.config.endpoint));
     }
   }
 }
@@ -135,6 +138,38 @@ void add_services(Page& page, const Listing& listing) {
   each_destination(page, listing, [](const auto& each) { return each.config.weight.value(); });
   page.gauge("lvsd_backend_overloaded", "Whether a destination is above its upper threshold.");
   each_destination(page, listing, [](const auto& each) { return each.overloaded ? 1 : 0; });
+}
+
+// Also of destinations that health has taken out of their service.
+void add_health(Page& page, const MetricsFacts& facts) {
+  std::map<ServiceKey, std::string> names;
+  for (const VirtualService& service : facts.running.services) names[service.key] = service.name;
+  const auto each = [&](const auto& add) {
+    for (const CheckedView& one : facts.health.destinations) {
+      add(one, labels_of(names[one.key], one.key, one.endpoint));
+    }
+  };
+  page.gauge("lvsd_backend_up", "Whether a destination that is checked is up.");
+  each([&page](const CheckedView& one, Labels labels) {
+    page.add(one.state == HealthState::up ? 1 : 0, std::move(labels));
+  });
+  page.counter("lvsd_backend_checks_total", "Checks of a destination, by result.");
+  each([&page](const CheckedView& one, Labels labels) {
+    Labels failed = labels;
+    labels.push_back({"result", "success"});
+    failed.push_back({"result", "failure"});
+    page.add(static_cast<double>(one.succeeded), std::move(labels));
+    page.add(static_cast<double>(one.failed), std::move(failed));
+  });
+  page.gauge("lvsd_backend_check_duration_seconds", "How long its last check took.");
+  each([&page](const CheckedView& one, Labels labels) {
+    page.add(seconds(one.took), std::move(labels));
+  });
+  page.gauge("lvsd_backend_certificate_expiry_timestamp_seconds",
+             "When the certificate that its last check saw expires, since 1970.");
+  each([&page](const CheckedView& one, Labels labels) {
+    if (one.expires != 0) page.add(static_cast<double>(one.expires), std::move(labels));
+  });
 }
 
 template <class Reason, std::size_t N>
@@ -266,6 +301,7 @@ std::string metrics_text(const MetricsFacts& facts) {
   add_workers(page, facts.workers);
   add_neighbors(page, facts.running, facts.network);
   add_services(page, make_listing(directors(facts.workers), facts.running));
+  add_health(page, facts);
   return page.text();
 }
 

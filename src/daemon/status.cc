@@ -75,6 +75,18 @@ json conflicts_json(const Exposure::View& view) {
   return {{"packets", view.conflicts}, {"addresses", std::move(addresses)}};
 }
 
+json health_json(const HealthView& view) {
+  const auto count = [&view](HealthState state) {
+    return std::ranges::count(view.destinations, state, &CheckedView::state);
+  };
+  using enum HealthState;
+  return {{"up", count(up)},
+          {"down", count(down)},
+          {"checking", count(checking)},
+          {"quorum_lost", view.quorum_lost},
+          {"panic", view.panic}};
+}
+
 }  // namespace
 
 json status_json(const StatusFacts& facts) {
@@ -96,6 +108,7 @@ json status_json(const StatusFacts& facts) {
           {"workers", std::move(workers)},
           {"connections", connections},
           {"connection_limit", limit},
+          {"health", health_json(facts.health)},
           {"packets", packets_json(facts.workers)},
           {"capture", capture_json(facts.exposure, facts.running.startup)},
           {"announced", std::move(addresses)},

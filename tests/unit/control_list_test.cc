@@ -74,6 +74,26 @@ TEST(ControlList, ConnectionsAsIpvsadmPrintsThem) {
             "  -> 10.0.2.13:53                 Masq    1      0          1         \n");
 }
 
+TEST(ControlList, WhatIsNotUpIsMarkedBehindTheLastColumn) {
+  Listing listing = bad_packets();
+  auto& health = listing.services[1].health;
+  health[{IpAddress(10, 0, 2, 11), Port(8080)}] = "down";
+  health[{IpAddress(10, 0, 2, 12), Port(8080)}] = "checking";
+  health[{IpAddress(10, 0, 2, 13), Port(8080)}] = "up";
+  const std::string text = format_list(listing, {});
+  EXPECT_NE(text.find("10.0.2.11:8080               Masq    1      0          0          down\n"
+                      "  -> 10.0.2.12:8080               Masq    1      1          0          "
+                      "checking\n"
+                      "  -> 10.0.2.13:8080               Masq    1      1          0         \n"),
+            std::string::npos)
+      << text;
+  const auto back = parse_listing(to_json(listing));
+  ASSERT_TRUE(back);
+  EXPECT_EQ(back->services[1].health, health);
+  EXPECT_EQ(format_list(listing, {.form = ListForm::rates}),
+            format_list(bad_packets(), {.form = ListForm::rates}));
+}
+
 TEST(ControlList, SchedulerFlagsAsIpvsadmPrintsThem) {
   Listing listing{4096,
                   {listed(tcp, "10.0.3.100", 80, mh, {}), listed(tcp, "10.0.3.100", 81, sh, {})}};

@@ -17,6 +17,7 @@ nlohmann::json sample() {
                  "overruns": 4, "truncated": 5, "received": 100, "batches": 9, "sent_frames": 80,
                  "sent_routed": 7, "send_errors": 6, "connections": 12,
                  "connection_limit": 1048576}],
+    "health": {"up": 2, "down": 1, "checking": 0, "quorum_lost": ["web"], "panic": []},
     "packets": {"forwarded": 87, "held": 2, "originated": 1, "probes": 4,
                 "accepted": [{"reason": "no-service", "packets": 4, "meaning": "nobody listens"}],
                 "dropped": [{"reason": "no-route", "packets": 3, "meaning": "no way"}]},
@@ -50,6 +51,7 @@ TEST(CtlStatus, SaysEverything) {
       "                director.workers takes effect at the next restart only\n"
       "connections     12 of 1048576\n"
       "                what was removed still has connections and stays captured for them\n"
+      "health          2 up, 1 down; web has lost its quorum\n"
       "capture         iptables, stage early, rules in place; restored 2 times after others "
       "changed them\n"
       "announced       192.0.2.10, 192.0.2.11\n"

@@ -89,6 +89,30 @@ TEST(Explanation, NamesCandidatesAndTheChosen) {
   EXPECT_EQ(said.emitted[0].destination, mac_of("10.0.2.12"));
 }
 
+TEST(Explanation, SaysWhatChecksFound) {
+  DirectorFixture fixture(
+      {tcp_service(80, DirectRouting{}, {server("10.0.2.11", 0), server("10.0.2.12")})});
+  const Bytes packet = syn(4000);
+  std::vector<std::byte> storage(kPacketHeadroom + packet.size());
+  std::copy(packet.begin(), packet.end(), storage.begin() + kPacketHeadroom);
+  PacketBuffer buffer(storage, kPacketHeadroom, packet.size());
+  Emissions out;
+  Decision decision;
+  fixture.director.explain(buffer, fixture.now, out, decision);
+  const auto word = [](const ServiceKey& key, const Endpoint& of) -> std::string {
+    EXPECT_EQ(key.listen.port, Port(80));
+    return of == endpoint("10.0.2.11", 0) ? "down" : "up";
+  };
+  const std::string said = text(explain(decision, out.list(), Network(director_network()), word));
+  EXPECT_NE(said.find("10.0.2.11:0: weight 0, 0 active, 0 inactive, overhead 0; quiesced; its "
+                      "checks say that it is down\n"),
+            std::string::npos)
+      << said;
+  EXPECT_NE(said.find("10.0.2.12:0: weight 1, 0 active, 0 inactive, overhead 0\n"),
+            std::string::npos)
+      << said;
+}
+
 // Asked a hundred times, a director is as one that nobody asked: counters, connections, and whose
 // turn it is.
 TEST(Explanation, ChangesNothing) {

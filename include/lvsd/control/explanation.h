@@ -8,6 +8,7 @@
 // default, so that a new reason does not compile until it has its sentence.
 #pragma once
 
+#include <functional>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
@@ -33,8 +34,11 @@ struct Explanation {
   std::vector<EmittedPacket> emitted;
 };
 
+// What checks say of a destination: "down"; empty where there are none.
+using HealthWord = std::function<std::string(const ServiceKey&, const Endpoint&)>;
+
 Explanation explain(const Decision& decision, const std::vector<Emission>& emissions,
-                    const Network& network);
+                    const Network& network, const HealthWord& health = {});
 
 // How a forwarded or held packet came to its connection.
 std::string_view reason_of(const Decision& decision);

@@ -4,10 +4,12 @@
 // because eyes and scripts know those columns.
 //
 // What was removed from the configuration but still has connections is retired. ipvsadm has nothing
-// like it, so the tables leave it out; it is in the JSON.
+// like it, so the tables leave it out; it is in the JSON. Neither has it checks: the usual table
+// says behind the last column which destinations are not up.
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
@@ -20,6 +22,8 @@ namespace lvsd {
 struct ListedService {
   ServiceSnapshot service;
   bool retired = false;  // no longer configured
+  // What checks say of its destinations: up, down, checking; of those that are checked.
+  std::map<Endpoint, std::string> health = {};
 };
 
 struct Listing {

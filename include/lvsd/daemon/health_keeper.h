@@ -20,6 +20,8 @@
 #include <unordered_map>
 
 #include "lvsd/config/file.h"
+#include "lvsd/daemon/event.h"
+#include "lvsd/daemon/health_view.h"
 #include "lvsd/health/pool.h"
 #include "lvsd/prober/messages.h"
 #include "lvsd/prober/process.h"
@@ -45,6 +47,7 @@ class HealthKeeper {
   bool tick();
   const HealthInfluence& influence() const { return influence_; }
 
+  HealthView view() const;
   // All that is known, for `lvsctl health`; of one destination where `filter` is not empty.
   nlohmann::json report(std::string_view filter) const;
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "lvsd/daemon/exposure.h"
+#include "lvsd/daemon/health_view.h"
 #include "lvsd/daemon/reload.h"
 #include "lvsd/io/worker.h"
 
@@ -24,6 +25,7 @@ struct MetricsFacts {
   std::chrono::system_clock::time_point started;
   const std::array<std::uint64_t, kReloadOutcomes>& reloads;  // by outcome
   const std::optional<ReloadResult>& last_reload;
+  HealthView health = {};
 };
 std::string metrics_text(const MetricsFacts& facts);
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "lvsd/daemon/exposure.h"
+#include "lvsd/daemon/health_view.h"
 #include "lvsd/daemon/reload.h"
 #include "lvsd/io/worker.h"
 
@@ -23,6 +24,7 @@ struct StatusFacts {
   Exposure::View exposure;
   bool retiring = false;
   const std::optional<ReloadResult>& last_reload;
+  HealthView health = {};
 };
 nlohmann::json status_json(const StatusFacts& facts);
 
