@@ -3,8 +3,7 @@
 
 #include <fmt/format.h>
 
-#include <limits>
-#include <nlohmann/json.hpp>
+#include "lvsd/control/json_reader.h"
 
 namespace lvsd {
 namespace {
@@ -15,32 +14,13 @@ json to_json(const Endpoint& endpoint) {
   return {{"address", to_string(endpoint.address)}, {"port", endpoint.port.host()}};
 }
 
-[[noreturn]] void refuse(const std::string& what) {
-  throw json::other_error::create(501, what, nullptr);
-}
-
-template <class T>
-T number(const json& object, const char* key) {
-  const json& value = object.at(key);
-  if (!value.is_number_unsigned() || value.get<std::uint64_t>() > std::numeric_limits<T>::max()) {
-    refuse(std::string(key) + " is not a number in range");
-  }
-  return value.get<T>();
-}
-
-Endpoint parse_endpoint(const json& object) {
-  const auto address = IpAddress::parse(object.at("address").get<std::string>());
-  if (!address) refuse("unknown address");
-  return {*address, Port(number<std::uint16_t>(object, "port"))};
-}
-
 ConnectionSnapshot parse_connection(const json& object) {
   ConnectionSnapshot out;
   out.protocol = number<std::uint8_t>(object, "protocol");
   out.state = object.at("state").get<std::string>();
-  out.client = parse_endpoint(object.at("client"));
-  out.virtual_end = parse_endpoint(object.at("virtual"));
-  out.destination = parse_endpoint(object.at("destination"));
+  out.client = endpoint_of(object.at("client"));
+  out.virtual_end = endpoint_of(object.at("virtual"));
+  out.destination = endpoint_of(object.at("destination"));
   out.expires = std::chrono::seconds(number<std::uint32_t>(object, "expires"));
   out.is_template = object.at("template").get<bool>();
   out.engine = object.value("engine", "");

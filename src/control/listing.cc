@@ -1,46 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "lvsd/control/listing.h"
 
-#include <algorithm>
-#include <limits>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <unordered_set>
+
+#include "lvsd/control/json_reader.h"
+#include "lvsd/director/snapshot_sum.h"
 
 namespace lvsd {
 namespace {
 
 using nlohmann::json;
-
-void add(Statistics& to, const Statistics& from) {
-  to.connections += from.connections;
-  to.packets_in += from.packets_in;
-  to.packets_out += from.packets_out;
-  to.bytes_in += from.bytes_in;
-  to.bytes_out += from.bytes_out;
-}
-
-void add(ServiceSnapshot& to, const ServiceSnapshot& from) {
-  add(to.statistics, from.statistics);
-  add(to.rates, from.rates);
-  for (const DestinationSnapshot& destination : from.destinations) {
-    auto same =
-        std::find_if(to.destinations.begin(), to.destinations.end(), [&](const auto& other) {
-          return other.config.endpoint == destination.config.endpoint &&
-                 other.retired == destination.retired;
-        });
-    if (same == to.destinations.end()) {
-      to.destinations.push_back(destination);  // retired here, already gone from the worker before
-      continue;
-    }
-    same->active += destination.active;
-    same->inactive += destination.inactive;
-    same->persistent += destination.persistent;
-    same->overloaded = same->overloaded || destination.overloaded;
-    add(same->statistics, destination.statistics);
-    add(same->rates, destination.rates);
-  }
-}
 
 json to_json(const Statistics& s) {
   return {{"connections", s.connections},
@@ -91,32 +61,6 @@ json to_json(const DestinationSnapshot& destination) {
   return out;
 }
 
-// What decodes a reply throws json::exception on a wrong type and this on a wrong value;
-// parse_listing catches both.
-[[noreturn]] void refuse(const std::string& what) {
-  throw json::other_error::create(501, what, nullptr);
-}
-
-template <class T>
-T number(const json& object, const char* key) {
-  const json& value = object.at(key);
-  if (!value.is_number_unsigned() || value.get<std::uint64_t>() > std::numeric_limits<T>::max()) {
-    refuse(std::string(key) + " is not a number in range");
-  }
-  return value.get<T>();
-}
-
-template <class T>
-T required(std::optional<T> value, const char* what) {
-  if (!value) refuse(std::string("unknown ") + what);
-  return *std::move(value);
-}
-
-Endpoint parse_endpoint(const json& object) {
-  return {required(IpAddress::parse(object.at("address").get<std::string>()), "address"),
-          Port(number<std::uint16_t>(object, "port"))};
-}
-
 Statistics parse_statistics(const json& object) {
   return {.connections = number<std::uint64_t>(object, "connections"),
           .packets_in = number<std::uint64_t>(object, "packets_in"),
@@ -127,17 +71,17 @@ Statistics parse_statistics(const json& object) {
 
 ForwardingMethod parse_method_of(const json& object) {
   const ForwardingMethod method =
-      required(parse_method(object.at("method").get<std::string>()), "method");
+      known(parse_method(object.at("method").get<std::string>()), "method");
   if (!std::holds_alternative<Tunnel>(method)) return method;
   const json& tunnel = object.at("tunnel");
   const auto type = tunnel.at("type").get<std::string>();
   Tunnel out{Encapsulation::ipip, Port(number<std::uint16_t>(tunnel, "port")), {}};
-  for (const auto known : {Encapsulation::gue, Encapsulation::gre}) {
-    if (type == to_string(known)) out.encapsulation = known;
+  for (const auto each : {Encapsulation::gue, Encapsulation::gre}) {
+    if (type == to_string(each)) out.encapsulation = each;
   }
-  if (type != to_string(out.encapsulation)) refuse("unknown tunnel");
+  if (type != to_string(out.encapsulation)) refuse_json("unknown tunnel");
   const auto checksum = number<std::uint8_t>(tunnel, "checksum");
-  if (checksum > static_cast<unsigned>(TunnelChecksum::remote)) refuse("unknown checksum");
+  if (checksum > static_cast<unsigned>(TunnelChecksum::remote)) refuse_json("unknown checksum");
   out.checksum = static_cast<TunnelChecksum>(checksum);
   return out;
 }
@@ -147,7 +91,7 @@ Duration parse_seconds(const json& object, const char* key) {
   constexpr double kMost = 100.0 * 366 * 24 * 3600;
   const json& value = object.at(key);
   if (!value.is_number() || !(value.get<double>() >= 0 && value.get<double>() <= kMost)) {
-    refuse(std::string(key) + " is not a number of seconds in range");
+    refuse_json(std::string(key) + " is not a number of seconds in range");
   }
   return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(value.get<double>()));
 }
@@ -158,14 +102,14 @@ Persistence parse_persistence(const json& object) {
   out.netmask = number<std::uint8_t>(object, "netmask");
   const auto engine = object.at("engine").get<std::string>();
   if (engine == to_string(PersistenceEngine::sip)) out.engine = PersistenceEngine::sip;
-  if (engine != to_string(out.engine)) refuse("unknown engine");
+  if (engine != to_string(out.engine)) refuse_json("unknown engine");
   return out;
 }
 
 DestinationSnapshot parse_destination(const json& object) {
   DestinationSnapshot destination;
   const json& thresholds = object.at("thresholds");
-  destination.config = {.endpoint = parse_endpoint(object),
+  destination.config = {.endpoint = endpoint_of(object),
                         .method = parse_method_of(object),
                         .weight = Weight(number<std::uint16_t>(object, "weight")),
                         .thresholds = {.upper = number<std::uint32_t>(thresholds, "upper"),
@@ -184,14 +128,14 @@ ListedService parse_service(const json& object) {
   ListedService listed;
   ServiceSnapshot& service = listed.service;
   service.name = object.at("name").get<std::string>();
-  service.key = {required(parse_protocol(object.at("protocol").get<std::string>()), "protocol"),
-                 parse_endpoint(object), number<std::uint32_t>(object, "mark")};
+  service.key = {known(parse_protocol(object.at("protocol").get<std::string>()), "protocol"),
+                 endpoint_of(object), number<std::uint32_t>(object, "mark")};
   if (object.contains("persistence")) {
     service.persistence = parse_persistence(object.at("persistence"));
   }
   service.one_packet = object.at("one_packet").get<bool>();
   service.scheduler =
-      required(parse_scheduler(object.at("scheduler").get<std::string>()), "scheduler");
+      known(parse_scheduler(object.at("scheduler").get<std::string>()), "scheduler");
   const json& flags = object.at("scheduler_flags");
   service.scheduler_flags = {.fallback = flags.at("fallback").get<bool>(),
                              .port = flags.at("port").get<bool>()};
@@ -211,20 +155,21 @@ ListedService parse_service(const json& object) {
 
 }  // namespace
 
-Listing make_listing(const std::vector<DirectorSnapshot>& workers, const Config& config) {
+Listing make_listing(std::vector<DirectorSnapshot> workers, const Config& config) {
   std::unordered_set<ServiceKey, ServiceKeyHash> configured;
   for (const VirtualService& service : config.services) configured.insert(service.key);
   Listing listing;
   listing.timeouts = config.timeouts;
   std::map<ServiceKey, std::size_t> places;
-  for (const DirectorSnapshot& worker : workers) {
+  for (DirectorSnapshot& worker : workers) {
     listing.size += worker.connection_limit;
-    for (const ServiceSnapshot& service : worker.services) {
+    for (ServiceSnapshot& service : worker.services) {
       const auto [place, is_new] = places.try_emplace(service.key, listing.services.size());
       if (is_new) {
-        listing.services.push_back({service, !configured.contains(service.key)});
+        const bool retired = !configured.contains(service.key);
+        listing.services.push_back({std::move(service), retired});
       } else {
-        add(listing.services[place->second].service, service);
+        listing.services[place->second].service += service;
       }
     }
   }

@@ -3,6 +3,7 @@
 
 #include <iostream>
 
+#include "lvsd/control/json_reader.h"
 #include "lvsd/control/words.h"
 #include "lvsd/ctl/live.h"
 #include "lvsd/ctl/status_format.h"
@@ -16,7 +17,7 @@ std::uint64_t number(const json& object, const char* key) {
   const json& value = object.at(key);
   if (!value.is_number_integer() ||
       (!value.is_number_unsigned() && value < 0)) {  // a number too large for it is a floating one
-    throw json::other_error::create(501, std::string(key) + " is not a number in range", nullptr);
+    refuse_json(std::string(key) + " is not a number in range");
   }
   return value.get<std::uint64_t>();
 }

@@ -9,9 +9,9 @@
 #include <cstdio>
 #include <fstream>
 #include <iterator>
-#include <limits>
-#include <nlohmann/json.hpp>
 #include <system_error>
+
+#include "lvsd/control/json_reader.h"
 
 namespace lvsd {
 namespace {
@@ -44,32 +44,8 @@ json to_json(const DestinationKey& key) {
           {"port", key.endpoint.port.host()}};
 }
 
-[[noreturn]] void refuse(const std::string& what) {
-  throw json::other_error::create(501, what, nullptr);
-}
-
-template <class T>
-T number(const json& object, const char* key) {
-  const json& value = object.at(key);
-  if (!value.is_number_unsigned() || value.get<std::uint64_t>() > std::numeric_limits<T>::max()) {
-    refuse(std::string(key) + " is not a number in range");
-  }
-  return value.get<T>();
-}
-
-template <class T>
-T known(std::optional<T> value, const char* what) {
-  if (!value) refuse(std::string("unknown ") + what);
-  return *std::move(value);
-}
-
 WallTime time_of(const json& object, const char* key) {
   return WallTime(seconds(number<std::uint32_t>(object, key)));
-}
-
-Endpoint endpoint_of(const json& object, const char* address, const char* port) {
-  return {known(IpAddress::parse(object.at(address).get<std::string>()), "address"),
-          Port(number<std::uint16_t>(object, port))};
 }
 
 OperatorDrain drain_of(const json& object) {
@@ -84,7 +60,7 @@ OperatorDrain drain_of(const json& object) {
 }
 
 Overrides overrides_of(const json& whole) {
-  if (whole.at("version") != kVersion) refuse("another version's");
+  if (whole.at("version") != kVersion) refuse_json("another version's");
   Overrides overrides;
   for (const json& each : whole.at("overrides")) {
     const DestinationKey key{
@@ -111,6 +87,15 @@ bool write_all(int fd, std::string_view text) {
     text.remove_prefix(static_cast<std::size_t>(written));
   }
   return ::fsync(fd) == 0;
+}
+
+// A rename is on the disk with its directory only.
+Status sync_directory(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const bool synced = fd >= 0 && ::fsync(fd) == 0;
+  const Status status = synced ? Status(Done{}) : Status(failed("cannot sync " + path));
+  if (fd >= 0) ::close(fd);
+  return status;
 }
 
 }  // namespace
@@ -150,7 +135,7 @@ OverridesFile::Loaded OverridesFile::load() const {
 Status OverridesFile::save(const Overrides& overrides) const {
   if (overrides.empty()) {
     if (::unlink(path().c_str()) != 0 && errno != ENOENT) return failed("cannot remove " + path());
-    return Done{};
+    return ::access(directory_.c_str(), F_OK) == 0 ? sync_directory(directory_) : Done{};
   }
   if (::mkdir(directory_.c_str(), 0755) != 0 && errno != EEXIST) {
     return failed("cannot create " + directory_);
@@ -163,7 +148,7 @@ Status OverridesFile::save(const Overrides& overrides) const {
   ::close(fd);
   if (!written) return failure;
   if (std::rename(next.c_str(), path().c_str()) != 0) return failed("cannot replace " + path());
-  return Done{};
+  return sync_directory(directory_);
 }
 
 }  // namespace lvsd
