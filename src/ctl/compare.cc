@@ -2,6 +2,7 @@
 #include "lvsd/ctl/compare.h"
 
 #include <algorithm>
+#include <array>
 
 #include "lvsd/net/headers.h"
 #include "lvsd/net/packet_view.h"
@@ -45,6 +46,22 @@ bool to_one_machine(const EthernetHeader& header) {
 
 bool is_ip(const EthernetHeader& header) {
   return header.type.host() == ethertype::kIpv4 || header.type.host() == ethertype::kIpv6;
+}
+
+// Who speaks with whom, in this direction, tunnels and quoted packets included.
+std::string conversation_of(const Decoded& packet, const Ignore& ignore) {
+  constexpr std::array<std::string_view, 7> kEnds{"ip.src",  "ip.dst",  "ip.protocol", "tcp.src",
+                                                  "tcp.dst", "udp.src", "udp.dst"};
+  const bool is_gue = packet.find("gue.protocol") != nullptr;  // from a port chosen by chance
+  std::string ends;
+  for (const Field& field : packet.fields) {
+    const std::string_view leaf = std::string_view(field.name).substr(prefix_of(field.name).size());
+    if (std::ranges::find(kEnds, leaf) == kEnds.end() || (is_gue && field.name == "udp.src")) {
+      continue;
+    }
+    if (!ignored(ignore, field.name, false)) ends += field.name + field.value + " ";
+  }
+  return ends;
 }
 
 struct Mismatch {
@@ -97,13 +114,15 @@ Status Ignore::add(const std::string& word) {
     made.insert(word.substr(5));
   } else if (word == "stack") {
     stack = true;
+  } else if (word == "order") {
+    order = true;
   } else if (is_field_name(word)) {
     fields.insert(word);
   } else {
-    return fail(
-        word +
-        " is no field; mac, stack, or a name as in a shown difference (ip.id; made.ip.id: only"
-        " of packets that the director makes)");
+    return fail(word +
+                " is no field; mac, stack, order, or a name as in a shown difference (ip.id; "
+                "made.ip.id: only"
+                " of packets that the director makes)");
   }
   return Done{};
 }
@@ -162,19 +181,24 @@ void Comparison::expect(const CapturedFrame& frame, std::uint64_t number,
     // A routed packet whose interface nobody knows is written with a zero MAC.
     if (macs.count(header->source) == 0 && header->source != Mac()) return;
   }
-  lanes_[lane(frame.bytes)].push_back(
+  lanes_[lane(frame.bytes, raw_ip_ ? Header::ip : Header::ethernet)].push_back(
       {number, frame.cut(), {frame.bytes.begin(), frame.bytes.end()}});
 }
 
-Mac Comparison::lane(std::span<const std::byte> frame) const {
-  if (raw_ip_ || ignore_.covers_mac()) return {};
-  const auto header = lvsd::load<EthernetHeader>(frame);
-  return header ? header->source : Mac();
+Comparison::Lane Comparison::lane(std::span<const std::byte> packet, Header first) const {
+  Lane lane;
+  if (!raw_ip_ && !ignore_.covers_mac()) {
+    if (const auto header = lvsd::load<EthernetHeader>(packet)) lane.source = header->source;
+  }
+  if (!ignore_.order) return lane;
+  const auto decode = first == Header::ethernet ? decode_frame : decode_packet;
+  lane.conversation = conversation_of(decode(packet), ignore_);
+  return lane;
 }
 
 void Comparison::take(const EmittedFrame& got, const Network& network) {
   if (difference_) return;
-  std::deque<Expected>& frames = lanes_[lane(got.frame.bytes)];
+  std::deque<Expected>& frames = lanes_[lane(got.frame.bytes, Header::ethernet)];
   std::optional<Difference> difference;
   for (;;) {
     if (frames.empty()) {

@@ -67,6 +67,7 @@ Bytes with(std::string_view hex, std::size_t offset, unsigned value) {
 }
 // Offsets into an Ethernet frame.
 constexpr std::size_t kSourceMac = 11, kIpId = 19, kTtl = 22, kIpSum = 25;
+constexpr std::size_t kTcpSource = 35, kTcpSequence = 41;
 
 TEST_F(CompareTest, EqualFramesAreEqual) {
   expect(from_hex(test::kTcp));
@@ -321,6 +322,32 @@ TEST(IgnoreRules, RefusesWhatIsNoField) {
   const Status status = ignore.add("ip.color");
   ASSERT_FALSE(status);
   EXPECT_NE(status.error().message.find("ip.color"), std::string::npos);
+}
+
+TEST_F(CompareTest, ConversationsMayComeInAnotherOrderWhereToldSo) {
+  const Bytes one = from_hex(test::kTcp), other = with(test::kTcp, kTcpSource, 0x77);
+  const Bytes later = with(test::kTcp, kTcpSequence, 0x99);
+  for (const Bytes& frame : {one, later, other}) expect(frame);
+  Comparison strict = load();
+  take(strict, other);
+  EXPECT_TRUE(strict.difference());
+
+  Comparison free = load({"order"});
+  for (const Bytes& frame : {other, one, later}) take(free, frame);
+  free.finish();
+  EXPECT_FALSE(free.difference());
+  EXPECT_EQ(free.compared(), 3U);
+
+  Comparison within = load({"order"});  // one conversation's own order counts
+  take(within, later);
+  ASSERT_TRUE(within.difference());
+  EXPECT_EQ(within.difference()->field, "tcp.seq");
+
+  Comparison lost = load({"order"});
+  for (const Bytes& frame : {other, one}) take(lost, frame);
+  lost.finish();
+  ASSERT_TRUE(lost.difference());
+  EXPECT_EQ(lost.difference()->expected_number, 2U);
 }
 
 }  // namespace

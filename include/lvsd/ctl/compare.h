@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // What the director emitted against what a capture says it should have: packet by packet, in order,
 // per egress interface (the source MAC). Between interfaces the order is free, since a live capture
-// of several interfaces interleaves them as it likes.
+// of several interfaces interleaves them as it likes; so is, with Ignore::order, that between
+// conversations, since a live director may serve what opens a connection later than the rest.
 //
 // The expectation may be replay's own output or a capture taken live at the director: only IP
 // frames that one of the director's MACs sent to one machine are expected; ARP, multicast and all
@@ -34,7 +35,9 @@ struct Ignore {
   // Of packets the director makes (tunnel headers, its ICMP errors): "ip.id", "ip.flow_label".
   std::set<std::string, std::less<>> made;
 
-  // A field's name, "mac" (eth.src and eth.dst), "made." and a field's name, or "stack".
+  bool order = false;  // of packets of different conversations
+
+  // A field's name, "mac" (eth.src and eth.dst), "made." and a field's name, "stack" or "order".
   Status add(const std::string& word);
   bool covers_mac() const { return fields.count("eth.src") != 0; }
 };
@@ -86,7 +89,16 @@ class Comparison {
   using Conversation = std::tuple<std::uint8_t, Endpoint, Endpoint>;
   explicit Comparison(Ignore ignore) : ignore_(std::move(ignore)) {}
   void expect(const CapturedFrame& frame, std::uint64_t number, const std::set<Mac>& macs);
-  Mac lane(std::span<const std::byte> frame) const;
+  // What is compared in order: an interface's frames, or of them one conversation's.
+  struct Lane {
+    Mac source;
+    std::string conversation;
+    friend bool operator<(const Lane& a, const Lane& b) {
+      return std::tie(a.source, a.conversation) < std::tie(b.source, b.conversation);
+    }
+  };
+  enum class Header : std::uint8_t { ethernet, ip };  // with which a packet begins
+  Lane lane(std::span<const std::byte> packet, Header first) const;
   std::optional<Difference> compare(const Expected& expected, const EmittedFrame& got,
                                     const Network& network) const;
   bool is_answer_of_stack(const Expected& expected) const;
@@ -98,7 +110,7 @@ class Comparison {
 
   Ignore ignore_;
   bool raw_ip_ = false;
-  std::map<Mac, std::deque<Expected>> lanes_;
+  std::map<Lane, std::deque<Expected>> lanes_;
   std::set<Conversation> left_to_stack_;
   std::set<Conversation> expired_at_stack_;  // to others, with no hop left: answered by an error
   std::set<std::vector<std::byte>> forwarded_by_stack_;  // with one hop less and no header sum
