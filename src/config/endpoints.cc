@@ -116,6 +116,22 @@ std::optional<ServiceKey> read_listen(const Item& item) {
   return ServiceKey{*protocol, {*address, *port}};
 }
 
+std::optional<Endpoint> read_metrics(const Item& item) {
+  constexpr std::string_view kRemedy = "write true, false or ADDRESS:PORT, as in 127.0.0.1:9811";
+  const std::optional<std::string_view> text = read_text(item, kRemedy);
+  if (!text || text == "false") return std::nullopt;
+  if (text == "true") return Endpoint{IpAddress(127, 0, 0, 1), Port(std::uint16_t{9811})};
+  const EndpointText endpoint = split(*text);
+  const std::optional<IpAddress> address = IpAddress::parse(endpoint.address);
+  if (!address || !endpoint.port) {
+    item.refuse(quoted(*text) + " is no address with a port", std::string(kRemedy));
+    return std::nullopt;
+  }
+  const std::optional<Port> port = read_port(item, *endpoint.port);
+  if (!port) return std::nullopt;
+  return Endpoint{*address, *port};
+}
+
 std::optional<DestinationAddress> read_destination_address(const Item& item) {
   const std::optional<std::string_view> text = read_text(item, kAddressRemedy);
   if (!text) return std::nullopt;

@@ -15,8 +15,8 @@ namespace {
 
 constexpr std::array<std::string_view, 5> kFileKeys{"director", "timeouts", "oversize", "ipvs",
                                                     "services"};
-constexpr std::array<std::string_view, 7> kDirectorKeys{
-    "workers", "cpus", "overload", "capture", "announce", "connections", "recorder"};
+constexpr std::array<std::string_view, 8> kDirectorKeys{
+    "workers", "cpus", "overload", "capture", "announce", "connections", "recorder", "metrics"};
 constexpr std::array<std::string_view, 3> kRecorderKeys{"drops", "bytes", "decisions"};
 constexpr std::array<std::string_view, 7> kCaptureKeys{
     "backend", "stage", "queue", "queue_length", "queue_bypass", "super_packets", "probe_marks"};
@@ -92,7 +92,8 @@ void read_recorder(const Item& item, RecorderLimits& recorder) {
   }
 }
 
-void read_director(const Item& item, Config& config) {
+void read_director(const Item& item, ConfigFile& file) {
+  Config& config = file.config;
   const Mapping map(item, kDirectorKeys, "write its keys below it, or leave 'director' out");
   const auto workers = map.find("workers");
   if (workers) read_workers(*workers, config.startup);
@@ -103,6 +104,7 @@ void read_director(const Item& item, Config& config) {
   if (const auto field = map.find("capture")) read_capture(*field, config.startup);
   if (const auto field = map.find("announce")) read_announce(*field, config.announce);
   if (const auto field = map.find("recorder")) read_recorder(*field, config.recorder);
+  if (const auto field = map.find("metrics")) file.metrics = read_metrics(*field);
   if (const auto field = map.find("connections")) {
     const Mapping connections(*field, kConnectionsKeys, "write {limit: 1048576}");
     // An entry takes about 100 bytes; indices into the table are 32 bits wide.
@@ -127,7 +129,7 @@ ConfigFile read_config(const Item& root) {
   Config& config = file.config;
   const Mapping map(root, kFileKeys,
                     "the file is a mapping of director, timeouts, oversize, ipvs and services");
-  if (const auto field = map.find("director")) read_director(*field, config);
+  if (const auto field = map.find("director")) read_director(*field, file);
   if (const auto field = map.find("timeouts")) read_timeouts(*field, config.timeouts);
   Oversize oversize = Oversize::split;  // of services that do not say otherwise
   if (const auto field = map.find("oversize")) assign(oversize, read_oversize(*field));

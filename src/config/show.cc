@@ -20,7 +20,8 @@ std::string show_announce(const Announce& announce) {
   return out + "defend: " + (never ? "never" : duration_text(announce.defend)) + "}";
 }
 
-std::string show_director(const Config& config) {
+std::string show_director(const ConfigFile& file) {
+  const Config& config = file.config;
   const StartupConfig& startup = config.startup;
   std::string out = "director:\n";
   out += "  workers: " + (startup.workers == 0 ? "auto" : std::to_string(startup.workers)) + "\n";
@@ -45,6 +46,7 @@ std::string show_director(const Config& config) {
   out += "  recorder: {drops: " + std::to_string(recorder.drops);
   out += ", bytes: " + std::to_string(recorder.bytes);
   out += ", decisions: " + std::to_string(recorder.decisions) + "}\n";
+  out += "  metrics: " + (file.metrics ? scalar(to_string(*file.metrics)) : "false") + "\n";
   return out;
 }
 
@@ -177,7 +179,7 @@ std::string show_config(const Config& config) { return show_file({config, {}}); 
 std::string show_file(const ConfigFile& file) {
   const Config& config = file.config;
   const Timeouts& timeouts = config.timeouts;
-  std::string out = show_director(config);
+  std::string out = show_director(file);
   out += "timeouts: {tcp: " + duration_text(timeouts.tcp);
   out += ", tcp_fin: " + duration_text(timeouts.tcp_fin);
   out += ", udp: " + duration_text(timeouts.udp) + "}\n";

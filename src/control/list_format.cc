@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <tuple>
 
 #include "lvsd/control/listing.h"
@@ -171,7 +172,35 @@ std::string health_mark(const ListedService& listed, const DestinationSnapshot& 
   return found == listed.health.end() || found->second == "up" ? "" : " " + found->second;
 }
 
+constexpr std::array<std::pair<std::string_view, ListForm>, 6> kForms{
+    {{"connections", ListForm::connections},
+     {"stats", ListForm::statistics},
+     {"rate", ListForm::rates},
+     {"thresholds", ListForm::thresholds},
+     {"persistent-conn", ListForm::persistent},
+     {"tun-info", ListForm::tunnels}}};
+constexpr std::string_view kExact = "-exact";
+
 }  // namespace
+
+std::string to_string(const ListOptions& options) {
+  std::string name;
+  for (const auto& [text, form] : kForms) {
+    if (form == options.form) name = text;
+  }
+  return options.exact ? name.append(kExact) : name;
+}
+
+std::optional<ListOptions> parse_list_options(std::string_view name) {
+  ListOptions options{.exact = name.ends_with(kExact)};
+  if (options.exact) name.remove_suffix(kExact.size());
+  for (const auto& [text, form] : kForms) {
+    if (text != name) continue;
+    options.form = form;
+    return options;
+  }
+  return std::nullopt;
+}
 
 std::string format_list(const Listing& listing, const ListOptions& options) {
   std::string text = fmt::format("IP Virtual Server version 1.2.1 (size={})\n", listing.size);

@@ -4,16 +4,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <unordered_map>
 
 #include "lvsd/control/words.h"
 
 namespace lvsd {
 namespace {
-
-const VirtualService* find(const Config& config, const ServiceKey& key) {
-  const auto found = std::ranges::find(config.services, key, &VirtualService::key);
-  return found == config.services.end() ? nullptr : &*found;
-}
 
 const Destination* find(const VirtualService& service, const Endpoint& endpoint) {
   const auto found = std::ranges::find(service.destinations, endpoint, &Destination::endpoint);
@@ -105,7 +101,9 @@ class Planner {
  public:
   Planner(const Changes& changes, const Config& old, const Config& next,
           const LiveConnections& live)
-      : changes_(changes), old_(old), next_(next), live_(live) {}
+      : changes_(changes), next_(next), live_(live) {
+    for (const VirtualService& service : old.services) old_.emplace(service.key, &service);
+  }
 
   Plan make() {
     settings();
@@ -127,6 +125,10 @@ class Planner {
   }
 
  private:
+  const VirtualService* old(const ServiceKey& key) const {
+    const auto found = old_.find(key);
+    return found == old_.end() ? nullptr : found->second;
+  }
   std::uint64_t of(const ServiceKey& key, const Endpoint& endpoint) const {
     const auto found = live_.find({key, endpoint});
     return found == live_.end() ? 0 : found->second;
@@ -150,7 +152,7 @@ class Planner {
 
   void removed(const ServiceKey& key) {
     PlannedService planned{PlanAction::removed, to_string(key), key, {}, {}, 0, of_service(key)};
-    if (const VirtualService* const service = find(old_, key)) {
+    if (const VirtualService* const service = old(key)) {
       planned.name = service->name;
       planned.size = service->destinations.size();
     }
@@ -159,7 +161,7 @@ class Planner {
   }
 
   void changed(const ServiceChange& change) {
-    const VirtualService* const before = find(old_, change.next.key);
+    const VirtualService* const before = old(change.next.key);
     PlannedService planned{PlanAction::changed,
                            change.next.name,
                            change.next.key,
@@ -207,7 +209,7 @@ class Planner {
   }
 
   const Changes& changes_;
-  const Config& old_;
+  std::unordered_map<ServiceKey, const VirtualService*, ServiceKeyHash> old_;
   const Config& next_;
   const LiveConnections& live_;
   Plan plan_;
@@ -304,6 +306,34 @@ std::string summarize(const Changes& changes) {
 Plan make_plan(const Changes& changes, const Config& old, const Config& next,
                const LiveConnections& live) {
   return Planner(changes, old, next, live).make();
+}
+
+void note_metrics(Plan& plan, const std::optional<Endpoint>& old,
+                  const std::optional<Endpoint>& next) {
+  if (old == next) return;
+  const std::string what = "metrics " + (next ? "at " + to_string(*next) : "off");
+  plan.summary = plan.empty() ? what : plan.summary + ", " + what;
+  plan.settings.push_back(what);
+}
+
+void note_checks(Plan& plan, const Changes& changes, const std::vector<ServiceHealth>& health) {
+  std::unordered_map<ServiceKey, const ServiceHealth*, ServiceKeyHash> checks;
+  for (const ServiceHealth& each : health) checks.emplace(each.service, &each);
+  std::uint64_t checked = 0;
+  const auto count = [&](const ServiceKey& key, const Endpoint& endpoint) {
+    const auto found = checks.find(key);
+    if (found != checks.end() && found->second->of(endpoint) != nullptr) ++checked;
+  };
+  for (const VirtualService& service : changes.added) {
+    for (const Destination& each : service.destinations) count(service.key, each.endpoint);
+  }
+  for (const ServiceChange& change : changes.changed) {
+    for (const Endpoint& endpoint : change.added) count(change.next.key, endpoint);
+  }
+  if (checked == 0) return;
+  plan.consequences.push_back(counted(checked, "new destination") +
+                              (checked == 1 ? " begins" : " begin") +
+                              " at weight 0; the file's counts once a check has succeeded");
 }
 
 std::vector<std::string> lines(const Plan& plan, bool connections) {

@@ -106,9 +106,13 @@ struct TextKey {
   std::optional<std::string> Request::*text;
 };
 constexpr std::array kTextKeys{
-    TextKey{"service", &Request::service},         TextKey{"config", &Request::config},
-    TextKey{"packet", &Request::packet},           TextKey{"client", &Request::client},
-    TextKey{"destination", &Request::destination}, TextKey{"verdict", &Request::verdict},
+    TextKey{"service", &Request::service},
+    TextKey{"config", &Request::config},
+    TextKey{"packet", &Request::packet},
+    TextKey{"client", &Request::client},
+    TextKey{"destination", &Request::destination},
+    TextKey{"verdict", &Request::verdict},
+    TextKey{"form", &Request::form},
 };
 
 const TextKey* text_key(std::string_view name) {
@@ -127,6 +131,7 @@ bool takes(Command command, std::string_view key) {
   if (key == "mark" || key == "packet") return command == explain;
   if (key == "id" || key == "client" || key == "verdict") return command == trace;
   if (key == "config") return command == plan;
+  if (key == "form") return command == list;
   if (key == "service")
     return command == zero || command == trace || command == decisions || overrides(command);
   if (key == "destination") return command == trace || command == health || overrides(command);

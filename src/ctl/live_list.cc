@@ -1,10 +1,87 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <fstream>
 #include <iostream>
 
 #include "lvsd/control/listing.h"
 #include "lvsd/ctl/live.h"
+#include "lvsd/ctl/status_format.h"
 
 namespace lvsd::ctl {
+namespace {
+
+using nlohmann::json;
+
+// Where several are given, the first of ipvsadm's order counts.
+ListOptions options_of(const LiveCommand& command) {
+  ListForm form = ListForm::connections;
+  if (command.given("tun-info")) form = ListForm::tunnels;
+  if (command.given("persistent-conn")) form = ListForm::persistent;
+  if (command.given("thresholds")) form = ListForm::thresholds;
+  if (command.given("rate")) form = ListForm::rates;
+  if (command.given("stats")) form = ListForm::statistics;
+  return {.form = form, .exact = command.given("exact")};
+}
+
+int say(const Error& error) {
+  std::cerr << "lvsctl: " << error.message << "\n";
+  return kNo;
+}
+
+Result<Listing, Error> read_listing(const std::string& file) {
+  std::ifstream in(file, std::ios::binary);
+  if (!in) return fail(file + ": cannot be read");
+  const json whole = json::parse(in, nullptr, /*allow_exceptions=*/false);
+  const bool report = whole.is_object() && whole.contains("listing");
+  auto listing = parse_listing(report ? whole.at("listing") : whole);
+  if (!listing) return fail(file + ": " + listing.error().message);
+  return listing;
+}
+
+// The daemon lays it out itself: what is sent and read is a tenth of the JSON.
+int print_text(LiveCommand& command) {
+  Request request{Command::list};
+  if (!command.given("json")) request.form = to_string(options_of(command));
+  const auto reply = command.ask_and_print(request);
+  if (!reply) return command.status();
+  std::cout << reply->value("text", "");
+  // Not part of the table that scripts read.
+  const std::string retired = reply->value("retired", "");
+  if (!retired.empty()) std::cerr << retired << " (see lvsctl list --json)\n";
+  return command.status();
+}
+
+int print_timeouts(LiveCommand& command) {
+  const auto reply = command.ask_and_print(Request{Command::list});
+  if (!reply) return command.status();
+  const auto listing = parse_listing(*reply);
+  if (!listing) return say(listing.error());
+  std::cout << format_timeouts(listing->timeouts);
+  return command.status();
+}
+
+int print_drops(LiveCommand& command) {
+  const auto reply = command.ask_and_print(Request{Command::status});
+  if (!reply) return command.status();
+  try {
+    std::cout << format_packets(reply->at("status").at("packets"));
+  } catch (const json::exception& wrong) {
+    return say({std::string("the daemon's status cannot be read: ") + wrong.what()});
+  }
+  return command.status();
+}
+
+int print_file(LiveCommand& command) {
+  const auto listing = read_listing(command.text("from"));
+  if (!listing) return say(listing.error());
+  if (command.given("timeout")) {
+    std::cout << format_timeouts(listing->timeouts);
+  } else {
+    std::cout << format_list(*listing, options_of(command));
+  }
+  return kFine;
+}
+
+}  // namespace
 
 int list(const Words& words) {
   LiveCommand command(Command::list, "Lists services and destinations as ipvsadm -Ln does.");
@@ -24,33 +101,21 @@ int list(const Words& words) {
                                       "with -c: in this state, as ESTABLISHED")(
       "list,L", "nothing: for ipvsadm's users, who write -Ln")("tun-info",
                                                                "how tunnels encapsulate")(
-      "timeout", "the timeouts of TCP, of TCP after a FIN, and of UDP, and nothing else");
+      "timeout", "the timeouts of TCP, of TCP after a FIN, and of UDP, and nothing else")(
+      "drops", "what became of packets instead: how many were dropped, and why")(
+      "from", po::value<std::string>()->value_name("FILE"),
+      "of this report of 'lvsctl replay --json', or saved reply, instead of a daemon");
   if (!command.parse(words)) return command.status();
-  if (command.given("connections")) return list_connections(command);
-  const auto reply = command.ask();
-  if (!reply) return command.status();
-  const auto listing = parse_listing(*reply);
-  if (!listing) {
-    std::cerr << "lvsctl: " << listing.error().message << "\n";
-    return kNo;
-  }
-  if (command.given("timeout")) {
-    std::cout << format_timeouts(listing->timeouts);
+  const bool from_file = command.given("from");
+  for (const char* live : {"connections", "drops", "json"}) {
+    if (!from_file || !command.given(live)) continue;
+    command.refuse("--from has no --" + std::string(live));
     return command.status();
   }
-  // Where several are given, the first of ipvsadm's order counts.
-  ListForm form = ListForm::connections;
-  if (command.given("tun-info")) form = ListForm::tunnels;
-  if (command.given("persistent-conn")) form = ListForm::persistent;
-  if (command.given("thresholds")) form = ListForm::thresholds;
-  if (command.given("rate")) form = ListForm::rates;
-  if (command.given("stats")) form = ListForm::statistics;
-  const ListOptions options{.form = form, .exact = command.given("exact")};
-  std::cout << format_list(*listing, options);
-  // Not part of the table that scripts read.
-  const std::string retired = describe_retired(*listing);
-  if (!retired.empty()) std::cerr << retired << " (see lvsctl list --json)\n";
-  return command.status();
+  if (from_file) return print_file(command);
+  if (command.given("connections")) return list_connections(command);
+  if (command.given("drops")) return print_drops(command);
+  return command.given("timeout") ? print_timeouts(command) : print_text(command);
 }
 
 }  // namespace lvsd::ctl

@@ -82,6 +82,30 @@ std::string format_reload(const json& status) {
   return value;
 }
 
+std::string format_overrides(const json& status) {
+  const std::uint64_t count = status.contains("overrides") ? number(status, "overrides") : 0;
+  return count == 0 ? "" : line("overrides", counted(count, "destination") + "; see lvsctl drift");
+}
+
+std::string microseconds(double seconds) {
+  constexpr double kMillion = 1e6;
+  return fmt::format("{:.0f} us", seconds * kMillion);
+}
+std::string bound(const json& seconds) {
+  return seconds.is_number() ? "at most " + microseconds(seconds.get<double>())
+                             : "beyond all bounds";
+}
+
+// Nothing before the first packet.
+std::string format_latency(const json& status) {
+  const json latency = status.value("latency", json::object());
+  if (latency.value("packets", std::uint64_t{0}) == 0) return "";
+  return line("latency",
+              fmt::format("{} in the mean; half of the packets: {}, 99%: {}",
+                          microseconds(latency.at("mean").get<double>()),
+                          bound(latency.at("median_at_most")), bound(latency.at("p99_at_most"))));
+}
+
 // Figures that a daemon before them does not tell.
 std::string format_openers(const json& worker) {
   if (!worker.contains("openers_dropped")) return "";
@@ -103,27 +127,6 @@ std::string format_worker(const json& worker, std::size_t index) {
   return line(fmt::format("worker {}", index), value) + format_openers(worker);
 }
 
-std::string format_reasons(const json& packets, const char* verdict) {
-  std::string lines;
-  for (const json& reason : packets.at(verdict)) {
-    lines += fmt::format("  {:<11} {:>12}  {:<22} {}\n", verdict, number(reason, "packets"),
-                         text(reason, "reason"), text(reason, "meaning"));
-  }
-  return lines;
-}
-
-std::string format_packets(const json& packets) {
-  std::string lines = "packets\n";
-  lines += fmt::format("  {:<11} {:>12}\n", "forwarded", number(packets, "forwarded"));
-  lines += fmt::format("  {:<11} {:>12}  waited for a neighbour to answer\n", "held",
-                       number(packets, "held"));
-  lines += fmt::format("  {:<11} {:>12}  ICMP errors and resets made here\n", "originated",
-                       number(packets, "originated"));
-  lines += fmt::format("  {:<11} {:>12}  checks sent on by the way of their service\n", "probes",
-                       number(packets, "probes"));
-  return lines + format_reasons(packets, "accepted") + format_reasons(packets, "dropped");
-}
-
 // Where anything is checked.
 std::string format_health(const json& health) {
   const auto up = number(health, "up"), down = number(health, "down"),
@@ -140,7 +143,28 @@ std::string format_health(const json& health) {
   return line("health", value);
 }
 
+std::string format_reasons(const json& packets, const char* verdict) {
+  std::string lines;
+  for (const json& reason : packets.at(verdict)) {
+    lines += fmt::format("  {:<11} {:>12}  {:<22} {}\n", verdict, number(reason, "packets"),
+                         text(reason, "reason"), text(reason, "meaning"));
+  }
+  return lines;
+}
+
 }  // namespace
+
+std::string format_packets(const json& packets) {
+  std::string lines = "packets\n";
+  lines += fmt::format("  {:<11} {:>12}\n", "forwarded", number(packets, "forwarded"));
+  lines += fmt::format("  {:<11} {:>12}  waited for a neighbour to answer\n", "held",
+                       number(packets, "held"));
+  lines += fmt::format("  {:<11} {:>12}  ICMP errors and resets made here\n", "originated",
+                       number(packets, "originated"));
+  lines += fmt::format("  {:<11} {:>12}  checks sent on by the way of their service\n", "probes",
+                       number(packets, "probes"));
+  return lines + format_reasons(packets, "accepted") + format_reasons(packets, "dropped");
+}
 
 std::string format_status(const json& status) {
   std::string lines =
@@ -154,7 +178,7 @@ std::string format_status(const json& status) {
   if (status.at("retiring").get<bool>()) {
     lines += line("", "what was removed still has connections and stays captured for them");
   }
-  lines += format_health(status.at("health"));
+  lines += format_health(status.at("health")) + format_latency(status) + format_overrides(status);
   lines +=
       format_capture(status.at("capture")) + format_announced(status) + format_conflicts(status);
   std::size_t index = 0;

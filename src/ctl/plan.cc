@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "lvsd/config/diff.h"
+#include "lvsd/config/file.h"
 #include "lvsd/control/plan.h"
 #include "lvsd/ctl/client.h"
 #include "lvsd/ctl/junit.h"
@@ -119,10 +120,10 @@ int print(const Settings& settings, const json& plan, const std::optional<Traffi
   return plan.at("empty").get<bool>() ? kFine : kChanges;
 }
 
-std::optional<Config> load(const std::string& file) {
-  auto config = load_config(file);
-  if (config) return std::move(*config);
-  print_problems(config.error(), file);
+std::optional<ConfigFile> load(const std::string& file) {
+  auto read = load_file(file);
+  if (read) return std::move(*read);
+  print_problems(read.error(), file);
   return std::nullopt;
 }
 
@@ -173,7 +174,11 @@ int plan_offline(const Settings& settings) {
     write_tests(settings, !old ? settings.old_file : settings.new_file, {});
     return kNo;
   }
-  const json plan = to_json(make_plan(diff(*old, *next), *old, *next, {}));
+  const Changes changes = diff(old->config, next->config);
+  Plan planned = make_plan(changes, old->config, next->config, {});
+  note_metrics(planned, old->metrics, next->metrics);
+  note_checks(planned, changes, next->health);
+  const json plan = to_json(planned);
   std::optional<TrafficPlan> traffic;
   if (!settings.traffic.pcap.empty()) {
     traffic = plan_traffic(settings.traffic);

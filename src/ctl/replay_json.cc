@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "lvsd/control/connection_list.h"
+#include "lvsd/control/listing.h"
 #include "lvsd/ctl/capture_time.h"
 #include "lvsd/ctl/replay_report.h"
 
@@ -131,6 +132,16 @@ Json services(const ReplayReport& report) {
   return out;
 }
 
+// As the daemon's reply to `list` at that moment.
+Json listing(const ReplayReport& report) {
+  Config shown;
+  shown.timeouts = report.director.timeouts;
+  for (const ServiceSnapshot& service : report.director.services) {
+    if (!service.removed) shown.services.emplace_back().key = service.key;
+  }
+  return Json(to_json(make_listing({report.director}, shown)));
+}
+
 Json tallies(const ReplayReport& report) {
   Json out = Json::array();
   for (const Tally& tally : report.tallies) {
@@ -177,6 +188,7 @@ Json all(const Records& records, One one) {
 std::string report_json(const ReplayReport& report, const std::optional<ComparisonResult>& result) {
   Json out{{"version", 1}, {"summary", summary(report)}};
   out["services"] = services(report);
+  out["listing"] = listing(report);
   if (!report.connections.empty()) out["connections"] = connections(report);
   out["destinations"] = tallies(report);
   out["events"] = all(report.events, event);

@@ -24,7 +24,7 @@ constexpr std::chrono::milliseconds kAcceptRetry{200};  // after EMFILE and its 
 }  // namespace
 
 struct ControlSocket::State : std::enable_shared_from_this<State> {
-  State(asio::io_context& context, std::string where, Answer what)
+  State(asio::io_context& context, std::string where, LateAnswer what)
       : path(std::move(where)), answer(std::move(what)), acceptor(context), retry(context) {}
 
   void open();
@@ -32,7 +32,7 @@ struct ControlSocket::State : std::enable_shared_from_this<State> {
   void accepted(stream_protocol::socket socket);
 
   std::string path;
-  Answer answer;
+  LateAnswer answer;
   ControlGroups groups = ControlGroups::look_up();
   stream_protocol::acceptor acceptor;
   asio::steady_timer retry;
@@ -84,9 +84,11 @@ void ControlSocket::Session::have_read(error_code error, std::size_t size) {
   const bool last = error == asio::error::eof;  // a line may also end with the stream
   if (last ? input_.empty() : static_cast<bool>(error)) return;
   const std::size_t length = last ? input_.size() : size - 1;
-  std::string reply = owner_->answer(std::string_view(input_).substr(0, length), peer_);
+  owner_->answer(std::string_view(input_).substr(0, length), peer_,
+                 [self = shared_from_this(), last](std::string reply) {
+                   self->write(std::move(reply), last);
+                 });
   input_.erase(0, size);
-  write(std::move(reply), last);
 }
 
 void ControlSocket::Session::write(std::string reply, bool last) {
@@ -148,7 +150,13 @@ void ControlSocket::State::accepted(stream_protocol::socket socket) {
   session->read();
 }
 
-ControlSocket::ControlSocket(asio::io_context& io, std::string path, Answer answer) {
+ControlSocket::ControlSocket(asio::io_context& io, std::string path, Answer answer)
+    : ControlSocket(
+          io, std::move(path),
+          [answer = std::move(answer)](std::string_view line, const Peer& peer,
+                                       const Reply& reply) { reply(answer(line, peer)); }) {}
+
+ControlSocket::ControlSocket(asio::io_context& io, std::string path, LateAnswer answer) {
   // An address longer than sun_path would throw from the endpoint, less readably.
   if (path.size() >= 108) throw std::runtime_error("socket path is too long: " + path);
   state_ = std::make_shared<State>(io, std::move(path), std::move(answer));

@@ -74,6 +74,7 @@ Daemon::State::State(const Options& given, const ConfigFile& read, ProberProcess
       network(monitor.network()),
       file(counted_workers(read.config)),
       file_health(read.health),
+      file_metrics(read.metrics),
       health(io, std::move(prober), run_dir.path()),
       overrides_file(state_dir_of(options)),
       influences{load_overrides(overrides_file, file), influences_at_start(health, read).health},
@@ -92,8 +93,9 @@ Daemon::State::State(const Options& given, const ConfigFile& read, ProberProcess
 
 void Daemon::State::start() {
   control.emplace(io, control_socket(run_dir.path()),
-                  [this](std::string_view line, const Peer& peer) { return answer(line, peer); });
-  if (options.metrics) metrics.emplace(io, *options.metrics, [this] { return metrics_page(); });
+                  [this](std::string_view line, const Peer& peer,
+                         const ControlSocket::Reply& reply) { answer(line, peer, reply); });
+  open_metrics();
   for (const Problem& problem : check_steering(running)) {
     spdlog::warn("{}", to_string(problem, options.config_file));
   }

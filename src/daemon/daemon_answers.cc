@@ -33,17 +33,18 @@ json reload_reply(const ReloadResult& result) {
 
 }  // namespace
 
-std::string Daemon::State::answer(std::string_view line, const Peer& peer) {
-  const auto request = parse_request(line);
-  if (!request) return error_reply(request.error().message);
+void Daemon::State::answer(std::string_view line, const Peer& peer,
+                           const ControlSocket::Reply& reply) {
+  auto request = parse_request(line);
+  if (!request) return reply(error_reply(request.error().message));
   if (!may(peer, request->command)) {
     spdlog::warn("control: user {} may not {}", peer.user, to_string(request->command));
-    return error_reply(peer.may_read
-                           ? "changes are for root and members of the group lvsd-admin"
-                           : "only root and members of the groups lvsd and lvsd-admin may ask");
+    return reply(error_reply(
+        peer.may_read ? "changes are for root and members of the group lvsd-admin"
+                      : "only root and members of the groups lvsd and lvsd-admin may ask"));
   }
-  // Names from the file may be any bytes; what is not UTF-8 is replaced rather than thrown at.
-  return answer(*request).dump(-1, ' ', false, json::error_handler_t::replace);
+  if (request->command == Command::plan) return plan(*std::move(request->config), reply);
+  reply(text_of(answer(*request)));
 }
 
 json Daemon::State::answer(const Request& request) {
@@ -58,8 +59,8 @@ json Daemon::State::answer(const Request& request) {
       return connections(request.cursor);
     case Command::zero:
       return zero(request.service);
-    case Command::plan:
-      return plan(*request.config);
+    case Command::plan:  // answered later, by another thread's work
+      break;
     case Command::explain:
       return explain(request);
     case Command::drops:
@@ -77,12 +78,28 @@ json Daemon::State::answer(const Request& request) {
     case Command::decisions:
       return decisions(request);
     case Command::list:
+      return list(request.form);
     case Command::status:
       break;
   }
+  return status();
+}
+
+// As text where a form is named: of 100,000 destinations the JSON takes a second to build, send and
+// read, and nobody else is answered meanwhile.
+json Daemon::State::list(const std::optional<std::string>& form) {
+  const auto layout = parse_list_options(form.value_or("connections"));
+  if (!layout) return bad("a listing has no such form");
+  auto workers = fleet.snapshot();
+  if (!workers) return bad(workers.error().message);
+  const Listing made = listing(std::move(*workers));
+  if (!form) return good(to_json(made));
+  return good({{"text", format_list(made, *layout)}, {"retired", describe_retired(made)}});
+}
+
+json Daemon::State::status() {
   const auto workers = fleet.snapshot();
   if (!workers) return bad(workers.error().message);
-  if (request.command == Command::list) return good(to_json(listing(*workers)));
   const auto uptime = std::chrono::steady_clock::now() - started;
   return good(
       {{"status", status_json({.config_file = options.config_file,
@@ -91,12 +108,13 @@ json Daemon::State::answer(const Request& request) {
                                .workers = *workers,
                                .exposure = exposure.view(),
                                .retiring = exposure.retiring(running),
+                               .overrides = influences.overrides.all().size(),
                                .last_reload = last_reload,
                                .health = health.view()})}});
 }
 
-Listing Daemon::State::listing(const std::vector<WorkerSnapshot>& workers) const {
-  Listing listing = make_listing(directors(workers), running);
+Listing Daemon::State::listing(std::vector<WorkerSnapshot>&& workers) const {
+  Listing listing = make_listing(directors(std::move(workers)), running);
   const HealthView view = health.view();
   for (ListedService& listed : listing.services) {
     for (const DestinationSnapshot& each : listed.service.destinations) {
@@ -146,14 +164,19 @@ std::string Daemon::State::metrics_page() {
                        .health = health.view()});
 }
 
+// The old one goes first, since the new address may overlap its own.
+void Daemon::State::open_metrics() {
+  metrics.reset();
+  const std::optional<Endpoint> where = options.metrics ? options.metrics : file_metrics;
+  if (where) metrics.emplace(io, *where, [this] { return metrics_page(); });
+}
+
 void Daemon::State::dump() {
-  const auto workers = fleet.snapshot();
+  auto workers = fleet.snapshot();
   if (!workers) return spdlog::error("dump: {}", workers.error().message);
-  std::istringstream lines(format_list(listing(*workers), {}));
+  std::istringstream lines(format_list(listing(std::move(*workers)), {}));
   for (std::string line; std::getline(lines, line);) spdlog::info("dump: {}", line);
-  spdlog::info(
-      "dump: {}",
-      answer(Request{Command::status}).dump(-1, ' ', false, json::error_handler_t::replace));
+  spdlog::info("dump: {}", text_of(status()));
 }
 
 }  // namespace lvsd

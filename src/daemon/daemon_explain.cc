@@ -1,16 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Questions that change nothing: what a reload would do, where a packet would go, what was refused,
-// what passes.
+// Questions that change nothing: where a packet would go, what was refused, what passes.
 #include <fmt/format.h>
 #include <time.h>
 
 #include <algorithm>
 
 #include "daemon_state.h"
-#include "lvsd/config/diff.h"
 #include "lvsd/control/explanation.h"
-#include "lvsd/control/plan.h"
-#include "lvsd/daemon/status.h"
 #include "lvsd/model/steering.h"
 #include "replies.h"
 
@@ -67,22 +63,6 @@ Result<TapFilter, Error> filter_of(const Request& request, const Config& running
 }
 
 }  // namespace
-
-json Daemon::State::plan(const std::string& text) {
-  const auto next = parse_config(text);
-  if (!next) {
-    json refused = bad("the file is refused");
-    for (const Problem& problem : next.error().list) {
-      refused["problems"].push_back(to_string(problem, ""));
-    }
-    return refused;
-  }
-  const auto workers = fleet.snapshot();
-  if (!workers) return bad(workers.error().message);
-  const Config wanted = effective(*next, influences);
-  return good({{"plan", to_json(make_plan(diff(running, wanted), running, wanted,
-                                          live_connections(directors(*workers))))}});
-}
 
 // By the worker that the packet would come to, or one that knows its connection.
 json Daemon::State::explain(const Request& request) {

@@ -121,7 +121,9 @@ ReloadResult Daemon::State::apply(ConfigFile read) {
     live = live_destinations(directors(*workers));
     connections = live_connections(directors(*workers));
   }
-  const Plan plan = make_plan(*changes, running, wanted, connections);
+  Plan plan = make_plan(*changes, running, wanted, connections);
+  note_metrics(plan, file_metrics, read.metrics);
+  note_checks(plan, *changes, read.health);
   result.summary = plan.summary;
   result.needs_restart = plan.needs_restart;
   result.changes = lines(plan, false);
@@ -130,19 +132,27 @@ ReloadResult Daemon::State::apply(ConfigFile read) {
   for (const std::string& key : changes->needs_restart) {
     spdlog::warn("reload: {} takes effect at the next restart only", key);
   }
+  const bool open_anew = file_metrics != read.metrics || (read.metrics && !metrics);
   file = std::move(read.config);
   file_health = std::move(read.health);
-  if (changes->empty()) return result;
+  file_metrics = read.metrics;
   wanted.startup = running.startup;
-  if (live) {
-    change(wanted, *live, changes, result);
-    return result;
-  }
-  if (const Status applied = fleet.apply(changes); !applied) {
+  const auto note = [&result](const std::string& problem) {
     result.outcome = ReloadOutcome::incomplete;
-    result.problems.push_back(applied.error().message);
+    result.problems.push_back(problem);
+  };
+  if (live && !changes->empty()) {
+    change(wanted, *live, changes, result);
+  } else if (!changes->empty()) {
+    if (const Status applied = fleet.apply(changes); !applied) note(applied.error().message);
+    running = std::move(wanted);
   }
-  running = std::move(wanted);
+  if (!open_anew) return result;
+  try {
+    open_metrics();
+  } catch (const std::runtime_error& refused) {
+    note(refused.what());
+  }
   return result;
 }
 

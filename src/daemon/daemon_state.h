@@ -8,6 +8,7 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/asio/thread_pool.hpp>
 #include <chrono>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
@@ -58,8 +59,10 @@ struct Daemon::State {
   void change(const Config& next, const Live& live, const std::shared_ptr<const Changes>& changes,
               ReloadResult& result);
 
+  // daemon_plan.cc
+  void plan(std::string text, ControlSocket::Reply reply);
+
   // daemon_explain.cc
-  nlohmann::json plan(const std::string& text);
   nlohmann::json explain(const Request& request);
   nlohmann::json drops();
   nlohmann::json trace(const Request& request);
@@ -72,13 +75,16 @@ struct Daemon::State {
   void end_drains();
 
   // daemon_answers.cc
-  std::string answer(std::string_view line, const Peer& peer);
+  void answer(std::string_view line, const Peer& peer, const ControlSocket::Reply& reply);
   nlohmann::json answer(const Request& request);
-  Listing listing(const std::vector<WorkerSnapshot>& workers) const;
+  Listing listing(std::vector<WorkerSnapshot>&& workers) const;
+  nlohmann::json list(const std::optional<std::string>& form);
+  nlohmann::json status();
   nlohmann::json connections(const Cursor& cursor);
   nlohmann::json zero(const std::optional<std::string>& name);
   void dump();
   std::string metrics_page();
+  void open_metrics();  // where the command line or the file says; throws std::runtime_error
 
   const Options options;
   const std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();
@@ -89,6 +95,7 @@ struct Daemon::State {
   std::shared_ptr<const Network> network;  // as the workers have it
   Config file;                             // as last loaded
   std::vector<ServiceHealth> file_health;
+  std::optional<Endpoint> file_metrics;
   HealthKeeper health;
   const OverridesFile overrides_file;
   Influences influences;  // what changes it at run time
@@ -106,6 +113,8 @@ struct Daemon::State {
   boost::asio::steady_timer timer;
   int ticks = 0;
   std::optional<ControlSocket> control;
+  std::size_t plans = 0;                            // being made
+  std::optional<boost::asio::thread_pool> planner;  // ends before what its plans look at
   std::optional<MetricsServer> metrics;
 };
 

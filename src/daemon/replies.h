@@ -15,6 +15,11 @@ inline nlohmann::json good(nlohmann::json fields) {
   return fields;
 }
 
+// Names from the file may be any bytes; what is not UTF-8 is replaced rather than thrown at.
+inline std::string text_of(const nlohmann::json& reply) {
+  return reply.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
 inline nlohmann::json bad(const std::string& sentence) {
   return {{"version", kControlVersion}, {"ok", false}, {"error", sentence}};
 }

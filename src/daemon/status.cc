@@ -87,6 +87,21 @@ json health_json(const HealthView& view) {
           {"panic", view.panic}};
 }
 
+json latency_json(const std::vector<WorkerSnapshot>& workers) {
+  LatencyHistogram sum;
+  for (const WorkerSnapshot& worker : workers) sum.add(worker.edge.latency);
+  const auto seconds = [](Duration time) { return std::chrono::duration<double>(time).count(); };
+  const auto at_most = [&](double share) {
+    const auto bound = sum.quantile(share);
+    return bound ? json(seconds(*bound)) : json(nullptr);
+  };
+  const auto packets = static_cast<double>(sum.total());
+  return {{"packets", sum.total()},
+          {"mean", packets > 0 ? json(seconds(sum.sum) / packets) : json(nullptr)},
+          {"median_at_most", at_most(0.5)},
+          {"p99_at_most", at_most(0.99)}};
+}
+
 }  // namespace
 
 json status_json(const StatusFacts& facts) {
@@ -115,6 +130,8 @@ json status_json(const StatusFacts& facts) {
           {"announce_in_place", facts.exposure.addresses_in_place},
           {"conflicts", conflicts_json(facts.exposure)},
           {"retiring", facts.retiring},
+          {"overrides", facts.overrides},
+          {"latency", latency_json(facts.workers)},
           {"last_reload", facts.last_reload ? to_json(*facts.last_reload) : json(nullptr)}};
 }
 
@@ -136,6 +153,14 @@ std::vector<DirectorSnapshot> directors(const std::vector<WorkerSnapshot>& worke
   std::vector<DirectorSnapshot> result;
   result.reserve(workers.size());
   for (const WorkerSnapshot& worker : workers) result.push_back(worker.director);
+  return result;
+}
+
+std::vector<DirectorSnapshot> directors(std::vector<WorkerSnapshot>&& workers) {
+  std::vector<DirectorSnapshot> result;
+  result.reserve(workers.size());
+  for (WorkerSnapshot& worker : workers) result.push_back(std::move(worker.director));
+  workers.clear();
   return result;
 }
 

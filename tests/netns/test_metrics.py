@@ -113,3 +113,25 @@ def test_others_are_refused_and_the_slow_harm_nobody(lab, daemon):
 def test_off_by_default(lab, lvsd):
     lvsd(configuration(service("web", f"{VIP['nat']}:80/tcp", "nat", RS1)))
     assert ":9811" not in lab.run("director", ["ss", "-Hltn"])
+
+
+def test_the_file_opens_moves_and_closes_it(lab, lvsd):
+    def file(metrics):
+        return configuration(service("web", f"{VIP['nat']}:80/tcp", "nat", RS1),
+                             director={"metrics": metrics})
+
+    def listening(port):
+        return f":{port} " in lab.run("director", ["ss", "-Hltn"])
+    daemon = lvsd(file(True))
+    assert listening(9811) and "lvsd_build_info" in scrape(lab)
+    daemon.write(file("127.0.0.1:9812"))
+    assert "metrics at 127.0.0.1:9812" in daemon.ctl("plan", daemon.file, check=False)
+    daemon.reload()
+    assert listening(9812) and not listening(9811)
+    with lab.socket("director", socket.AF_INET, socket.SOCK_STREAM) as taken:
+        taken.bind(("127.0.0.1", 9813))
+        taken.listen()
+        daemon.reload(file("127.0.0.1:9813"))
+        assert "cannot listen on 127.0.0.1:9813" in daemon.ctl("status")
+    daemon.reload(file(False))
+    assert not any(map(listening, (9811, 9812, 9813)))

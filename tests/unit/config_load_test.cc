@@ -4,6 +4,7 @@
 #include <sstream>
 
 #include "lvsd/config/check.h"
+#include "lvsd/config/file.h"
 #include "lvsd/config/load.h"
 #include "lvsd/config/workers.h"
 #include "support/config_samples.h"
@@ -141,6 +142,7 @@ TEST(Show, FillsInEveryDefault) {
             "  announce: {defend: 1s}\n"
             "  connections: {limit: 1048576}\n"
             "  recorder: {drops: 256, bytes: 256, decisions: 16}\n"
+            "  metrics: false\n"
             "timeouts: {tcp: 900s, tcp_fin: 120s, udp: 300s}\n"
             "ipvs:\n"
             "  expire_quiescent_template: false\n"
@@ -274,6 +276,27 @@ TEST(Check, PackagedFileIsGood) {
   EXPECT_TRUE(check_file(LVSD_SOURCE_DIR "/etc/lvsd.yaml", out, err));
   EXPECT_EQ(err.str(), "");
   EXPECT_NE(out.str().find("lvsd.yaml: ok, "), std::string::npos);
+}
+
+TEST(Load, MetricsAreOffByDefaultAndOnLoopbackIfOn) {
+  const auto metrics = [](const std::string& value) {
+    const auto file = parse_file("director: {metrics: " + value + "}\nservices: []");
+    EXPECT_TRUE(file) << value;
+    return file ? file->metrics : std::nullopt;
+  };
+  const Endpoint usual{*IpAddress::parse("127.0.0.1"), Port(std::uint16_t{9811})};
+  EXPECT_EQ(parse_file("services: []")->metrics, std::nullopt);
+  ConfigFile shown = *parse_file("services: []");
+  shown.metrics = usual;
+  EXPECT_EQ(*parse_file(show_file(shown)), shown);
+  EXPECT_EQ(metrics("false"), std::nullopt);
+  EXPECT_EQ(metrics("true"), usual);
+  EXPECT_EQ(metrics("127.0.0.1:9811"), usual);
+  EXPECT_EQ(metrics("\"[::1]:99\"")->port, Port(std::uint16_t{99}));
+  for (const char* wrong : {"9811", "localhost:9811", "127.0.0.1", "127.0.0.1:0", "[1]", "yes"}) {
+    EXPECT_FALSE(parse_config("director: {metrics: " + std::string(wrong) + "}\nservices: []"))
+        << wrong;
+  }
 }
 
 }  // namespace

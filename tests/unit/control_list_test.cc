@@ -313,5 +313,19 @@ TEST(ControlList, WorkersAreAddedUp) {
   EXPECT_TRUE(make_listing({snapshot(1, false)}, Config{}).services[0].retired);
 }
 
+TEST(ControlList, FormsHaveNames) {
+  for (const char* name : {"connections", "stats", "stats-exact", "rate", "rate-exact",
+                           "thresholds", "persistent-conn", "tun-info"}) {
+    const auto options = parse_list_options(name);
+    ASSERT_TRUE(options) << name;
+    EXPECT_EQ(to_string(*options), name);
+  }
+  EXPECT_EQ(parse_list_options("stats-exact")->form, ListForm::statistics);
+  EXPECT_TRUE(parse_list_options("stats-exact")->exact);
+  for (const char* name : {"", "-exact", "stat", "stats-", "stats-exact-exact"}) {
+    EXPECT_FALSE(parse_list_options(name)) << name;
+  }
+}
+
 }  // namespace
 }  // namespace lvsd

@@ -177,5 +177,15 @@ TEST(ControlRequest, AnErrorReplyIsJsonWhateverTheSentence) {
             "{\"error\":\"no \\\"such\\\"\\n\xef\xbf\xbd\",\"ok\":false,\"version\":1}");
 }
 
+TEST(ControlRequest, AListingMayBeAskedForAsText) {
+  Request request{Command::list};
+  request.form = "stats-exact";
+  const auto back = parse_request(request_line(request));
+  ASSERT_TRUE(back) << back.error().message;
+  EXPECT_EQ(back->form, request.form);
+  EXPECT_FALSE(parse_request(R"({"command": "status", "form": "stats"})"));
+  EXPECT_FALSE(parse_request(R"({"command": "list", "form": 1})"));
+}
+
 }  // namespace
 }  // namespace lvsd

@@ -165,7 +165,8 @@ TEST_F(ControlSocketTest, ItReplacesAStaleSocketAndRemovesItsOwn) {
 }
 
 TEST_F(ControlSocketTest, APathThatDoesNotFitIsAnError) {
-  EXPECT_THROW(ControlSocket(io_, "/tmp/" + std::string(200, 'x'), nullptr), std::runtime_error);
+  EXPECT_THROW(ControlSocket(io_, "/tmp/" + std::string(200, 'x'), ControlSocket::Answer()),
+               std::runtime_error);
 }
 
 }  // namespace

@@ -97,5 +97,19 @@ TEST(CtlStatus, AnotherFormThrowsWhatTheCommandCatches) {
   }
 }
 
+TEST(CtlStatus, SaysOverridesAndLatency) {
+  auto status = sample();
+  EXPECT_EQ(format_status(status).find("latency"), std::string::npos);
+  status["overrides"] = 2;
+  status["latency"] = {
+      {"packets", 9}, {"mean", 0.000013}, {"median_at_most", 0.00001}, {"p99_at_most", nullptr}};
+  const std::string text = format_status(status);
+  EXPECT_NE(text.find("overrides       2 destinations; see lvsctl drift\n"), std::string::npos);
+  EXPECT_NE(text.find("latency         13 us in the mean; half of the packets: at most 10 us, 99%: "
+                      "beyond all bounds\n"),
+            std::string::npos)
+      << text;
+}
+
 }  // namespace
 }  // namespace lvsd::ctl

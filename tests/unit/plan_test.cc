@@ -214,5 +214,47 @@ TEST(Plan, IsWhatAReloadDoes) {
   EXPECT_GT(unchanged, 0);
 }
 
+TEST(Plan, SaysHowManyDestinationsWaitForACheck) {
+  Config old, next;
+  old.services = {web()};
+  next.services = {web(), tcp_service(443, DirectRouting{},
+                                      {{endpoint("10.0.2.11", 443), DirectRouting{}, Weight(1)}})};
+  next.services[0].destinations.push_back({endpoint("10.0.2.13", 80), DirectRouting{}, Weight(5)});
+  const auto consequences = [&](const std::vector<ServiceHealth>& health) {
+    Plan plan = plan_of(old, next);
+    note_checks(plan, diff(old, next), health);
+    return plan.consequences;
+  };
+  EXPECT_TRUE(consequences({}).empty());
+  ServiceHealth checked;
+  checked.service = next.services[0].key;
+  checked.health = Health{};
+  using Sentences = std::vector<std::string>;
+  EXPECT_EQ(consequences({checked}),
+            (Sentences{"1 new destination begins at weight 0; the file's counts once a check has "
+                       "succeeded"}));
+  ServiceHealth other = checked;
+  other.service = next.services[1].key;
+  EXPECT_EQ(consequences({checked, other}),
+            (Sentences{"2 new destinations begin at weight 0; the file's counts once a check has "
+                       "succeeded"}));
+  checked.differing = {{endpoint("10.0.2.13", 80), std::nullopt}};
+  EXPECT_TRUE(consequences({checked}).empty());
+}
+
+TEST(Plan, SaysWhereMetricsGo) {
+  const auto planned = [](std::optional<Endpoint> old, std::optional<Endpoint> next) {
+    Plan plan = plan_of({}, {});
+    note_metrics(plan, old, next);
+    return plan;
+  };
+  const Endpoint here = endpoint("127.0.0.1", 9811);
+  EXPECT_TRUE(planned(here, here).empty());
+  EXPECT_EQ(lines(planned({}, here), true),
+            (std::vector<std::string>{"metrics at 127.0.0.1:9811"}));
+  EXPECT_EQ(lines(planned(here, {}), true), (std::vector<std::string>{"metrics off"}));
+  EXPECT_EQ(planned(here, {}).summary, "metrics off");
+}
+
 }  // namespace
 }  // namespace lvsd

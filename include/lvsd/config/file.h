@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The whole of lvsd.yaml: what the data path runs by, and beside it how destinations are checked,
-// which the data path never sees. load.h is for those who need the first alone.
+// The whole of lvsd.yaml: what the data path runs by, and beside it what that never sees: how
+// destinations are checked, and where metrics are. load.h is for those who need the first alone.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,7 +15,8 @@ namespace lvsd {
 
 struct ConfigFile {
   Config config;
-  std::vector<ServiceHealth> health;  // of services that have any, in their order
+  std::vector<ServiceHealth> health;     // of services that have any, in their order
+  std::optional<Endpoint> metrics = {};  // where Prometheus is answered; none: nowhere
   friend bool operator==(const ConfigFile&, const ConfigFile&) = default;
 };
 

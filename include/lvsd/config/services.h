@@ -26,6 +26,7 @@ struct DestinationAddress {
   IpAddress address;
   std::optional<Port> port;
 };
+std::optional<Endpoint> read_metrics(const Item& item);  // none: off, or refused
 std::optional<DestinationAddress> read_destination_address(const Item& item);
 
 std::optional<ForwardingMethod> read_method(const Item& item);

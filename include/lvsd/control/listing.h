@@ -11,7 +11,9 @@
 #include <cstdint>
 #include <map>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "lvsd/director/director.h"
@@ -51,6 +53,9 @@ struct ListOptions {
   bool exact = false;  // statistics and rates without K, M, G, T
 };
 std::string format_list(const Listing& listing, const ListOptions& options);
+// As a request for a text has it: "connections", "stats", "stats-exact", "thresholds", ...
+std::string to_string(const ListOptions& options);
+std::optional<ListOptions> parse_list_options(std::string_view name);
 std::string format_timeouts(const Timeouts& timeouts);  // as ipvsadm -L --timeout
 
 // "2 retired destinations still have 7 connections", or nothing.

@@ -8,12 +8,14 @@
 #include <cstdint>
 #include <map>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "lvsd/director/director.h"
 #include "lvsd/model/changes.h"
+#include "lvsd/model/health.h"
 
 namespace lvsd {
 
@@ -51,6 +53,12 @@ LiveConnections live_connections(const std::vector<DirectorSnapshot>& workers);
 // `changes` are those from `old` on; `next` tells what becomes of connections.
 Plan make_plan(const Changes& changes, const Config& old, const Config& next,
                const LiveConnections& live);
+
+// Adds what is not the data path's: where metrics are answered.
+void note_metrics(Plan& plan, const std::optional<Endpoint>& old,
+                  const std::optional<Endpoint>& next);
+// Adds what becomes of new destinations that `health`, the next file's, has checked.
+void note_checks(Plan& plan, const Changes& changes, const std::vector<ServiceHealth>& health);
 
 std::string summarize(const Changes& changes);
 // One line for each service that changes and each setting; `connections`: with their numbers.

@@ -3,6 +3,7 @@
 // one JSON object per line. Both programs use this; the daemon treats every line as hostile.
 //
 //   {"command": "list"}
+//   {"command": "list", "form": "stats"}                    as text, as lvsctl list prints it
 //   {"command": "connections", "worker": 0, "cursor": 0}    the first page; a reply names the
 //   "next"
 //   {"command": "zero", "service": "web"}                   without a service: all
@@ -71,6 +72,7 @@ struct Request {
   Command command = Command::list;
   Cursor cursor = {};                       // of `connections` only
   std::optional<std::string> service = {};  // by name; none: all
+  std::optional<std::string> form = {};     // of `list`: of a text (listing.h); none: all, as JSON
   std::optional<std::string> config = {};   // of `plan`: the text of a file
   std::optional<std::string> packet = {};   // of `explain`: from the IP header on, in hexadecimal
   std::uint32_t mark = 0;                   // of `explain`

@@ -9,5 +9,7 @@ namespace lvsd::ctl {
 
 // Throws nlohmann::json::exception where the daemon's status is not of this version's form.
 std::string format_status(const nlohmann::json& status);
+// Its last part: what became of packets.
+std::string format_packets(const nlohmann::json& packets);
 
 }  // namespace lvsd::ctl

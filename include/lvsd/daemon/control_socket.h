@@ -23,9 +23,13 @@ class ControlSocket {
   static constexpr std::chrono::seconds kIdle{10};
   // A reply without its newline.
   using Answer = std::function<std::string(std::string_view line, const Peer& peer)>;
+  // One that may come later, once, on the thread of `io`; `line` does not outlive the call.
+  using Reply = std::function<void(std::string)>;
+  using LateAnswer = std::function<void(std::string_view line, const Peer& peer, Reply reply)>;
 
   // Replaces a socket that a killed predecessor left; throws std::runtime_error.
   ControlSocket(boost::asio::io_context& io, std::string path, Answer answer);
+  ControlSocket(boost::asio::io_context& io, std::string path, LateAnswer answer);
   ~ControlSocket();  // closes and removes the socket
   ControlSocket(const ControlSocket&) = delete;
   ControlSocket& operator=(const ControlSocket&) = delete;

@@ -23,6 +23,7 @@ struct StatusFacts {
   const std::vector<WorkerSnapshot>& workers;
   Exposure::View exposure;
   bool retiring = false;
+  std::size_t overrides = 0;  // drains and weights set with lvsctl
   const std::optional<ReloadResult>& last_reload;
   HealthView health = {};
 };
@@ -31,5 +32,6 @@ nlohmann::json status_json(const StatusFacts& facts);
 // Verdicts of all workers.
 Counters total_counters(const std::vector<WorkerSnapshot>& workers);
 std::vector<DirectorSnapshot> directors(const std::vector<WorkerSnapshot>& workers);
+std::vector<DirectorSnapshot> directors(std::vector<WorkerSnapshot>&& workers);
 
 }  // namespace lvsd

@@ -7,6 +7,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 
 #include "lvsd/model/time.h"
 
@@ -32,6 +33,16 @@ struct LatencyHistogram {
   void add(const LatencyHistogram& other) {
     for (std::size_t i = 0; i < counts.size(); ++i) counts[i] += other.counts[i];
     sum += other.sum;
+  }
+  // The bound that this share of them did not exceed; none: beyond all bounds, or nothing counted.
+  std::optional<Duration> quantile(double share) const {
+    const double wanted = share * static_cast<double>(total());
+    std::uint64_t below = 0;
+    for (std::size_t i = 0; i < kBounds.size(); ++i) {
+      below += counts[i];
+      if (below > 0 && static_cast<double>(below) >= wanted) return kBounds[i];
+    }
+    return std::nullopt;
   }
   std::uint64_t total() const {
     std::uint64_t all = 0;
