@@ -342,5 +342,15 @@ TEST(Tunnels, RefuseWhatNoOuterHeaderCanSay) {
             "drop fragmentation-needed");
 }
 
+// No edge hands over such a packet: each leaves kPacketHeadroom free.
+TEST(TunnelPath, WithoutHeadroomIsRefused) {
+  DirectorFixture f({tcp_service(80, Tunnel{}, {to("10.0.2.11", 80)})});
+  Bytes syn = tcp_packet(from_client());
+  PacketBuffer packet(syn, 0, syn.size());
+  Emissions out;
+  EXPECT_EQ(describe(f.director.handle(packet, f.now, out)), "drop no-headroom");
+  EXPECT_TRUE(out.list().empty());
+}
+
 }  // namespace
 }  // namespace lvsd
