@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "lvsd/sched/lc.h"
 
+#include "lvsd/sched/least.h"
+
 namespace lvsd {
 
 std::optional<std::size_t> LeastConnection::pick(const Pool& pool, const ScheduleKey& /*key*/) {
-  std::optional<std::size_t> best;
-  for (std::size_t i = 0; i < pool.size(); ++i) {
-    if (!pool[i].usable()) continue;
-    if (!best || overhead(pool[i]) < overhead(pool[*best])) best = i;
-  }
-  return best;
+  return least(pool, overhead, [](const DestinationState&) { return std::uint64_t{1}; });
 }
 
 void LeastConnection::changed(const Pool& /*next*/, std::span<const DestinationId> /*old_order*/,

@@ -1,18 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "lvsd/sched/nq.h"
 
+#include "lvsd/sched/least.h"
 #include "lvsd/sched/sed.h"
 
 namespace lvsd {
 
 std::optional<std::size_t> NeverQueue::pick(const Pool& pool, const ScheduleKey& /*key*/) {
-  std::optional<std::size_t> best;
-  for (std::size_t i = 0; i < pool.size(); ++i) {
-    if (!pool[i].usable()) continue;
-    if (pool[i].all_active() == 0) return i;
-    if (!best || shorter_delay(pool[i], pool[*best])) best = i;
-  }
-  return best;
+  const auto load = [](const DestinationState& state) {
+    return state.all_active() == 0 ? 0 : delay(state);  // an idle one is less than any
+  };
+  return least(pool, load, kByWeight);
 }
 
 void NeverQueue::changed(const Pool& /*next*/, std::span<const DestinationId> /*old_order*/,

@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "lvsd/sched/sed.h"
 
+#include "lvsd/sched/least.h"
+
 namespace lvsd {
 
 std::optional<std::size_t> ShortestExpectedDelay::pick(const Pool& pool,
                                                        const ScheduleKey& /*key*/) {
-  std::optional<std::size_t> best;
-  for (std::size_t i = 0; i < pool.size(); ++i) {
-    if (!pool[i].usable()) continue;
-    if (!best || shorter_delay(pool[i], pool[*best])) best = i;
-  }
-  return best;
+  return least(
+      pool, [](const DestinationState& state) { return delay(state); }, kByWeight);
 }
 
 void ShortestExpectedDelay::changed(const Pool& /*next*/,

@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "lvsd/sched/wlc.h"
 
+#include "lvsd/sched/least.h"
+
 namespace lvsd {
 
 std::optional<std::size_t> least_loaded(const Pool& pool) {
-  std::optional<std::size_t> best;
-  for (std::size_t i = 0; i < pool.size(); ++i) {
-    if (!pool[i].usable()) continue;
-    if (!best || less_loaded(pool[i], pool[*best])) best = i;
-  }
-  return best;
+  return least(
+      pool, [](const DestinationState& state) { return overhead(state); }, kByWeight);
 }
 
 std::optional<std::size_t> WeightedLeastConnection::pick(const Pool& pool,

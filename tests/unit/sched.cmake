@@ -3,6 +3,7 @@ lvsd_unit_test(sched_test
   sched_dh_test.cc
   sched_fo_test.cc
   sched_kernel_test.cc
+  sched_least_test.cc
   sched_lblc_test.cc
   sched_lblcr_test.cc
   sched_lc_test.cc

@@ -10,10 +10,9 @@
 
 namespace lvsd {
 
-// a's expected delay is strictly smaller than b's.
-inline bool shorter_delay(const DestinationState& a, const DestinationState& b) {
-  return (std::uint64_t{a.all_active()} + 1) * b.config.weight.value() <
-         (std::uint64_t{b.all_active()} + 1) * a.config.weight.value();
+// To be divided by the weight.
+inline std::uint64_t delay(const DestinationState& state) {
+  return std::uint64_t{state.all_active()} + 1;
 }
 
 class ShortestExpectedDelay {
