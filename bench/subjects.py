@@ -3,11 +3,13 @@
 TCP 80 (nginx), TCP and UDP 5201 (iperf3), TCP 5202 (the hash of what it gets) and UDP 5353 (an echo)
 behind it, and goes away again."""
 import os
+import re
 import shutil
 
+import fill_table
 import servers
 from daemon import Lvsd, build_directory, configuration, service
-from lab import ADDRESS, MAC, VIP, wait_for
+from lab import ADDRESS, MAC, VIP, LabError, wait_for
 
 DIRECTOR_CPU = 1
 PORTS = (("web", "80/tcp"), ("bulk", "5201/tcp"), ("hash", "5202/tcp"), ("datagrams", "5201/udp"),
@@ -27,6 +29,10 @@ class Subject:
 
     def missing(self):
         """Why it cannot be measured here, or nothing."""
+
+    def verdicts(self):
+        """Of those that count them."""
+        return {}
 
     def start(self):
         raise NotImplementedError
@@ -64,7 +70,7 @@ class Director(Subject):
                                    for name, port in PORTS)))
 
     def begin(self, text):
-        self.daemon = Lvsd(self.lab, text, name=f"bench-{self.method}")
+        self.daemon = Lvsd(self.lab, text, name=f"bench-{self.method}", options=["--metrics"])
         self.daemon.start()
         self.lab.run("director", ["taskset", "-a", "-p", "-c", str(DIRECTOR_CPU),
                                   str(self.daemon.child.pid)])
@@ -74,6 +80,41 @@ class Director(Subject):
 
     def pids(self):
         return [self.daemon.child.pid]
+
+    def verdicts(self):
+        """How many packets had their verdict within so many microseconds of the turn that received
+        them: the daemon's own histogram."""
+        page = self.lab.run("director", ["curl", "-sS", "--fail", "http://127.0.0.1:9811/metrics"])
+        found = re.findall(r'lvsd_verdict_latency_seconds_bucket\{le="([^"]+)"\} (\d+)', page)
+        return {float(bound) * 1e6: int(count) for bound, count in found}
+
+
+class FullTable(Director):
+    """As lvsd dr, with a million established connections of other clients in its table."""
+    count = 1_000_000
+
+    def __init__(self, lab):
+        super().__init__(lab, "dr")
+        self.name = "lvsd dr, 1M connections"
+
+    def start(self):
+        self.begin(configuration(
+            service("full", f"{self.vip}:{fill_table.PORT}/tcp", "dr", ADDRESS["rs1"]),
+            *(service(name, f"{self.vip}:{port}", "dr", ADDRESS["rs1"]) for name, port in PORTS),
+            director={"connections": {"limit": self.count + 500_000}}))
+        # The server must not answer them, and it is not what is measured.
+        self.drop_at_server("-A")
+        try:
+            fill_table.fill(self.lab, self.vip, self.count)
+        finally:
+            self.drop_at_server("-D")
+        live = self.daemon.ctl_json("status")["status"]["connections"]
+        if live < self.count * 0.99:
+            raise LabError(f"{self.name}: only {live} connections came into being")
+
+    def drop_at_server(self, action):
+        self.lab.run("rs1", ["iptables", "-t", "raw", action, "PREROUTING", "-p", "tcp", "--dport",
+                             str(fill_table.PORT), "-j", "DROP"])
 
 
 class ManyServers(Director):
@@ -242,5 +283,5 @@ stream {{
 
 def all_subjects(lab):
     return [Nobody(lab), NullDrop(lab), NullForward(lab), NullTunnel(lab), Director(lab, "dr"),
-            Director(lab, "tun"), Director(lab, "nat"), ManyServers(lab), Haproxy(lab),
-            NginxStream(lab), Nftables(lab)]
+            Director(lab, "tun"), Director(lab, "nat"), ManyServers(lab), FullTable(lab),
+            Haproxy(lab), NginxStream(lab), Nftables(lab)]

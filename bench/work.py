@@ -100,13 +100,24 @@ def datagrams(lab, subject, seconds):
     """As many small packets as the sender makes; what arrives is what counts."""
     if subject.method == "drop":
         return dropped_datagrams(lab, subject, seconds)
+    before = subject.verdicts()
     with Cost(subject) as cost:
         end = iperf3(lab, subject, seconds, "--udp", "--length", "64", "--bitrate", "0")
+    verdicts = verdict_p99(before, subject.verdicts())
     arrived = end["sum"]["packets"] - end["sum"]["lost_packets"]
     if subject.name == "null forwarder":
         load["per_s"] = arrived / seconds / 2
     return {"arrived_per_s": arrived / seconds, "process_us_per_packet": cost.process / arrived * 1e6,
-            "busy_us_per_packet": cost.busy / arrived * 1e6}
+            "busy_us_per_packet": cost.busy / arrived * 1e6, **verdicts}
+
+
+def verdict_p99(before, after):
+    """What 99 of 100 packets waited for their verdict at most, as exactly as the histogram tells."""
+    counts = {bound: count - before.get(bound, 0) for bound, count in after.items()}
+    total = max(counts.values(), default=0)
+    if not total:
+        return {}
+    return {"verdict_p99_us": min(bound for bound, count in counts.items() if count >= total * 0.99)}
 
 
 # Half of what the null forwarder carries: as soon as that is measured, what it was.
@@ -121,7 +132,9 @@ def loaded_latency(lab, subject, seconds):
                                   str(seconds + 2)], log=lab.path("load.log"))
     try:
         time.sleep(0.5)  # until it sends
-        return {**latency(lab, subject, seconds), "load_per_s": load["per_s"]}
+        before = subject.verdicts()
+        found = latency(lab, subject, seconds)
+        return {**found, "load_per_s": load["per_s"], **verdict_p99(before, subject.verdicts())}
     finally:
         lab.stop(sender)
 
