@@ -52,7 +52,7 @@ struct ServiceBasics {
   Statistics statistics;
   RateEstimator rates;
 };
-struct Service : ServiceBasics {
+struct alignas(64) Service : ServiceBasics {
   Scheduler scheduler;
   Ring<RecordedDecision> decisions;
 };
@@ -119,7 +119,8 @@ struct DirectorParts {
   Decision* decision = nullptr;  // where somebody asks for it, of the packet at hand
 };
 
-struct Director::State : DirectorParts {
+// On cache lines of its own, as it counts with every packet: another director may be its neighbour.
+struct alignas(64) Director::State : DirectorParts {
   State(const DirectorSettings& settings, std::shared_ptr<const Network> network);
 
   // handle.cc

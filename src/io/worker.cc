@@ -56,7 +56,8 @@ TimePoint read_clock() {
 
 }  // namespace
 
-struct Worker::State {
+// On cache lines of its own: other workers write to theirs with every packet, too.
+struct alignas(64) Worker::State {
   State(const WorkerSettings& settings, std::shared_ptr<const Network> network)
       : number(settings.number),
         teach(settings.teach),
