@@ -148,7 +148,7 @@ ListedService parse_service(const json& object) {
   for (const json& destination : object.at("destinations")) {
     const auto health = destination.find("health");
     if (health == destination.end()) continue;
-    listed.health[parse_endpoint(destination)] = health->get<std::string>();
+    listed.health[endpoint_of(destination)] = health->get<std::string>();
   }
   return listed;
 }

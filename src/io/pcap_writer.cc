@@ -49,6 +49,7 @@ void PcapWriter::write(const CapturedFrame& frame) {
 }
 
 Status PcapWriter::close() {
+  if (handle_->dumper == nullptr) return Done{};  // closed already
   const bool written =
       pcap_dump_flush(handle_->dumper) == 0 && std::ferror(pcap_dump_file(handle_->dumper)) == 0;
   const int why = errno;

@@ -4,8 +4,9 @@ such a packet through to lvsd, else in replay. Each is found in the recorder's f
 metrics, and in `lvsctl list --drops`. A new reason fails here until something provokes it."""
 import json
 import re
+import socket
 import subprocess
-from contextlib import closing
+from contextlib import closing, contextmanager
 
 import pytest
 
@@ -247,6 +248,44 @@ def timestamp_option_too_short(site):
 @provokes("source-route", nat(RS1))
 def sender_says_the_way(site):
     site.send(syn(options=[scapy.IPOption_LSRR(routers=["10.0.1.9"])]))
+
+
+@provokes("no-hairpin-port", nat(RS1, (ADDRESS["rs2"], 0), listen="80/udp",
+                                 hairpin={"masquerade": ADDRESS["director"]}))
+def real_server_with_more_connections_than_ports(site):
+    """61000 to 65535."""
+    link = bytes(scapy.Ether(src=MAC["rs2", "eth0"], dst=MAC["director", "be"], type=0x800))
+    packet = bytearray(bytes(IP(src=ADDRESS["rs2"], dst=VIP["nat"]) / UDP(dport=80, chksum=0)))
+    for port in range(10000, 10000 + 4536 + 64):
+        packet[20:22] = port.to_bytes(2, "big")
+        site.lab.send_frame("rs2", "eth0", link + packet)
+
+
+VIA_SERVICE = service("dr", f"{VIP['dr']}:80/tcp", "dr", RS1, ADDRESS["rs2"],
+                      health={"type": "tcp", "via": "service"})
+
+
+@contextmanager
+def marked_socket(site):
+    """As the checks' own."""
+    mark = int(re.search("0x4c56[0-9a-f]{4}", site.daemon.ctl("rules"))[0], 16)
+    with closing(site.lab.socket("director", socket.AF_INET, socket.SOCK_DGRAM)) as out:
+        out.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, mark)
+        out.bind((ADDRESS["director"], 0))
+        yield out
+
+
+@provokes("probe-unplaced", VIA_SERVICE)
+def mark_of_checks_on_a_packet_to_somebody_else(site):
+    with marked_socket(site) as out:
+        out.sendto(b"hello", (RS4, 80))
+
+
+@provokes("probe-busy", VIA_SERVICE)
+def one_port_asks_two_servers(site):
+    with marked_socket(site) as out:
+        out.sendto(b"hello", (RS1, 81))
+        out.sendto(b"hello", (ADDRESS["rs2"], 81))
 
 
 # ---- looking for them ----------------------------------------------------------------------------

@@ -138,7 +138,7 @@ TEST(Show, FillsInEveryDefault) {
             "  workers: 1\n"
             "  overload: drop-new\n"
             "  capture: {backend: auto, stage: early, queue: 0, queue_length: 16384, "
-            "queue_bypass: false, super_packets: true}\n"
+            "queue_bypass: false, super_packets: true, probe_marks: 19542}\n"
             "  announce: {defend: 1s}\n"
             "  connections: {limit: 1048576}\n"
             "  recorder: {drops: 256, bytes: 256, decisions: 16}\n"
