@@ -210,7 +210,23 @@ void check_way(const DestinationEvidence& seen, Findings& out) {
   }
 }
 
+// Nothing was sent: so nothing that was found means anything.
+void check_asked(const DestinationEvidence& seen, Findings& out) {
+  const Answer& asked = is_nat(seen) ? seen.direct : seen.path;
+  if (asked.reply != Reply::not_asked || seen.datagram.reply != Reply::not_asked) return;
+  const ServiceKey& key = seen.virtual_service.key;
+  std::string why = "this host has no address of that version of IP to ask with";
+  if (!seen.has_mac) {
+    why = seen.interface + " has no MAC addresses, and doctor speaks Ethernet only";
+  } else if (key.is_by_mark() && !is_nat(seen)) {
+    why = "the service goes by firewall mark, so its virtual address is not known";
+  }
+  add(out, seen, "not-asked", rip(seen) + " was not asked as a client's packets would come", why,
+      "try it with a client", Severity::unknown);
+}
+
 void check_server(const DestinationEvidence& seen, Findings& out) {
+  check_asked(seen, out);
   if (is_dr(seen)) check_dr(seen, out);
   if (std::holds_alternative<Tunnel>(seen.destination.method)) {
     check_tunnel(seen, out);

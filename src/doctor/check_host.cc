@@ -140,6 +140,8 @@ void check_host(const Evidence& evidence, Findings& out) {
 void check_vip(const Evidence& evidence, const VipEvidence& vip, Findings& out) {
   const std::string address = to_string(vip.vip);
   const char* const protocol = vip.vip.is_v4() ? "ARP" : "neighbour discovery";
+  const bool holds = vip.local || evidence.config.announce.enabled;
+  std::string other;  // a host that has the address, where this one need not
   for (const Claim& claim : vip.claims) {
     std::string whose;
     const bool server = is_destinations(evidence, claim.mac, whose);
@@ -151,12 +153,19 @@ void check_vip(const Evidence& evidence, const VipEvidence& vip, Findings& out) 
           seen,
           "on that server: lvsctl realserver apply, or put the address on lo with "
           "arp_ignore=1 and arp_announce=2");
+    } else if (!holds) {
+      other = seen;
     } else {
       add(out, "two-directors", Severity::fault,
           "another host answers " + std::string(protocol) + " for " + address +
               ": a second director, or a host that has it by mistake",
           seen, "find the host with this MAC, and take the address away from it");
     }
+  }
+  if (!other.empty()) {
+    return add(out, "vip-elsewhere", Severity::note,
+               "another host has " + address + ": right on a standby director", other,
+               "nothing, if that is the director that is active now");
   }
   if (vip.local || !evidence.host.daemon) return;
   if (evidence.config.announce.enabled || !vip.on_link.empty()) {

@@ -11,6 +11,7 @@
 
 #include "lvsd/doctor/examine.h"
 #include "lvsd/io/capture_rules.h"
+#include "lvsd/io/host_settings.h"
 #include "lvsd/io/process.h"
 #include "lvsd/io/worker_count.h"
 #include "ruleset.h"
@@ -126,18 +127,29 @@ HostEvidence::Neighbors neighbors(bool v4) {
   return table;
 }
 
-void look_at_settings(const Network& network, HostEvidence& host) {
+// Either is enough for redirects.
+std::vector<std::string> redirecting(const Config& config, const Network& network) {
+  const std::string base = "net/ipv4/conf/", key = "/send_redirects";
+  const bool all = setting("ipv4/conf/all/send_redirects") != 0;
+  std::vector<std::string> names;
+  for (const auto& wanted : settings_for(config, network)) {
+    const std::string& path = wanted.first;
+    const std::string name = path.substr(base.size(), path.size() - base.size() - key.size());
+    if (name == "all") continue;
+    if (all || number_in("/proc/sys/" + path) != 0) names.push_back(name);
+  }
+  return names;
+}
+
+void look_at_settings(const Config& config, const Network& network, HostEvidence& host) {
   host.forwards_v4 = setting("ipv4/ip_forward") != 0;
   host.forwards_v6 = setting("ipv6/conf/all/forwarding") != 0;
-  const bool all_redirect = setting("ipv4/conf/all/send_redirects") != 0;
+  host.redirecting = redirecting(config, network);
   const std::uint64_t all_filter = setting("ipv4/conf/all/rp_filter");
   for (const Interface& interface : network.interfaces()) {
     if (interface.loopback || !interface.mac) continue;
     const std::string base = "ipv4/conf/" + interface.name + "/";
-    // Either is enough for redirects; of rp_filter the larger value counts.
-    if (all_redirect || setting(base + "send_redirects") != 0) {
-      host.redirecting.push_back(interface.name);
-    }
+    // The larger value counts.
     if (std::max(all_filter, setting(base + "rp_filter")) == 1)
       host.strict.push_back(interface.name);
   }
@@ -151,7 +163,7 @@ HostEvidence inspect(const Examination& wanted, const Network& network) {
   host.daemon_pid = wanted.daemon.value_or(0);
   host.queues = queues(wanted.config, host.daemon_pid);
   look_at_rules(wanted.config, host);
-  look_at_settings(network, host);
+  look_at_settings(wanted.config, network, host);
   host.neighbors_v4 = neighbors(true);
   host.neighbors_v6 = neighbors(false);
   return host;

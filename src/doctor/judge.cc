@@ -8,7 +8,7 @@
 namespace lvsd::doctor {
 namespace {
 
-constexpr std::array<std::string_view, 28> kNames{"daemon-not-running",
+constexpr std::array<std::string_view, 29> kNames{"daemon-not-running",
                                                   "queue-taken",
                                                   "queue-unread",
                                                   "rules-missing",
@@ -35,7 +35,8 @@ constexpr std::array<std::string_view, 28> kNames{"daemon-not-running",
                                                   "nat-wrong-gateway",
                                                   "nat-client-bypass",
                                                   "arp-announce",
-                                                  "no-answer"};
+                                                  "no-answer",
+                                                  "not-asked"};
 
 // An ICMP error's name, by version of IP; empty: told by its numbers.
 std::string_view error_name(const Answer& answer) {

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "ruleset.h"
 
+#include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
+
+#include "chain_walk.h"
 
 namespace lvsd::doctor {
 namespace {
@@ -28,70 +31,108 @@ std::string key_of(const json& object, const char* chain) {
 bool is_lvsds(const std::string& table) { return table == "lvsd"; }
 bool is_lvsds_chain(const std::string& name) { return name.rfind("LVSD", 0) == 0; }
 
-// Whether a value of a match ("10.0.3.100", a prefix, a set, a port) takes this one in.
-bool takes_address(const json& right, const IpAddress& address) {
-  if (right.is_string()) {
-    const auto prefix = Prefix::parse(right.get<std::string>());
-    return prefix && prefix->contains(address);
-  }
-  if (!right.is_object()) return false;
-  if (right.contains("prefix")) {
-    const json& prefix = right.at("prefix");
-    const auto parsed =
-        Prefix::parse(prefix.value("addr", "") + "/" + std::to_string(prefix.value("len", 0)));
-    return parsed && parsed->contains(address);
-  }
-  if (!right.contains("set") || !right.at("set").is_array()) return false;
-  for (const json& member : right.at("set")) {
-    if (takes_address(member, address)) return true;
-  }
-  return false;
+// Whether one of several values of a match ("10.0.3.100", a prefix, a range, a port) is meant.
+template <typename TakesOne>
+Takes takes_any(const json& right, const TakesOne& takes_one) {
+  const bool set = right.is_object() && right.contains("set");
+  const json& members = set ? right.at("set") : right;
+  if (!members.is_array()) return takes_one(right);
+  Takes takes = Takes::no;
+  for (const json& member : members) takes = std::max(takes, takes_one(member));
+  return takes;
 }
 
-bool takes_port(const json& right, unsigned port) {
-  if (right.is_number_unsigned()) return right.get<unsigned>() == port;
-  if (!right.is_object()) return false;
-  if (right.contains("range") && right.at("range").size() == 2) {
-    const json& range = right.at("range");
-    return range[0].is_number() && range[1].is_number() && range[0].get<unsigned>() <= port &&
-           port <= range[1].get<unsigned>();
-  }
-  if (!right.contains("set") || !right.at("set").is_array()) return false;
-  for (const json& member : right.at("set")) {
-    if (takes_port(member, port)) return true;
-  }
-  return false;
+Takes takes_address(const json& right, const IpAddress& address) {
+  return takes_any(right, [&address](const json& one) {
+    std::string text = one.is_string() ? one.get<std::string>() : std::string();
+    if (one.is_object() && one.contains("prefix")) {
+      const json& prefix = one.at("prefix");
+      text = prefix.value("addr", "") + "/" + std::to_string(prefix.value("len", 0));
+    }
+    const auto prefix = Prefix::parse(text);
+    return prefix ? certain(prefix->contains(address)) : Takes::maybe;
+  });
 }
 
-// Whether a match surely takes the service's requests in: one that is not understood does not.
-bool takes(const json& match, const VirtualService& service) {
-  if (match.value("op", "") != "==" || !match.contains("left") || !match.contains("right")) {
-    return false;
-  }
-  const json& left = match.at("left");
-  const json& right = match.at("right");
-  const ServiceKey& key = service.key;
+Takes takes_port(const json& right, unsigned port) {
+  return takes_any(right, [port](const json& one) {
+    if (one.is_number_unsigned()) return certain(one.get<unsigned>() == port);
+    if (!one.is_object() || !one.contains("range")) return Takes::maybe;
+    const json& range = one.at("range");
+    if (range.size() != 2 || !range[0].is_number() || !range[1].is_number()) return Takes::maybe;
+    return certain(range[0].get<unsigned>() <= port && port <= range[1].get<unsigned>());
+  });
+}
+
+Takes takes_word(const json& right, const std::string& word) {
+  return takes_any(right, [&word](const json& one) {
+    if (!one.is_string()) return Takes::maybe;
+    const std::string text = one.get<std::string>();
+    return text.rfind('@', 0) == 0 ? Takes::maybe : certain(text == word);
+  });
+}
+
+Takes takes_payload(const json& payload, const json& right, const ServiceKey& key) {
   const std::string protocol(to_string(key.protocol));
-  if (left.contains("meta") && left.at("meta").value("key", "") == "l4proto") {
-    return right == protocol;
-  }
-  if (!left.contains("payload")) return false;
-  const std::string of = left.at("payload").value("protocol", "");
-  const std::string field = left.at("payload").value("field", "");
+  const std::string of = payload.value("protocol", ""), field = payload.value("field", "");
   if (field == "daddr") return takes_address(right, key.listen.address);
-  if (field == "protocol" || field == "nexthdr") return right == protocol;
-  return field == "dport" && (of == protocol || of == "th") &&
-         takes_port(right, key.listen.port.host());
+  if (field == "protocol" || field == "nexthdr") return takes_word(right, protocol);
+  for (const char* other : {"tcp", "udp", "sctp"}) {
+    if (of == other && of != protocol) return Takes::no;
+  }
+  if (field != "dport") return Takes::maybe;
+  return takes_port(right, key.listen.port.host());
 }
 
-bool drops(const json& rule, const VirtualService& service) {
-  bool drop = false;
-  for (const json& part : rule.value("expr", json::array())) {
-    if (part.contains("match") && !takes(part.at("match"), service)) return false;
-    if (part.contains("xt")) return false;  // an iptables match that nft does not explain
-    drop = drop || part.contains("drop") || part.contains("reject");
+// Of a request that opens a connection, and came from the network.
+Takes takes_value(const json& left, const json& right, const ServiceKey& key) {
+  const std::string meta = left.contains("meta") ? left.at("meta").value("key", "") : "";
+  if (meta == "l4proto") return takes_word(right, std::string(to_string(key.protocol)));
+  if ((meta == "iifname" || meta == "iif") && right == "lo") return Takes::no;
+  if (left.contains("ct") && left.at("ct").value("key", "") == "state") {
+    return takes_state(takes_word(right, "new"), takes_word(right, "untracked"));
   }
-  return drop;
+  return left.contains("payload") ? takes_payload(left.at("payload"), right, key) : Takes::maybe;
+}
+
+Takes takes(const json& match, const VirtualService& service) {
+  if (!match.contains("left") || !match.contains("right")) return Takes::maybe;
+  const Takes equal = takes_value(match.at("left"), match.at("right"), service.key);
+  const std::string op = match.value("op", "");
+  if (op == "==" || op == "in") return equal;
+  return op == "!=" ? opposite(equal) : Takes::maybe;
+}
+
+Takes takes_rule(const json& rule, const VirtualService& service) {
+  Takes all = Takes::yes;
+  for (const json& part : rule.value("expr", json::array())) {
+    if (part.contains("match")) all = std::min(all, takes(part.at("match"), service));
+    // An iptables match that nft does not explain, and what takes some packets of many.
+    if (part.contains("xt") || part.contains("limit")) all = std::min(all, Takes::maybe);
+  }
+  return all;
+}
+
+bool refuses(const json& part) { return part.contains("drop") || part.contains("reject"); }
+
+// Whether a part of a rule may end its chain for a packet, otherwise than by dropping it.
+bool lets_go(const json& part) {
+  for (const char* harmless :
+       {"match", "counter", "log", "limit", "mangle", "notrack", "comment"}) {
+    if (part.contains(harmless)) return false;
+  }
+  const bool explained = part.contains("xt") && part.at("xt").is_object();
+  return !refuses(part) && !(explained && part.at("xt").value("type", "") == "match");
+}
+
+Fate fate_in(const json& rule, const VirtualService& service) {
+  const Takes takes = takes_rule(rule, service);
+  const json parts = rule.value("expr", json::array());
+  if (takes == Takes::no) return Fate::goes_on;
+  if (std::any_of(parts.begin(), parts.end(), refuses)) {
+    return takes == Takes::yes ? Fate::dropped : Fate::goes_on;
+  }
+  return std::any_of(parts.begin(), parts.end(), lets_go) ? Fate::may_leave : Fate::goes_on;
 }
 
 bool queues(const json& rule) {
@@ -198,6 +239,7 @@ Result<RulesetView, Error> view_ruleset(std::string_view text, const Config& con
     RulesetView view;
     const Read ruleset = read(json::parse(text));
     const Own own = find_own(ruleset);
+    std::map<std::string, ChainWalk> walks;
     for (int position = 0; const json& rule : ruleset.rules) {
       ++position;
       const auto chain = ruleset.chains.find(key_of(rule, "chain"));
@@ -209,12 +251,11 @@ Result<RulesetView, Error> view_ruleset(std::string_view text, const Config& con
         continue;
       }
       if (at.hook.empty() || !comes_before(at, position, own, config.startup.stage)) continue;
-      for (const VirtualService& service : config.services) {
-        if (service.key.is_by_mark() || !serves(at, service) || !drops(rule, service)) continue;
-        view.shadows.push_back(rule_text(at, rule) + ": drops packets to " +
-                               to_string(service.key));
-        break;
-      }
+      const VirtualService* dropped = walks[chain->first].meet(
+          config, [&](const VirtualService& service) { return serves(at, service); },
+          [&](const VirtualService& service) { return fate_in(rule, service); });
+      if (dropped == nullptr) continue;
+      view.shadows.push_back(rule_text(at, rule) + ": drops packets to " + to_string(dropped->key));
     }
     return view;
   } catch (const json::exception& wrong) {

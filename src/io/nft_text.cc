@@ -84,6 +84,7 @@ class NftWriter {
     for (const bool replies : {false, true}) {
       if (replies || early_) text += whole_protocols(replies, later);
     }
+    if (early_ && !plan_.marks.empty()) text += rule(later + marked(kMarkedProtocols), false);
     return text + "\t\t" + later + "return\n";
   }
 
@@ -95,7 +96,7 @@ class NftWriter {
   std::string requests() const {
     std::string text = openers() + endpoints(false);
     if (!plan_.marks.empty()) {
-      text += transport_rule(marked("{ tcp, udp, sctp, esp, ah }"), false);
+      text += transport_rule(marked(kMarkedProtocols), false);
     }
     if (!plan_.ftp.empty()) text += transport_rule(ftp_data(), false);
     return text;
@@ -111,6 +112,7 @@ class NftWriter {
   }
 
  private:
+  static constexpr std::string_view kMarkedProtocols = "{ tcp, udp, sctp, esp, ah }";
   bool v4() const { return words_.family == IpFamily::v4; }
   std::string marked(std::string_view protocols) const {
     return "meta nfproto ipv" + std::string(v4() ? "4" : "6") + " meta l4proto " +

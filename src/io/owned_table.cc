@@ -120,9 +120,18 @@ void put_nested(nlmsghdr* message, int type, const std::vector<char>& payload) {
                payload.data());
 }
 
+// The kernel refuses a message larger than the buffer less a little: about 200 KiB by default,
+// which the rules of 15 workers are. The limit for users does not bind who may change rules.
+void make_room(mnl_socket* socket, std::size_t bytes) {
+  constexpr std::size_t kSlack = 4096;
+  const int wanted = static_cast<int>(bytes + kSlack);
+  ::setsockopt(mnl_socket_get_fd(socket), SOL_SOCKET, SO_SNDBUFFORCE, &wanted, sizeof(wanted));
+}
+
 int exchange(mnl_socket* socket, Messages&& messages, const Visit& visit) {
   const std::uint32_t last = messages.last_acknowledged();
   const std::vector<char> bytes = messages.take();
+  make_room(socket, bytes.size());
   if (mnl_socket_sendto(socket, bytes.data(), bytes.size()) < 0) return errno;
   return receive(socket, last, visit);
 }

@@ -306,6 +306,13 @@ def test_at_least_fifteen_faults_are_injected():
     assert len({name for name, severity, _ in FAULTS.values() if severity == "fault"}) >= 15
 
 
+def test_redirects_to_clients_are_no_fault(ward):
+    """They are switched off where NAT servers are; the clients' side is not asked for."""
+    with setting(ward, "director", "net/ipv4/ip_forward", 1), \
+            setting(ward, "director", "net/ipv4/conf/cl/send_redirects", 1):
+        assert names(examine(ward)) == {"ip-forward"}
+
+
 # ---- a server with three interfaces on one network ----------------------------------------------
 class Triple(Small):
     LINKS = (("director", "eth0", "lan", ("10.0.2.1/24",)),

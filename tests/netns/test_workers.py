@@ -73,6 +73,14 @@ def test_what_rules_cannot_tell_is_handed_on(lab, lvsd):
     assert first["connections"] > 0 and second["connections"] > 0
 
 
+def test_rules_for_as_many_workers_as_there_can_be(lab, lvsd):
+    """Their table goes to the kernel in one message, larger than a socket holds by default."""
+    daemon = lvsd(configuration(*services(), director={"workers": 64}))
+    for method in METHODS:
+        assert curl(lab, f"http://{VIP[method]}/", "--interface", CLIENTS[0]).strip() in SERVERS
+    assert len(workers(daemon)) == 64
+
+
 def test_persistence_keeps_a_network_together(lab, lvsd):
     daemon = lvsd(configuration(service("web", f"{VIP['dr']}:80/tcp", "dr", *RIPS,
                                         persistence={"timeout": "60s", "netmask": 24}),

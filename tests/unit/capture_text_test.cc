@@ -364,8 +364,13 @@ TEST(CaptureText, MarksAreLookedAtBehindMangle) {
   const std::string nft = nft_text(plan, "accept");
   EXPECT_EQ(count(nft, "elements = { 7, 9, }"), 1U);
   EXPECT_EQ(count(nft, "hook prerouting priority -149"), 1U);
-  EXPECT_EQ(count(nft, "meta mark @marks4 counter accept"), 1U);
+  EXPECT_EQ(count(nft, "meta mark @marks4 counter accept"), 2U);
+  const std::size_t later = nft.find(
+      "ip frag-off & 0x1fff != 0 meta nfproto ipv4 meta l4proto { tcp, udp, sctp, esp, ah } meta "
+      "mark @marks4 counter accept");
+  EXPECT_LT(later, nft.find("ip frag-off & 0x1fff != 0 return"));
   plan.stage = CaptureStage::late;
+  EXPECT_EQ(count(nft_text(plan, "accept"), "meta mark @marks4 counter accept"), 1U);
   EXPECT_EQ(iptables_chains(plan, IpFamily::v4, {}).at(0).jump(), "INPUT -j LVSD");
 }
 

@@ -238,6 +238,46 @@ TEST(DoctorJudge, NamesOneFaultForOneCause) {
          first(e).datagram = {Reply::error, false, 3, 3, ip("10.0.2.11")};
        },
        {"port-closed"}},
+      {"standby",
+       DirectRouting{},
+       [](Evidence& e) {
+         e.config.announce.enabled = e.vips[0].local = false;
+         e.vips[0].claims = {{"cl", kStranger}};
+       },
+       {"vip-elsewhere"}},
+      {"standby, a server answers",
+       DirectRouting{},
+       [](Evidence& e) {
+         e.config.announce.enabled = e.vips[0].local = false;
+         e.vips[0].claims = {{"cl", kStranger}, {"be", kServer}};
+       },
+       {"vip-elsewhere", "realserver-answers-arp"}},
+      {"active without announcing",
+       DirectRouting{},
+       [](Evidence& e) {
+         e.config.announce.enabled = false;
+         e.vips[0].claims = {{"cl", kStranger}};
+       },
+       {"two-directors"}},
+      {"tun: no MACs",
+       Tunnel{},
+       [](Evidence& e) {
+         first(e).has_mac = false;
+         first(e).path = first(e).direct = {};
+       },
+       {"not-asked"}},
+      {"dr: by mark", DirectRouting{}, [](Evidence& e) { first(e).path = {}; }, {"not-asked"}},
+      {"dr: datagrams",
+       DirectRouting{},
+       [](Evidence& e) {
+         first(e).path = {};
+         first(e).datagram.reply = Reply::silence;
+       },
+       {}},
+      {"nat: no address to ask with",
+       Masquerade{},
+       [](Evidence& e) { first(e).direct = {}; },
+       {"not-asked"}},
       {"an address of this host",
        DirectRouting{},
        [](Evidence& e) {
@@ -369,6 +409,69 @@ TEST(DoctorRuleset, FindsWhatDropsBeforeUs) {
   EXPECT_EQ(shadows(ruleset("prerouting", -400, to_vip + other_port + drop)), 0U);
   EXPECT_EQ(shadows(ruleset("prerouting", -400, R"({"xt": null},)" + drop)), 0U);
   EXPECT_EQ(shadows(ruleset("prerouting", -400, R"({"accept": null})")), 0U);
+}
+
+// An ordinary firewall: what it knows it accepts, the rest it drops.
+TEST(DoctorRuleset, ADropBehindWhatMayAcceptIsNoShadow) {
+  const auto behind = [](const std::string& earlier) {
+    return shadows(ruleset("input", 0, earlier + R"(]}},
+        {"rule": {"family": "ip", "table": "fw", "chain": "c", "handle": 10,
+                  "expr": [{"counter": null}, {"reject": null})"),
+                   CaptureStage::late);
+  };
+  const auto match = [](const std::string& left, const std::string& right,
+                        const std::string& op = "==") {
+    return R"({"match": {"op": ")" + op + R"(", "left": )" + left + R"(, "right": )" + right +
+           "}},";
+  };
+  const std::string dport = R"({"payload": {"protocol": "tcp", "field": "dport"}})";
+  const std::string daddr = R"({"payload": {"protocol": "ip", "field": "daddr"}})";
+  const std::string saddr = R"({"payload": {"protocol": "ip", "field": "saddr"}})";
+  const std::string state = R"({"ct": {"key": "state"}})";
+  const std::string accept = R"({"accept": null})";
+  struct {
+    std::string rule;
+    std::size_t shadows;
+  } const rows[] = {
+      {match(dport, "80") + accept, 0},
+      {match(dport, R"({"set": [22, 80]})") + accept, 0},
+      {match(dport, "\"@open\"") + accept, 0},
+      {match(saddr, "\"192.0.2.0/24\"") + accept, 0},
+      {match(dport, "22", "!=") + accept, 0},
+      {match(state, R"(["new", "established"])", "in") + accept, 0},
+      {R"({"xt": null})", 0},
+      {R"({"jump": {"target": "zones"}})", 0},
+      {match(dport, "80") + R"({"counter": null})", 1},
+      {match(dport, "22") + accept, 1},
+      {match(dport, "80", "!=") + accept, 1},
+      {match(R"({"payload": {"protocol": "udp", "field": "sport"}})", "53") + accept, 1},
+      {match(daddr, "\"10.9.9.9\"") + R"({"jump": {"target": "zones"}})", 1},
+      {match(state, R"(["established", "related"])", "in") + accept, 1},
+      {match(R"({"meta": {"key": "iifname"}})", "\"lo\"") + accept, 1},
+  };
+  for (const auto& row : rows) EXPECT_EQ(behind(row.rule), row.shadows) << row.rule;
+}
+
+TEST(DoctorRuleset, ADropBehindWhatMayAcceptIsNoShadowInLegacyRules) {
+  Config config = healthy(DirectRouting{}).config;
+  config.startup.stage = CaptureStage::late;
+  const auto behind = [&config](const std::string& earlier) {
+    const std::string saved = "*filter\n-A INPUT " + earlier +
+                              "\n-A INPUT -j REJECT --reject-with icmp-port-unreachable\n";
+    return view_saved_rules(saved, true, config).shadows.size();
+  };
+  for (const char* passes :
+       {"-p tcp -m tcp --dport 80 -j ACCEPT", "-s 192.0.2.0/24 -j ACCEPT", "-j ufw-before-input",
+        "! -d 10.9.9.9/32 -j ACCEPT", "-m conntrack --ctstate NEW,ESTABLISHED -j ACCEPT",
+        "-p tcp -m tcp --tcp-flags SYN,RST,ACK SYN -g zones"}) {
+    EXPECT_EQ(behind(passes), 0U) << passes;
+  }
+  for (const char* other :
+       {"-p tcp -m tcp --dport 22 -j ACCEPT", "-i lo -j ACCEPT", "-d 10.9.9.9/32 -j ACCEPT",
+        "-m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT", "! -d 10.0.1.0/24 -j ACCEPT",
+        "-p tcp -m tcp --dport 80 -j LOG --log-prefix x", "-p udp -j ACCEPT"}) {
+    EXPECT_EQ(behind(other), 1U) << other;
+  }
 }
 
 TEST(DoctorRuleset, KnowsItsPlaceAmongIptablesRules) {

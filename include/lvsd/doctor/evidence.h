@@ -82,7 +82,7 @@ struct HostEvidence {
   bool rules_known = false, rules_v4 = false, rules_v6 = false;  // capture rules in the kernel
   std::vector<std::string> shadows;  // rules of others that drop what should be captured
   bool forwards_v4 = false, forwards_v6 = false;  // ip_forward
-  std::vector<std::string> redirecting;           // interfaces with send_redirects
+  std::vector<std::string> redirecting;           // to NAT servers: those with send_redirects
   std::vector<std::string> strict;                // interfaces with strict rp_filter
   struct Neighbors {
     std::uint64_t entries = 0, limit = 0;  // gc_thresh3; 0: not to be read
