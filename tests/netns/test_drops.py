@@ -6,7 +6,7 @@ import json
 import re
 import socket
 import subprocess
-from contextlib import closing, contextmanager
+from contextlib import closing
 
 import pytest
 
@@ -237,7 +237,12 @@ def packet_after_the_end_of_a_drain(site):
     site.open(udp())
     site.daemon.ctl("drain", RS1, "--deadline", "1s", "--on-deadline", "reset")
     site.daemon.await_log("the deadline of its drain has passed")
-    site.send(udp())
+
+    def refused():  # once the worker knows
+        site.send(udp())
+        return "drained" in listed(site.daemon)
+
+    wait_for(refused, "a refused packet")
 
 
 @provokes("bad-ip-options", nat(RS1))
@@ -250,40 +255,46 @@ def sender_says_the_way(site):
     site.send(syn(options=[scapy.IPOption_LSRR(routers=["10.0.1.9"])]))
 
 
-@provokes("no-hairpin-port", nat(RS1, (ADDRESS["rs2"], 0), listen="80/udp",
+@provokes("no-hairpin-port", nat(RS1, (ADDRESS["rs2"], 0), listen="82/udp",
                                  hairpin={"masquerade": ADDRESS["director"]}))
 def real_server_with_more_connections_than_ports(site):
     """61000 to 65535."""
     link = bytes(scapy.Ether(src=MAC["rs2", "eth0"], dst=MAC["director", "be"], type=0x800))
-    packet = bytearray(bytes(IP(src=ADDRESS["rs2"], dst=VIP["nat"]) / UDP(dport=80, chksum=0)))
+    packet = bytearray(bytes(IP(src=ADDRESS["rs2"], dst=VIP["nat"]) / UDP(dport=82, chksum=0)))
     for port in range(10000, 10000 + 4536 + 64):
         packet[20:22] = port.to_bytes(2, "big")
         site.lab.send_frame("rs2", "eth0", link + packet)
 
 
+PROBE_MARKS = 0x4c560000
 VIA_SERVICE = service("dr", f"{VIP['dr']}:80/tcp", "dr", RS1, ADDRESS["rs2"],
                       health={"type": "tcp", "via": "service"})
 
 
-@contextmanager
-def marked_socket(site):
-    """As the checks' own."""
-    mark = int(re.search("0x4c56[0-9a-f]{4}", site.daemon.ctl("rules"))[0], 16)
-    with closing(site.lab.socket("director", socket.AF_INET, socket.SOCK_DGRAM)) as out:
-        out.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, mark)
-        out.bind((ADDRESS["director"], 0))
-        yield out
+def marked_socket(site, mark):
+    out = site.lab.socket("director", socket.AF_INET, socket.SOCK_DGRAM)
+    out.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, mark)
+    out.bind((ADDRESS["director"], 0))
+    return closing(out)
 
 
 @provokes("probe-unplaced", VIA_SERVICE)
-def mark_of_checks_on_a_packet_to_somebody_else(site):
-    with marked_socket(site) as out:
+def mark_of_checks_on_a_packet_of_somebody_else(site):
+    with marked_socket(site, PROBE_MARKS) as out:
         out.sendto(b"hello", (RS4, 80))
+
+
+def probe_mark(key):
+    """As src/config/probe_path.cc has it: FNV-1a of the service's key, folded to 16 bits."""
+    value = 2166136261
+    for byte in key.encode():
+        value = (value ^ byte) * 16777619 & 0xffffffff
+    return PROBE_MARKS | (value ^ value >> 16) & 0xffff
 
 
 @provokes("probe-busy", VIA_SERVICE)
 def one_port_asks_two_servers(site):
-    with marked_socket(site) as out:
+    with marked_socket(site, probe_mark(f"{VIP['dr']}:80/tcp")) as out:
         out.sendto(b"hello", (RS1, 81))
         out.sendto(b"hello", (ADDRESS["rs2"], 81))
 

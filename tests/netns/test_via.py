@@ -124,13 +124,15 @@ def test_udp(lab, lvsd):
 def test_checks_are_no_clients(lab, lvsd, stage):
     daemon = lvsd(checked(persistence={"timeout": "300s"}, director={"capture": {"stage": stage}}))
     await_states(daemon, ("up", "up", "up"))
+    wait_for(lambda: daemon.ctl_json("status")["status"]["packets"]["probes"] >= 3 * 2 * 3,
+             "checks; those of another run may have told the states")
     service_, = daemon.ctl_json("list")["services"]
     for one in (service_, *service_["destinations"]):
         assert set(one["statistics"].values()) == {0}
     assert daemon.ctl_json("list", "--connections")["connections"] == []
     packets = daemon.ctl_json("status")["status"]["packets"]
     accepted = {one["reason"]: one["packets"] for one in packets["accepted"]}
-    assert packets["probes"] >= 3 * 2 * 3 and accepted["probe-answer"] >= 3 * 2 * 2
+    assert accepted["probe-answer"] >= 3 * 2 * 2
     assert packets["dropped"] == [] and packets["forwarded"] == 0
 
 
