@@ -59,11 +59,9 @@ void require(const Status& status) {
 }
 
 // Before anything is captured: a destination takes nothing before its first check.
-Influences influences_at_start(HealthKeeper& health, const ConfigFile& read) {
-  health.configure(read);
-  Influences influences;
-  influences.health = health.influence();
-  return influences;
+Influences influences_at_start(HealthKeeper& health, const ConfigFile& read, Overrides overrides) {
+  health.configure(read, overrides);
+  return {.overrides = std::move(overrides), .health = health.influence()};
 }
 
 }  // namespace
@@ -77,7 +75,7 @@ Daemon::State::State(const Options& given, const ConfigFile& read, ProberProcess
       file_metrics(read.metrics),
       health(io, std::move(prober), run_dir.path()),
       overrides_file(state_dir_of(options)),
-      influences{load_overrides(overrides_file, file), influences_at_start(health, read).health},
+      influences(influences_at_start(health, read, load_overrides(overrides_file, file))),
       running(effective(file, influences)),
       hash(make_steering_hash(running.startup)),
       fleet(make_capture_plan(running, hash), running.startup, network),

@@ -146,6 +146,7 @@ json Daemon::State::change_overrides(const Request& request) {
     return bad(saved.error().message + "; nothing was changed");
   }
   influences.overrides = std::move(next);
+  health.heed(file, influences.overrides);
   for (const Found& each : found) {
     log({.kind = std::string(to_string(request.command)),
          .service = each.service->name,

@@ -100,7 +100,7 @@ std::vector<ServiceKey> touched(const Changes& changes, std::vector<ServiceKey> 
 
 ReloadResult Daemon::State::apply(ConfigFile read) {
   ReloadResult result;
-  health.configure(read, &file);
+  health.configure(read, influences.overrides, &file);
   influences.health = health.influence();
   Config wanted = effective(read.config, influences);
   const auto changes = std::make_shared<const Changes>(diff(running, wanted));
@@ -114,7 +114,7 @@ ReloadResult Daemon::State::apply(ConfigFile read) {
       result.outcome = ReloadOutcome::refused;
       result.summary = "a worker is busy; everything goes on as before";
       result.problems.push_back(workers.error().message);
-      health.configure({file, file_health});
+      health.configure({file, file_health}, influences.overrides);
       influences.health = health.influence();
       return result;
     }

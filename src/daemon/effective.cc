@@ -7,24 +7,27 @@ namespace lvsd {
 
 namespace {
 
-void apply(const Overrides& overrides, Config& config) {
+void apply(const Overrides& overrides, VirtualService& service) {
   if (overrides.empty()) return;
-  for (VirtualService& service : config.services) {
-    for (Destination& each : service.destinations) {
-      const Override* const what = overrides.find({service.key, each.endpoint});
-      if (what == nullptr) continue;
-      if (what->weight) each.weight = *what->weight;
-      if (what->drain) each.drain = what->drain->effective();
-    }
+  for (Destination& each : service.destinations) {
+    const Override* const what = overrides.find({service.key, each.endpoint});
+    if (what == nullptr) continue;
+    if (what->weight) each.weight = *what->weight;
+    if (what->drain) each.drain = what->drain->effective();
   }
 }
 
 }  // namespace
 
+VirtualService overridden(VirtualService service, const Overrides& overrides) {
+  apply(overrides, service);
+  return service;
+}
+
 Config effective(const Config& file, const Influences& influences) {
   Config config = file;
-  apply(influences.overrides, config);
   for (VirtualService& service : config.services) {
+    apply(influences.overrides, service);
     const auto health = influences.health.find(service.key);
     if (health != influences.health.end()) compose(service, health->second);
   }

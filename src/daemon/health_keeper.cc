@@ -9,6 +9,7 @@
 #include <system_error>
 
 #include "log_fields.h"
+#include "lvsd/daemon/effective.h"
 
 namespace lvsd {
 namespace {
@@ -65,7 +66,8 @@ const std::string& HealthKeeper::name_of(const ServiceKey& key) const {
   return found != names_.end() ? found->second : kNone;
 }
 
-void HealthKeeper::configure(const ConfigFile& file, const Config* before) {
+void HealthKeeper::configure(const ConfigFile& file, const Overrides& overrides,
+                             const Config* before) {
   const TimePoint now = time_now();
   std::map<ServiceKey, HealthPool> next;
   std::map<ServiceKey, const VirtualService*> running;
@@ -85,7 +87,7 @@ void HealthKeeper::configure(const ConfigFile& file, const Config* before) {
     } else if (const auto old = running.find(service.key); old != running.end()) {
       pool.configure({}, *old->second, now);  // it serves without a check so far
     }
-    pool.configure(*health, service, now);
+    pool.configure(*health, overridden(service, overrides), now);
   }
   pools_ = std::move(next);
   if (!std::exchange(loaded_, true)) load();
@@ -94,6 +96,14 @@ void HealthKeeper::configure(const ConfigFile& file, const Config* before) {
   for (auto& [key, pool] : pools_) influence_.emplace(key, pool.settle(now));
   dirty_ = false;
   unsaved_ = true;
+}
+
+void HealthKeeper::heed(const Config& file, const Overrides& overrides) {
+  for (const VirtualService& service : file.services) {
+    const auto found = pools_.find(service.key);
+    if (found != pools_.end()) found->second.weigh(overridden(service, overrides));
+  }
+  dirty_ = true;
 }
 
 // What the prober has to do now, as a difference to what it does.

@@ -10,6 +10,10 @@ bool is_checking(const HealthPool::Member& member) {
   return member.track && member.track->state() == HealthState::checking;
 }
 
+Weight weight_of(const Destination& destination) {
+  return destination.drain ? Weight(0) : destination.weight;
+}
+
 }  // namespace
 
 bool HealthPool::Member::takes() const {
@@ -43,11 +47,18 @@ void HealthPool::configure(const ServiceHealth& health, const VirtualService& se
       if (!wanted->agent) member.agent = {};
       member.health = *wanted;
     }
-    member.weight = destination.weight;
+    member.weight = weight_of(destination);
     next.emplace(destination.endpoint, std::move(member));
   }
   members_ = std::move(next);
   configured_ = true;
+}
+
+void HealthPool::weigh(const VirtualService& service) {
+  for (const Destination& destination : service.destinations) {
+    const auto found = members_.find(destination.endpoint);
+    if (found != members_.end()) found->second.weight = weight_of(destination);
+  }
 }
 
 void HealthPool::restore(const Endpoint& endpoint, const TrackRecord& record,
@@ -85,7 +96,7 @@ void HealthPool::judge_quorum() {
   std::uint64_t weight = 0;
   bool settled = true;
   for (const auto& [endpoint, member] : members_) {
-    settled = settled && !is_checking(member);
+    settled = settled && (!is_checking(member) || member.weight == Weight(0));
     if (member.takes()) weight += member.weight.value();
   }
   if (quorum_) {
@@ -98,7 +109,7 @@ void HealthPool::judge_quorum() {
 bool HealthPool::judge_panic() const {
   std::size_t known = 0, taking = 0;
   for (const auto& [endpoint, member] : members_) {
-    if (is_checking(member) || !member.agent.ready) continue;
+    if (is_checking(member) || !member.agent.ready || member.weight == Weight(0)) continue;
     ++known;
     taking += member.takes() ? 1 : 0;
   }

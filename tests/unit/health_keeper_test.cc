@@ -74,6 +74,7 @@ struct HealthKeeperTest : testing::Test {
     health.health->probe.timeout = milliseconds(500);
     health.health->rules.interval = milliseconds(500);
     health.health->rules.fall = 2;
+    health.sorry_server = sorry;
     for (const Port port : ports) {
       service.destinations.push_back(
           {{IpAddress(127, 0, 0, 1), port}, Masquerade{}, Weight(1), {}});
@@ -81,7 +82,7 @@ struct HealthKeeperTest : testing::Test {
     file = ConfigFile{};
     file.config.services.push_back(service);
     file.health.push_back(health);
-    keeper->configure(file, before);
+    keeper->configure(file, overrides, before);
   }
   std::vector<std::string> states() {
     std::vector<std::string> out;
@@ -103,6 +104,8 @@ struct HealthKeeperTest : testing::Test {
   std::string directory = testing::TempDir() + "lvsd-health-" + std::to_string(::getpid());
   asio::io_context io;
   ConfigFile file;
+  Overrides overrides;
+  std::optional<Destination> sorry;
   pid_t guardian = -1;
   std::optional<HealthKeeper> keeper;
 };
@@ -144,6 +147,28 @@ TEST_F(HealthKeeperTest, GarbageAndNobodyAreFailures) {
   ASSERT_TRUE(reach([&] { return states() == States{"down"}; }));
 }
 
+TEST_F(HealthKeeperTest, ADrainedServerDoesNotKeepTheSorryServerAway) {
+  Listener listener(io, kFine);
+  sorry = Destination{{IpAddress(127, 0, 0, 9), Port(9)}, Masquerade{}, Weight(1), {}};
+  check({listener.port()});
+  ASSERT_TRUE(reach([&] { return states() == States{"up"}; }));
+  const auto outcome = [&] { return keeper->influence().begin()->second; };
+  EXPECT_TRUE(outcome().quorum);
+  const DestinationKey key{file.config.services[0].key,
+                           file.config.services[0].destinations[0].endpoint};
+  overrides.set_drain(key, OperatorDrain{});
+  keeper->heed(file.config, overrides);
+  EXPECT_TRUE(keeper->tick());
+  EXPECT_FALSE(outcome().quorum);
+  EXPECT_EQ(outcome().sorry_server->weight, Weight(1));
+  check({listener.port()});  // a reload heeds it, too
+  EXPECT_FALSE(outcome().quorum);
+  overrides.set_drain(key, std::nullopt);
+  keeper->heed(file.config, overrides);
+  EXPECT_TRUE(keeper->tick());
+  EXPECT_TRUE(outcome().quorum);
+}
+
 TEST_F(HealthKeeperTest, ANewKeeperKnowsWhatTheOldOneKnew) {
   Listener listener(io, kFine);
   const Port port = listener.port();
@@ -160,9 +185,9 @@ TEST_F(HealthKeeperTest, AServiceThatIsCheckedFromNowOnServesMeanwhile) {
   check({fine.port(), wrong.port()});
   Config before = file.config;
   file.health.clear();
-  keeper->configure(file);
+  keeper->configure(file, overrides);
   ConfigFile unchecked = file;
-  keeper->configure(unchecked, &before);
+  keeper->configure(unchecked, overrides, &before);
   EXPECT_TRUE(keeper->influence().empty());
   check({fine.port(), wrong.port()}, &before);
   EXPECT_EQ(states(), (States{"up", "up"}));

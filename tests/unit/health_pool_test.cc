@@ -181,6 +181,42 @@ TEST_F(HealthPoolTest, ASorryServerWaitsForFirstVerdictsAndGoesBeforePanic) {
   EXPECT_FALSE(pool.settle(now).panic);
 }
 
+TEST_F(HealthPoolTest, WhoIsDrainedCountsInNoQuorum) {
+  health.sorry_server = Destination{server(99), {}, Weight(1), {}};
+  add(3, 5);
+  for (int i = 1; i <= 3; ++i) set(i, true);
+  service.destinations[0].weight = Weight(0);
+  service.destinations[1].drain = Drain{};
+  pool.weigh(service);
+  EXPECT_TRUE(pool.settle(now).quorum);
+  service.destinations[2].drain = Drain{};
+  pool.weigh(service);
+  EXPECT_FALSE(pool.settle(now).quorum);
+  EXPECT_EQ(weights(), (Weights{0, 0, 0, 1}));
+  pool.configure(health, service, now);  // the file may say the same
+  EXPECT_FALSE(pool.settle(now).quorum);
+  service.destinations[2].drain.reset();
+  pool.weigh(service);
+  EXPECT_TRUE(pool.settle(now).quorum);
+  EXPECT_EQ(weights(), (Weights{0, 5, 5, 0}));  // the core leaves the drained one out
+}
+
+TEST_F(HealthPoolTest, WhoIsDrainedIsNoReasonForPanicAndNoneAgainst) {
+  health.panic = 50;
+  add(4);
+  for (int i = 1; i <= 3; ++i) set(i, true);
+  set(4, false);
+  for (int i = 0; i < 2; ++i) service.destinations[static_cast<std::size_t>(i)].drain = Drain{};
+  pool.weigh(service);
+  EXPECT_FALSE(pool.settle(now).panic);  // one of two
+  set(3, false);
+  EXPECT_TRUE(pool.settle(now).panic);
+  service.destinations[3].weight = Weight(0);
+  service.destinations[2].weight = Weight(0);
+  pool.weigh(service);
+  EXPECT_FALSE(pool.settle(now).panic);  // nobody is left to be used
+}
+
 TEST_F(HealthPoolTest, AnAgentGivesAShare) {
   health.health->agent.emplace();
   add(2, 3);

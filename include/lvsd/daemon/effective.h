@@ -27,6 +27,9 @@ struct Influences {
   std::map<ServiceKey, ServiceOutcome> health;  // of services that have any
 };
 
+// The service as the operator has it: the first of these, and his drains.
+VirtualService overridden(VirtualService service, const Overrides& overrides);
+
 Config effective(const Config& file, const Influences& influences);
 
 // Whether all that changes is how destinations that stay are weighed: no address, rule or method.

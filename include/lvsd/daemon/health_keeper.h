@@ -22,6 +22,7 @@
 #include "lvsd/config/file.h"
 #include "lvsd/daemon/event.h"
 #include "lvsd/daemon/health_view.h"
+#include "lvsd/daemon/overrides.h"
 #include "lvsd/health/pool.h"
 #include "lvsd/prober/messages.h"
 #include "lvsd/prober/process.h"
@@ -39,10 +40,13 @@ class HealthKeeper {
 
   // At start, and with each file that is loaded: what is checked, and what is no longer. `before`:
   // what ran up to now, whose destinations do not lose their connections to a check that is new.
-  void configure(const ConfigFile& file, const Config* before = nullptr);
+  void configure(const ConfigFile& file, const Overrides& overrides,
+                 const Config* before = nullptr);
   // Checks that take their service's data path begin once it is there: to be called when the rules
   // and the workers are as the file says.
   void begin_held_back();
+  // What the operator changed at run time is another than before.
+  void heed(const Config& file, const Overrides& overrides);
   // To be called often. Whether `influence()` is another than before.
   bool tick();
   const HealthInfluence& influence() const { return influence_; }

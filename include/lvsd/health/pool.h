@@ -2,11 +2,12 @@
 // One service's health: its destinations' tracks, and what follows from them together. Configured
 // anew it keeps by identity what stays, so that a reload forgets nothing.
 //
-// Quorum counts the file's weights of destinations that take connections. With a sorry server, a
-// service that lost its quorum is served by that server alone. Below the panic threshold all
-// destinations are used, but for those whose first check is still to come and those that drain by
-// their agent's word: if most of the others seem to be down, the checks are the likelier culprit. A
-// lost quorum with a sorry server goes before panic.
+// Quorum counts the weights, the file's or the operator's, of destinations that take connections.
+// With a sorry server, a service that lost its quorum is served by that server alone. Below the
+// panic threshold all destinations are used, but for those whose first check is still to come and
+// those that drain by their agent's word: if most of the others seem to be down, the checks are the
+// likelier culprit. A lost quorum with a sorry server goes before panic. A destination that is
+// drained or of weight 0 counts in neither, however well it feels.
 #pragma once
 
 #include <map>
@@ -41,7 +42,7 @@ void compose(VirtualService& service, const ServiceOutcome& outcome);
 class HealthPool {
  public:
   struct Member {
-    Weight weight;  // the file's
+    Weight weight;  // the file's or the operator's; 0 of one that is drained
     std::optional<Health> health;
     std::optional<Track> track;  // of those that are checked
     AgentState agent;
@@ -49,6 +50,8 @@ class HealthPool {
   };
 
   void configure(const ServiceHealth& health, const VirtualService& service, TimePoint now);
+  // The destinations' weights and drains are now as `service` has them.
+  void weigh(const VirtualService& service);
   // Of an earlier run, before its first result.
   void restore(const Endpoint& endpoint, const TrackRecord& record, const AgentState& agent,
                TimePoint now);
