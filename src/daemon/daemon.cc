@@ -60,7 +60,7 @@ void require(const Status& status) {
 
 // Before anything is captured: a destination takes nothing before its first check.
 Influences influences_at_start(HealthKeeper& health, const ConfigFile& read, Overrides overrides) {
-  health.configure(read, overrides);
+  health.take_up(health.prepare(read, overrides));
   return {.overrides = std::move(overrides), .health = health.influence()};
 }
 
@@ -181,10 +181,11 @@ void Daemon::State::tick() {
   fleet.flush();
   if (health.tick()) {
     influences.health = health.influence();
-    if (const Status done = reconcile(); !done) spdlog::error("{}", done.error().message);
+    reconcile_and_say();
   }
   if (ticks % kTicksPerWatch == 0) exposure.watch(*network);
   if (ticks % kTicksPerSecond != 0) return;
+  if (reconcile_due) reconcile_and_say();
   watch_overload();
   exposure.repeat_announcements();
   end_drains();

@@ -154,7 +154,9 @@ json Daemon::State::change_overrides(const Request& request) {
          .reason = "operator",
          .text = said(influences.overrides.find(each.key()))});
   }
-  if (const Status done = reconcile(); !done) return bad(done.error().message);
+  if (const Status done = reconcile(); !done) {
+    return bad(done.error().message + "; the change is written down, and tried again");
+  }
   json reply = drift();
   reply["changed"] = found.size();
   return reply;
@@ -191,7 +193,7 @@ void Daemon::State::end_drains() {
   if (const Status saved = overrides_file.save(influences.overrides); !saved) {
     spdlog::error("{}", saved.error().message);
   }
-  if (const Status done = reconcile(); !done) spdlog::error("{}", done.error().message);
+  reconcile_and_say();
 }
 
 // A reload brought a file in which not all destinations are.

@@ -100,9 +100,8 @@ std::vector<ServiceKey> touched(const Changes& changes, std::vector<ServiceKey> 
 
 ReloadResult Daemon::State::apply(ConfigFile read) {
   ReloadResult result;
-  health.configure(read, influences.overrides, &file);
-  influences.health = health.influence();
-  Config wanted = effective(read.config, influences);
+  HealthKeeper::Prepared checks = health.prepare(read, influences.overrides, &file);
+  Config wanted = effective(read.config, {influences.overrides, checks.influence});
   const auto changes = std::make_shared<const Changes>(diff(running, wanted));
   // A snapshot takes a worker's time by the size of the configuration: not for a weight.
   const bool edits = only_edits(*changes);
@@ -114,8 +113,6 @@ ReloadResult Daemon::State::apply(ConfigFile read) {
       result.outcome = ReloadOutcome::refused;
       result.summary = "a worker is busy; everything goes on as before";
       result.problems.push_back(workers.error().message);
-      health.configure({file, file_health}, influences.overrides);
-      influences.health = health.influence();
       return result;
     }
     live = live_destinations(directors(*workers));
@@ -132,6 +129,8 @@ ReloadResult Daemon::State::apply(ConfigFile read) {
   for (const std::string& key : changes->needs_restart) {
     spdlog::warn("reload: {} takes effect at the next restart only", key);
   }
+  health.take_up(std::move(checks));
+  influences.health = health.influence();
   const bool open_anew = file_metrics != read.metrics || (read.metrics && !metrics);
   file = std::move(read.config);
   file_health = std::move(read.health);
@@ -156,7 +155,17 @@ ReloadResult Daemon::State::apply(ConfigFile read) {
   return result;
 }
 
+void Daemon::State::reconcile_and_say() {
+  if (const Status done = reconcile(); !done) spdlog::error("{}", done.error().message);
+}
+
 Status Daemon::State::reconcile() {
+  const Status done = try_to_reconcile();
+  reconcile_due = !done;
+  return done;
+}
+
+Status Daemon::State::try_to_reconcile() {
   Config wanted = effective(file, influences);
   wanted.startup = running.startup;
   auto changes = std::make_shared<const Changes>(diff(running, wanted));

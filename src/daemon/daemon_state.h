@@ -54,8 +54,11 @@ struct Daemon::State {
   ReloadResult reload(bool discard_overrides = false);  // HUP and `lvsctl reload` alike
   Result<ConfigFile, Problems> read_file();
   ReloadResult apply(ConfigFile read);
-  // To be called after `influences` changed: brings the workers to what is effective now.
+  // To be called after `influences` changed: brings the workers to what is effective now. What
+  // fails, because a worker is busy, is tried again every second.
   Status reconcile();
+  Status try_to_reconcile();
+  void reconcile_and_say();
   void change(const Config& next, const Live& live, const std::shared_ptr<const Changes>& changes,
               ReloadResult& result);
 
@@ -112,6 +115,7 @@ struct Daemon::State {
   boost::asio::posix::stream_descriptor network_events, rule_events, claim_events;
   boost::asio::steady_timer timer;
   int ticks = 0;
+  bool reconcile_due = false;
   std::optional<ControlSocket> control;
   std::size_t plans = 0;                            // being made
   std::optional<boost::asio::thread_pool> planner;  // ends before what its plans look at

@@ -33,6 +33,12 @@ std::string ordinal(unsigned number) {
                                                : "th");
 }
 
+HealthInfluence settle_all(std::map<ServiceKey, HealthPool>& pools, TimePoint now) {
+  HealthInfluence influence;
+  for (auto& [key, pool] : pools) influence.emplace(key, pool.settle(now));
+  return influence;
+}
+
 // Not cut down as other events are: each transition is told once.
 void say(const Event& event) {
   const LoggedFields fields(event);
@@ -66,34 +72,46 @@ const std::string& HealthKeeper::name_of(const ServiceKey& key) const {
   return found != names_.end() ? found->second : kNone;
 }
 
-void HealthKeeper::configure(const ConfigFile& file, const Overrides& overrides,
-                             const Config* before) {
+HealthKeeper::Prepared HealthKeeper::prepare(const ConfigFile& file, const Overrides& overrides,
+                                             const Config* before) const {
   const TimePoint now = time_now();
-  std::map<ServiceKey, HealthPool> next;
+  Prepared next;
   std::map<ServiceKey, const VirtualService*> running;
   if (before != nullptr) {
     for (const VirtualService& service : before->services) running[service.key] = &service;
   }
-  names_.clear();
-  probe_marks_.clear();
   for (const VirtualService& service : file.config.services) {
-    names_[service.key] = service.name;
-    if (service.probes.mark != 0) probe_marks_[service.key] = service.probes.mark;
+    next.names[service.key] = service.name;
+    if (service.probes.mark != 0) next.probe_marks[service.key] = service.probes.mark;
     const ServiceHealth* const health = find_health(file.health, service.key);
     if (health == nullptr) continue;
-    HealthPool& pool = next[service.key];
+    HealthPool& pool = next.pools[service.key];
     if (const auto known = pools_.find(service.key); known != pools_.end()) {
-      pool = std::move(known->second);
+      pool = known->second;
     } else if (const auto old = running.find(service.key); old != running.end()) {
       pool.configure({}, *old->second, now);  // it serves without a check so far
     }
     pool.configure(*health, overridden(service, overrides), now);
   }
-  pools_ = std::move(next);
-  if (!std::exchange(loaded_, true)) load();
+  next.influence = settle_all(next.pools, now);
+  return next;
+}
+
+void HealthKeeper::take_up(Prepared next) {
+  pools_ = std::move(next.pools);
+  names_ = std::move(next.names);
+  probe_marks_ = std::move(next.probe_marks);
+  const bool first = !std::exchange(loaded_, true);
+  if (first) {
+    load();
+    next.influence = settle_all(pools_, time_now());
+  }
   order_all();
-  influence_.clear();
-  for (auto& [key, pool] : pools_) influence_.emplace(key, pool.settle(now));
+  const HealthInfluence before = std::exchange(influence_, std::move(next.influence));
+  for (const auto& [key, now] : influence_) {
+    const auto known = before.find(key);
+    if (!first) report_service(key, known != before.end() ? known->second : ServiceOutcome{}, now);
+  }
   dirty_ = false;
   unsaved_ = true;
 }

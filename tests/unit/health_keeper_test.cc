@@ -75,6 +75,7 @@ struct HealthKeeperTest : testing::Test {
     health.health->rules.interval = milliseconds(500);
     health.health->rules.fall = 2;
     health.sorry_server = sorry;
+    health.hooks = hooks;
     for (const Port port : ports) {
       service.destinations.push_back(
           {{IpAddress(127, 0, 0, 1), port}, Masquerade{}, Weight(1), {}});
@@ -82,7 +83,7 @@ struct HealthKeeperTest : testing::Test {
     file = ConfigFile{};
     file.config.services.push_back(service);
     file.health.push_back(health);
-    keeper->configure(file, overrides, before);
+    keeper->take_up(keeper->prepare(file, overrides, before));
   }
   std::vector<std::string> states() {
     std::vector<std::string> out;
@@ -106,6 +107,7 @@ struct HealthKeeperTest : testing::Test {
   ConfigFile file;
   Overrides overrides;
   std::optional<Destination> sorry;
+  Hooks hooks;
   pid_t guardian = -1;
   std::optional<HealthKeeper> keeper;
 };
@@ -169,6 +171,39 @@ TEST_F(HealthKeeperTest, ADrainedServerDoesNotKeepTheSorryServerAway) {
   EXPECT_TRUE(outcome().quorum);
 }
 
+TEST_F(HealthKeeperTest, WhatIsPreparedAndNotTakenUpChangesNothing) {
+  Listener fine(io, kFine), wrong(io, kWrong);
+  check({fine.port(), wrong.port()});
+  ASSERT_TRUE(reach([&] { return states() == in_order(fine, wrong, "up", "down"); }));
+  const HealthInfluence before = keeper->influence();
+  ConfigFile smaller = file;
+  smaller.config.services[0].destinations.clear();
+  smaller.health[0].quorum = Quorum{5, 0};
+  const auto refused = keeper->prepare(smaller, overrides);
+  EXPECT_FALSE(refused.influence.begin()->second.quorum);
+  EXPECT_EQ(keeper->influence(), before);
+  keeper->tick();
+  EXPECT_EQ(keeper->influence(), before);
+  EXPECT_EQ(states(), in_order(fine, wrong, "up", "down"));
+}
+
+TEST_F(HealthKeeperTest, AQuorumThatAReloadLosesIsTold) {
+  Listener fine(io, kFine);
+  const std::string told = directory + "/told";
+  std::filesystem::permissions(directory, std::filesystem::perms::all);  // the prober's user
+  hooks.command = {"/bin/sh", "-c", "echo $LVSD_EVENT >> " + told};
+  check({fine.port()});
+  ASSERT_TRUE(reach([&] { return states() == States{"up"}; }));
+  file.health[0].quorum = Quorum{5, 0};
+  keeper->take_up(keeper->prepare(file, overrides));
+  EXPECT_FALSE(keeper->influence().begin()->second.quorum);
+  const auto events = [&] {
+    std::ifstream in(told);
+    return std::string{std::istreambuf_iterator<char>(in), {}};
+  };
+  EXPECT_TRUE(reach([&] { return events().find("quorum_lost") != std::string::npos; }));
+}
+
 TEST_F(HealthKeeperTest, ANewKeeperKnowsWhatTheOldOneKnew) {
   Listener listener(io, kFine);
   const Port port = listener.port();
@@ -185,9 +220,9 @@ TEST_F(HealthKeeperTest, AServiceThatIsCheckedFromNowOnServesMeanwhile) {
   check({fine.port(), wrong.port()});
   Config before = file.config;
   file.health.clear();
-  keeper->configure(file, overrides);
+  keeper->take_up(keeper->prepare(file, overrides));
   ConfigFile unchecked = file;
-  keeper->configure(unchecked, overrides, &before);
+  keeper->take_up(keeper->prepare(unchecked, overrides, &before));
   EXPECT_TRUE(keeper->influence().empty());
   check({fine.port(), wrong.port()}, &before);
   EXPECT_EQ(states(), (States{"up", "up"}));

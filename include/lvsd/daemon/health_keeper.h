@@ -38,10 +38,19 @@ class HealthKeeper {
   HealthKeeper(const HealthKeeper&) = delete;
   HealthKeeper& operator=(const HealthKeeper&) = delete;
 
+  // What a file would make of what is known; nothing is touched before it is taken up.
+  struct Prepared {
+    std::map<ServiceKey, HealthPool> pools;
+    std::map<ServiceKey, std::string> names;
+    std::map<ServiceKey, std::uint32_t> probe_marks;
+    HealthInfluence influence;
+  };
+
   // At start, and with each file that is loaded: what is checked, and what is no longer. `before`:
   // what ran up to now, whose destinations do not lose their connections to a check that is new.
-  void configure(const ConfigFile& file, const Overrides& overrides,
-                 const Config* before = nullptr);
+  Prepared prepare(const ConfigFile& file, const Overrides& overrides,
+                   const Config* before = nullptr) const;
+  void take_up(Prepared next);
   // Checks that take their service's data path begin once it is there: to be called when the rules
   // and the workers are as the file says.
   void begin_held_back();
