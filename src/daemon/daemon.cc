@@ -44,10 +44,14 @@ Config counted_workers(Config config) {
 Overrides load_overrides(const OverridesFile& from, const Config& file) {
   OverridesFile::Loaded loaded = from.load();
   if (!loaded.problem.empty()) spdlog::error("{}", loaded.problem);
-  for (const DestinationKey& key : loaded.overrides.keep_only(file)) {
+  const std::vector<DestinationKey> gone = loaded.overrides.keep_only(file);
+  for (const DestinationKey& key : gone) {
     spdlog::warn("service {}, destination {}: no longer in the file; its override is forgotten",
                  to_string(key.service), to_string(key.endpoint));
   }
+  // Or they would be back with a file in which the destination is again.
+  const Status saved = gone.empty() ? Status(Done{}) : from.save(loaded.overrides);
+  if (!saved) spdlog::error("{}", saved.error().message);
   const std::size_t count = loaded.overrides.all().size();
   if (count > 0)
     spdlog::info("{} from {} in effect; see lvsctl drift", counted(count, "override"), from.path());

@@ -120,8 +120,11 @@ Result<Overrides, Error> parse_overrides(std::string_view text) {
 }
 
 OverridesFile::Loaded OverridesFile::load() const {
+  errno = 0;
   std::ifstream in(path(), std::ios::binary);
-  if (!in) return {};
+  if (!in && errno == ENOENT) return {};
+  if (!in)
+    return {{}, failed("cannot read " + path()).error.message + ": no overrides are in effect"};
   const std::string text{std::istreambuf_iterator<char>(in), {}};
   auto overrides = parse_overrides(text);
   if (overrides) return {std::move(*overrides), {}};

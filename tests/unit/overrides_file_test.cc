@@ -89,6 +89,14 @@ TEST_F(OverridesFileTest, ADamagedOneIsNamedAndPutAside) {
   EXPECT_EQ(file.load().problem, "");
 }
 
+TEST_F(OverridesFileTest, OneThatCannotBeOpenedIsNotTakenForNone) {
+  const OverridesFile file(directory_);
+  std::filesystem::create_symlink("overrides.json", file.path());  // to itself
+  const auto loaded = file.load();
+  EXPECT_TRUE(loaded.overrides.empty());
+  EXPECT_NE(loaded.problem.find("cannot read " + file.path()), std::string::npos) << loaded.problem;
+}
+
 TEST_F(OverridesFileTest, WhereNothingCanBeWrittenItSaysSo) {
   std::ofstream(directory_ + "/file") << "x";
   const OverridesFile file(directory_ + "/file");
