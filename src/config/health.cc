@@ -85,8 +85,7 @@ std::optional<Agent> read_agent(const Item& item) {
   if (const auto field = map.find("interval")) assign(agent.interval, read_duration(*field));
   if (const auto field = map.find("timeout")) assign(agent.timeout, read_duration(*field));
   if (const auto field = map.find("send")) {
-    const auto text = read_text(*field, R"(write text, with \n at its end)");
-    if (text) assign(agent.send, unescape(*text));
+    assign(agent.send, read_bytes(*field));
   }
   return agent;
 }

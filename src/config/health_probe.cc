@@ -52,18 +52,6 @@ std::optional<std::string> read_file_name(const Item& item) {
   return std::nullopt;
 }
 
-std::optional<std::string> read_bytes(const Item& item) {
-  constexpr std::string_view kRemedy =
-      R"(write text, with \r, \n, \t, \\ and \xNN for other bytes)";
-  const std::optional<std::string_view> text = read_text(item, kRemedy);
-  if (!text) return std::nullopt;
-  std::optional<std::string> bytes = unescape(*text);
-  if (bytes && bytes->size() <= 1024) return bytes;
-  item.refuse(bytes ? "is longer than 1024 bytes" : "a backslash with something unknown behind it",
-              std::string(kRemedy));
-  return std::nullopt;
-}
-
 std::optional<StatusRange> read_status_range(const Item& item) {
   const std::optional<std::string_view> text = read_text(item, kStatusRemedy);
   if (!text) return std::nullopt;
@@ -156,6 +144,18 @@ void read_tls(const Mapping& map, TlsCheck& tls) {
 }
 
 }  // namespace
+
+std::optional<std::string> read_bytes(const Item& item) {
+  constexpr std::string_view kRemedy =
+      R"(write text, with \r, \n, \t, \\ and \xNN for other bytes)";
+  const std::optional<std::string_view> text = read_text(item, kRemedy);
+  if (!text) return std::nullopt;
+  std::optional<std::string> bytes = unescape(*text);
+  if (bytes && bytes->size() <= 1024) return bytes;
+  item.refuse(bytes ? "is longer than 1024 bytes" : "a backslash with something unknown behind it",
+              std::string(kRemedy));
+  return std::nullopt;
+}
 
 bool fits(CheckType type, std::string_view key) {
   const auto found = std::ranges::find(kFitting, key, &Fitting::key);

@@ -120,7 +120,9 @@ Outcome ask_agent(ProbeWorld& world, const Order& order, asio::yield_context yie
   if (error && error != asio::error::eof) {
     return failure(connection.deadline, question.health.probe, "answer", error);
   }
-  return {parse_agent(line).has_value(), line.substr(0, std::min(line.find('\n'), kLongestLine))};
+  line.resize(std::min({line.size(), line.find('\n'), kLongestLine}));
+  std::ranges::replace(line, '\t', ' ');  // only what can be printed is reported, and read again
+  return {parse_agent(line).has_value(), line};
 }
 
 }  // namespace lvsd

@@ -163,7 +163,7 @@ def test_an_agent_drains_and_weighs(lab, lvsd):
     wait_for(lambda: weights(daemon) == [1, 1], "weights")
     odd(lab, "rs1", "agent drain")
     wait_for(lambda: weights(daemon) == [0, 1], "rs1 to drain")
-    odd(lab, "rs1", "agent ready 50%")
+    odd(lab, "rs1", "agent ready\t50%")
     wait_for(lambda: weights(daemon) == [50, 100], "rs1 to weigh half")
     odd(lab, "rs1", "agent 100%")
     odd(lab, "rs2", "agent down#maintenance")

@@ -30,6 +30,7 @@ std::vector<std::string> read_command(const Item& item);  // [/usr/local/bin/che
 // "\r\n" and "\x00" in a probe's text stand for the bytes that a file cannot hold.
 std::optional<std::string> unescape(std::string_view text);
 std::string escape(std::string_view bytes);
+std::optional<std::string> read_bytes(const Item& item);  // text with such, of at most 1024 bytes
 
 // As keys of a service in the file, each line indented by `indent`; empty where there is nothing.
 std::string show_health(const ServiceHealth& health, std::string_view indent);
