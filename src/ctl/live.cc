@@ -75,10 +75,19 @@ std::optional<json> LiveCommand::exchange(const Request& request) {
   return std::move(*reply);
 }
 
+void LiveCommand::print_json(const json& reply) const {
+  std::cout << reply.dump(2, ' ', false, json::error_handler_t::replace) << "\n";
+}
+
+void LiveCommand::say_refused(const json& reply) const {
+  if (given("json")) return print_json(reply);
+  std::cerr << "lvsctl: " << reply.value("error", "refused, without a reason") << "\n";
+}
+
 std::optional<json> LiveCommand::ask(const Request& request) {
   auto reply = exchange(request);
   if (!reply || status_ == kFine) return reply;
-  std::cerr << "lvsctl: " << reply->value("error", "refused, without a reason") << "\n";
+  say_refused(*reply);
   return std::nullopt;
 }
 
@@ -88,11 +97,11 @@ std::optional<json> LiveCommand::ask_and_print(const Request& request) {
   auto reply = exchange(request);
   if (!reply) return std::nullopt;
   if (given("json")) {
-    std::cout << reply->dump(2, ' ', false, json::error_handler_t::replace) << "\n";
+    print_json(*reply);
     return std::nullopt;
   }
   if (status_ != kFine && !reply->contains("reload")) {
-    std::cerr << "lvsctl: " << reply->value("error", "refused, without a reason") << "\n";
+    say_refused(*reply);
     return std::nullopt;
   }
   return reply;
@@ -124,7 +133,7 @@ int zero(const Words& words) {
   if (!command.parse(words)) return command.status();
   Request request{Command::zero, {}, {}};
   if (command.given("service")) request.service = command.text("service");
-  command.ask(request);
+  command.ask_and_print(request);
   return command.status();
 }
 

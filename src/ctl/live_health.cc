@@ -81,12 +81,8 @@ int health(const Words& words) {
     options.erase(options.begin());
   }
   if (!command.parse(options)) return command.status();
-  const auto reply = command.ask(request);
+  const auto reply = command.ask_and_print(request);
   if (!reply) return command.status();
-  if (command.given("json")) {
-    std::cout << reply->dump(2, ' ', false, json::error_handler_t::replace) << "\n";
-    return command.status();
-  }
   try {
     const json& services = reply->at("health");
     if (services.empty()) std::cout << "no destination is checked\n";

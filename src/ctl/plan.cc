@@ -140,6 +140,10 @@ int plan_live(const Settings& settings) {
     return reply.error().no_daemon ? kNoDaemon : kNo;
   }
   if (!reply->at("ok").get<bool>()) {
+    if (settings.json) {
+      std::cout << reply->dump(2, ' ', false, json::error_handler_t::replace) << "\n";
+      return kNo;
+    }
     std::cerr << "lvsctl plan: " << reply->value("error", "refused, without a reason") << "\n";
     for (const json& problem : reply->value("problems", json::array())) {
       std::cerr << settings.new_file << problem.get<std::string>() << "\n";

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <iostream>
+#include <sstream>
 
 #include "lvsd/ctl/live.h"
 #include "lvsd/ctl/top_format.h"
@@ -103,17 +104,35 @@ std::string draw(const Sample& now, const std::optional<Sample>& before, Screen 
   return text;
 }
 
+// What is said while the other screen is there would vanish with it.
+class HeldBack {
+ public:
+  HeldBack() : before_(std::cerr.rdbuf(said_.rdbuf())) {}
+  ~HeldBack() {
+    std::cerr.rdbuf(before_);
+    std::cerr << said_.str();
+  }
+  HeldBack(const HeldBack&) = delete;
+  HeldBack& operator=(const HeldBack&) = delete;
+
+ private:
+  std::ostringstream said_;
+  std::streambuf* before_;
+};
+
 int watch(LiveCommand& command, std::chrono::milliseconds interval) {
-  std::optional<Sample> before;
+  std::optional<Sample> now = sample(command), before;
+  if (!now) return command.failure();
+  const HeldBack errors;
   const Terminal terminal;
-  do {
-    std::optional<Sample> now = sample(command);
-    if (!now) return command.failure();
+  while (true) {
     put(std::string(kHome) + draw(*now, before, Terminal::screen(), kEndOfLine) +
         std::string(kEndOfScreen));
+    if (!Terminal::wait(interval)) return kFine;
     before = std::move(now);
-  } while (Terminal::wait(interval));
-  return kFine;
+    now = sample(command);
+    if (!now) return command.failure();
+  }
 }
 
 }  // namespace
@@ -123,6 +142,10 @@ int top(const Words& words) {
   command.add_options()("interval", po::value<double>()->default_value(2)->value_name("SECONDS"),
                         "between two looks")("once", "print one screen and exit");
   if (!command.parse(words)) return command.status();
+  if (command.given("json")) {
+    command.refuse("it is a screen; lvsctl status --json and list --json have its figures");
+    return command.status();
+  }
   const double interval = command.number("interval");
   if (!(interval >= 0.1 && interval <= 3600)) {
     command.refuse("--interval takes 0.1 to 3600 seconds");

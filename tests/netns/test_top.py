@@ -53,6 +53,22 @@ def test_top(lab, lvsd):
     assert "10.0.2.11:80" in daemon.ctl("top", "--once")
 
 
+def test_top_says_why_it_ended(lab, lvsd):
+    daemon = lvsd(configuration(service("web", f"{VIP['nat']}:80/tcp", "nat", ADDRESS["rs1"])))
+    ours, theirs = pty.openpty()
+    child = subprocess.Popen([os.path.join(build_directory(), "lvsctl"), "top", "--interval", "0.2",
+                              "--run-dir", daemon.run_dir], stdin=theirs, stdout=theirs, stderr=theirs)
+    try:
+        read_until(ours, b"10.0.2.11:80")
+        daemon.stop()
+        text = read_until(ours, b"lvsctl: ")
+        assert b"lvsctl: " in text.split(b"\x1b[?1049l")[-1] and child.wait(10) != 0
+    finally:
+        child.kill()
+        os.close(ours)
+        os.close(theirs)
+
+
 def test_connections_can_be_narrowed_down(lab, lvsd):
     daemon = lvsd(configuration(service("web", f"{VIP['nat']}:80/tcp", "nat", ADDRESS["rs1"]),
                                 service("other", f"{VIP['dr']}:80/tcp", "dr", ADDRESS["rs2"])))

@@ -33,7 +33,8 @@ class LiveCommand {
   bool refuse(const std::string& message);
   std::optional<nlohmann::json> ask();
   std::optional<nlohmann::json> ask_and_print(const Request& request);
-  // A request of the caller's, and never JSON printed; nothing where it failed, which is said.
+  // A request of the caller's, who prints its reply; nothing where it failed, which is said: with
+  // --json by the reply itself.
   std::optional<nlohmann::json> ask(const Request& request);
   int status() const { return status_; }
   int failure() const { return status_ == kFine ? kNo : status_; }
@@ -44,6 +45,8 @@ class LiveCommand {
 
  private:
   std::optional<nlohmann::json> exchange(const Request& request);
+  void print_json(const nlohmann::json& reply) const;
+  void say_refused(const nlohmann::json& reply) const;
 
   Command command_ = Command::status;
   std::string name_, purpose_;
