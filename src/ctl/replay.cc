@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // lvsctl replay: words to settings, files to open, and what status the outcome is.
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -55,6 +56,13 @@ bool same_file(const std::string& a, const std::string& b) {
   return !a.empty() && a != "-" && fs::equivalent(a, b, ignored);
 }
 
+// Of two that are still to be made, by their names.
+bool same_output(const std::string& a, const std::string& b) {
+  if (a.empty() || b.empty() || a == "-" || b == "-") return false;
+  return same_file(a, b) ||
+         fs::absolute(a).lexically_normal() == fs::absolute(b).lexically_normal();
+}
+
 Status check_files(const Settings& s) {
   if (s.config.empty()) return fail("-c is missing");
   if (s.in.empty()) return fail("--in is missing");
@@ -67,10 +75,19 @@ Status check_files(const Settings& s) {
   if (s.in == "-" && s.expect == "-") {
     return fail("--in and --expect cannot both be standard input");
   }
-  for (const std::string& read : {s.in, s.config, s.network}) {
-    for (const std::string& written :
-         {s.out, s.json, s.junit, s.bless ? s.expect : std::string()}) {
-      if (same_file(written, read)) return fail(written + " would be overwritten while it is read");
+  const std::string blessed = s.bless ? s.expect : std::string();
+  const std::string compared = s.bless ? std::string() : s.expect;
+  const std::array written = {s.out, s.json, s.junit, s.drops, blessed};
+  for (std::size_t i = 0; i < written.size(); ++i) {
+    for (const std::string& read : {s.in, s.config, s.network, compared}) {
+      if (same_file(written[i], read)) {
+        return fail(written[i] + " would be overwritten while it is read");
+      }
+    }
+    for (std::size_t other = 0; other < i; ++other) {
+      if (same_output(written[i], written[other])) {
+        return fail(written[i] + " would be written twice over");
+      }
     }
   }
   return Done{};

@@ -3,10 +3,12 @@
 """lvsctl as a command: usage, exit statuses, what goes where. command_test.py LVSCTL"""
 import json
 import os
+import socket
 import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -77,7 +79,58 @@ class Command(unittest.TestCase):
         for step in ("x", "1=", "=x", "-1=x", "1.2.3=x"):
             self.assertIn("SECONDS=FILE", self.usage(*BASE, "--reload", step))
         self.assertIn("overwritten", self.usage(*BASE, "--out", CASE + "/in.pcap"))
+        expectation = self.path("expectation.pcap", b"")
+        for written, read in (("--drops", BASE[BASE.index("-c") + 1]),
+                              ("--drops", BASE[BASE.index("--in") + 1]),
+                              ("--out", expectation), ("--json", expectation)):
+            said = self.usage(*BASE, written, read, "--expect", expectation)
+            self.assertIn("overwritten", said, written)
+        self.assertEqual(os.path.getsize(expectation), 0)
+        fresh = os.path.join(os.path.dirname(expectation), "fresh")
+        for one, other in (("--out", "--json"), ("--drops", "--junit"), ("--out", "--drops")):
+            said = self.usage(*BASE, one, fresh, other, fresh)
+            self.assertIn("written twice", said, (one, other))
+        self.assertFalse(os.path.exists(fresh))
         self.assertIn("standard output", self.usage(*BASE, "--out", "-", "--json", "-"))
+
+    def test_top_says_what_is_wrong_where_it_is_seen(self):
+        done = lvsctl("top", "--run-dir", "/nonexistent")
+        self.assertEqual((done.returncode, done.stdout), (3, b""))
+        self.assertIn(b"lvsctl: ", done.stderr)
+        self.assertIn("a screen", self.usage("top", "--json"))
+
+    def test_a_refusal_is_json_where_json_is_asked_for(self):
+        refusal = {"version": 1, "ok": False, "error": "not today"}
+        config = CASE + "/lvsd.yaml"
+        for words in (["zero"], ["drain", "10.0.0.1"], ["undrain", "10.0.0.1"], ["drift"],
+                      ["weight", "10.0.0.1", "3"], ["health"], ["list"], ["list", "-c"],
+                      ["status"], ["plan", config], ["reload"]):
+            done = self.answered(refusal, *words, "--json")
+            self.assertEqual(done.returncode, 1, (words, done))
+            self.assertEqual(json.loads(done.stdout), refusal, words)
+        done = self.answered({"version": 1, "ok": True}, "zero", "--json")
+        self.assertEqual(json.loads(done.stdout), {"version": 1, "ok": True})
+        done = self.answered(refusal, "zero")
+        self.assertEqual((done.stdout, done.stderr), (b"", b"lvsctl: not today\n"))
+
+    def answered(self, reply, *words):
+        """lvsctl's end where a daemon gives one answer."""
+        directory = tempfile.mkdtemp(dir=self.place.name)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+            listener.bind(directory + "/lvsd.sock")
+            listener.listen()
+
+            def serve():
+                client = listener.accept()[0]
+                with client, client.makefile("rwb") as stream:
+                    stream.readline()
+                    stream.write(json.dumps(reply).encode() + b"\n")
+
+            thread = threading.Thread(target=serve, daemon=True)
+            thread.start()
+            done = lvsctl(*words, "--run-dir", directory)
+            thread.join(10)
+        return done
 
     def test_unreadable_files(self):
         for words in (["--in", "/nonexistent"], ["-c", "/nonexistent"],
