@@ -57,6 +57,10 @@ bool changes_something(Command command) {
   return true;
 }
 
+bool shows_packets(Command command) {
+  return command == Command::drops || command == Command::trace;
+}
+
 std::string_view to_string(Command command) {
   using enum Command;
   switch (command) {

@@ -9,6 +9,7 @@
 #include "daemon_state.h"
 #include "lvsd/control/connection_list.h"
 #include "lvsd/control/listing.h"
+#include "lvsd/daemon/event.h"
 #include "lvsd/daemon/metrics.h"
 #include "lvsd/daemon/status.h"
 #include "replies.h"
@@ -19,7 +20,14 @@ namespace {
 using nlohmann::json;
 
 bool may(const Peer& peer, Command command) {
-  return changes_something(command) ? peer.may_change : peer.may_read;
+  return changes_something(command) || shows_packets(command) ? peer.may_change : peer.may_read;
+}
+
+const char* denial(const Peer& peer, Command command) {
+  if (!peer.may_read) return "only root and members of the groups lvsd and lvsd-admin may ask";
+  return shows_packets(command)
+             ? "what is in packets is for root and members of the group lvsd-admin"
+             : "changes are for root and members of the group lvsd-admin";
 }
 
 json reload_reply(const ReloadResult& result) {
@@ -38,10 +46,13 @@ void Daemon::State::answer(std::string_view line, const Peer& peer,
   auto request = parse_request(line);
   if (!request) return reply(error_reply(request.error().message));
   if (!may(peer, request->command)) {
-    spdlog::warn("control: user {} may not {}", peer.user, to_string(request->command));
-    return reply(error_reply(
-        peer.may_read ? "changes are for root and members of the group lvsd-admin"
-                      : "only root and members of the groups lvsd and lvsd-admin may ask"));
+    log({.level = LogLevel::warning,
+         .kind = "control-refused",
+         .service = {},
+         .destination = {},
+         .reason = std::string(to_string(request->command)),
+         .text = "control: user " + std::to_string(peer.user) + " may not"});
+    return reply(error_reply(denial(peer, request->command)));
   }
   if (request->command == Command::plan) return plan(*std::move(request->config), reply);
   reply(text_of(answer(*request)));

@@ -57,7 +57,7 @@ def test_readers_read_and_admins_change(lab, guarded):
     assert code == 0 and "10.0.2.11:80" in said, said
     for words in (["drift"], ["status"], ["rules"]):
         assert ask([READERS], *words)[0] == 0, words
-    for words in (["drain", ADDRESS["rs1"]], ["weight", ADDRESS["rs1"], "3"], ["zero"], ["reload"]):
+    for words in (["trace", "--count", "1"], ["capture", "--drops", "/dev/null"], ["drain", ADDRESS["rs1"]], ["weight", ADDRESS["rs1"], "3"], ["zero"], ["reload"]):
         code, said = ask([READERS], *words)
         assert code == 1 and "lvsd-admin" in said, (words, said)
     assert ask([READERS, ADMINS], "weight", ADDRESS["rs1"], "3")[0] == 0

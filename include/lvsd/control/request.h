@@ -64,6 +64,8 @@ inline constexpr std::array kCommands{
 std::string_view to_string(Command command);
 // Whether it changes anything: who may read may not necessarily change (control_socket.h).
 bool changes_something(Command command);
+// Whether it tells the bytes of other people's packets.
+bool shows_packets(Command command);
 
 struct Cursor {  // into the workers' tables
   std::uint32_t worker = 0, place = 0;
