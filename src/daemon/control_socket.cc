@@ -36,7 +36,7 @@ struct ControlSocket::State : std::enable_shared_from_this<State> {
   ControlGroups groups = ControlGroups::look_up();
   stream_protocol::acceptor acceptor;
   asio::steady_timer retry;
-  std::size_t clients = 0;
+  std::size_t clients = 0, admins = 0;  // admins: of these, who may change something
 };
 
 // One client. Alive as long as an operation of its is pending; the timer closes the socket, which
@@ -49,13 +49,22 @@ class ControlSocket::Session : public std::enable_shared_from_this<Session> {
         owner_(std::move(owner)),
         peer_(peer_of(socket_.native_handle(), owner_->groups)) {
     ++owner_->clients;
+    if (peer_.may_change) ++owner_->admins;
   }
-  ~Session() { --owner_->clients; }
+  ~Session() {
+    --owner_->clients;
+    if (peer_.may_change) --owner_->admins;
+  }
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
   void read();
   void write(std::string reply, bool last);
+  // Those who may change something and those who may not do not take each other's places.
+  bool one_too_many() const {
+    const std::size_t others = owner_->clients - owner_->admins;
+    return (peer_.may_change ? owner_->admins : others) > kMaxClients;
+  }
 
  private:
   void have_read(error_code error, std::size_t size);
@@ -143,10 +152,10 @@ void ControlSocket::State::accept() {
 }
 
 void ControlSocket::State::accepted(stream_protocol::socket socket) {
-  const bool full = clients >= kMaxClients;
-  if (clients >= 2 * kMaxClients) return;  // not even an answer: closed with `socket`
+  if (clients >= 4 * kMaxClients) return;  // not even an answer: closed with `socket`
   auto session = std::make_shared<Session>(std::move(socket), shared_from_this());
-  if (full) return session->write(error_reply("too many clients at once; try again"), true);
+  if (session->one_too_many())
+    return session->write(error_reply("too many clients at once; try again"), true);
   session->read();
 }
 

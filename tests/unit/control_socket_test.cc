@@ -151,6 +151,23 @@ TEST_F(ControlSocketTest, TooManyClientsAreToldSo) {
   EXPECT_EQ(received(next), "seen 1\n");
 }
 
+TEST_F(ControlSocketTest, ACrowdOfOthersDoesNotKeepRootAway) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root, to be somebody else";
+  ASSERT_EQ(::chmod(path_.c_str(), 0666), 0);
+  ASSERT_EQ(::chmod(directory_.c_str(), 0755), 0);
+  constexpr uid_t kSomebody = 65534;
+  std::vector<stream_protocol::socket> crowd;
+  ASSERT_EQ(::seteuid(kSomebody), 0);
+  for (std::size_t i = 0; i <= ControlSocket::kMaxClients; ++i) crowd.push_back(client());
+  ASSERT_EQ(::seteuid(0), 0);
+  settle();
+  EXPECT_EQ(received(crowd.back()), error_reply("too many clients at once; try again") + "\n");
+  auto root = client();
+  asio::write(root, asio::buffer(std::string("z\n")));
+  settle();
+  EXPECT_EQ(received(root), "seen 1\n");
+}
+
 TEST_F(ControlSocketTest, ItReplacesAStaleSocketAndRemovesItsOwn) {
   control_.reset();
   EXPECT_FALSE(std::filesystem::exists(path_));

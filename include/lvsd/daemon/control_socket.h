@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The control socket: RUN_DIR/lvsd.sock, for root and the group lvsd, lines in, lines out
-// (control/request.h); each line comes with who sent it. It
-// keeps whoever may connect from hurting the daemon: at most kMaxClients at once, kMaxRequest bytes
-// a line, kIdle for a client to send a line or take a reply. What a line means is the caller's
-// business.
+// (control/request.h); each line comes with who sent it. It keeps whoever may connect from hurting
+// the daemon: at most kMaxClients at once of those who may change something and as many of the
+// others, kMaxRequest bytes a line, kIdle for a client to send a line or take a reply. What a line
+// means is the caller's business.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
