@@ -35,9 +35,14 @@ void HealthKeeper::receive() {
   });
 }
 
+// What it asks for, it has to take: one that asks and does not read gets no more. Orders that are
+// lost so, the next prober gets with its greeting.
 void HealthKeeper::send(std::string message, int fd) {
+  FileDescriptor given(fd);
   if (message.size() > kLongestMessage) return spdlog::error("health: an order is too long");
-  outgoing_.emplace_back(std::move(message), FileDescriptor(fd));
+  constexpr std::size_t kAnswers = 4096, kPerCheck = 4;
+  if (outgoing_.size() >= kAnswers + kPerCheck * checked_.size()) return;
+  outgoing_.emplace_back(std::move(message), std::move(given));
   flush();
 }
 
