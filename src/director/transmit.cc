@@ -26,6 +26,18 @@ const Tunnel* tunnel_of(const Connection& connection, const ForwardingMethod& co
   return tunnel != nullptr ? tunnel : &kPlainTunnel;
 }
 
+// An answer to the director's own address goes on to the real server that asked. Apart, so that
+// other answers pay nothing for it.
+[[gnu::noinline]] void rewrite_hairpin(const Passage& passage, const Connection& connection,
+                                       bool icmp) {
+  const Endpoint to{connection.client, connection.client_port};
+  if (icmp) {
+    rewrite_icmp_request(passage.packet.bytes(), passage.view, to);
+  } else {
+    rewrite_destination(passage.packet.bytes(), passage.view, to);
+  }
+}
+
 }  // namespace
 
 ForwardingMethod method_of(const Connection& connection, const ForwardingMethod& configured) {
@@ -156,13 +168,8 @@ Verdict Director::State::to_client(const Passage& passage, const Connection& con
     } else {
       rewrite_source(passage.packet.bytes(), passage.view, as);
     }
-    if (connection.hairpin == 0) return;
-    const Endpoint to{connection.client, connection.client_port};
-    if (context.icmp) {
-      rewrite_icmp_request(passage.packet.bytes(), passage.view, to);
-    } else {
-      rewrite_destination(passage.packet.bytes(), passage.view, to);
-    }
+    if (connection.hairpin != 0) [[unlikely]]
+      rewrite_hairpin(passage, connection, context.icmp);
   };
   if (no_whole_checksum(passage.view, connection)) return drop(DropReason::sctp_fragment);
   const IpAddress from = ipvs.snat_reroute ? as.address : passage.view.tuple.source;

@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "lvsd/config/diff.h"
-#include "lvsd/config/load.h"
+#include "lvsd/config/file.h"
 
 namespace {
 
@@ -24,15 +24,15 @@ void judge(const Problems& problems, std::string_view text) {
 }
 
 void read_as_config(std::string_view text) {
-  const Result<Config, Problems> config = parse_config(text);
-  if (!config) {
-    judge(config.error(), text);
+  const Result<ConfigFile, Problems> file = parse_file(text);
+  if (!file) {
+    judge(file.error(), text);
     return;
   }
-  const Result<Config, Problems> again = parse_config(show_config(*config));
-  LVSD_ASSERT(again.has_value() && *again == *config);
-  LVSD_ASSERT(diff(*config, *again).empty());
-  check_against(*config, Network::assumed());
+  const Result<ConfigFile, Problems> again = parse_file(show_file(*file));
+  LVSD_ASSERT(again.has_value() && *again == *file);
+  LVSD_ASSERT(diff(file->config, again->config).empty());
+  check_against(file->config, Network::assumed());
 }
 
 void read_as_network(std::string_view text) {
