@@ -92,7 +92,7 @@ std::vector<ServiceKey> touched(const Changes& changes, std::vector<ServiceKey> 
   keys.insert(keys.end(), changes.removed.begin(), changes.removed.end());
   for (const ServiceChange& change : changes.changed) keys.push_back(change.next.key);
   std::ranges::sort(keys);
-  keys.erase(std::ranges::unique(keys).begin(), keys.end());
+  keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
   return keys;
 }
 
