@@ -155,17 +155,17 @@ def test_traffic_of_services_logs_no_martians(flat, method):
     if not os.access("/dev/kmsg", os.R_OK):
         pytest.skip("the kernel's log is not readable here")
     flat.sysctl("director", "net/ipv4/conf/all/log_martians", 1)
-    before = martians(vip)  # an earlier run's
+    before = set(martians(vip))  # an earlier run's; the log forgets the oldest
     try:
         with Lvsd(flat, configuration(service("web", f"{vip}:80/tcp", method, *RIPS))) as lvsd:
             for host in ("rs1", "rs2"):
                 realserver(flat, host, "apply", "-c", lvsd.file, "--director", "10.0.2.1")
             assert curl_many(flat, vip, 20, source="10.0.2.2") == {"rs1": 10, "rs2": 10}
-            assert martians(vip) == before
+            assert not set(martians(vip)) - before
             # What would be logged: an answer that comes to the director's own stack.
             stray = Ether(dst=flat.mac("director", "eth0")) / IP(src=vip, dst="10.0.2.1") / UDP()
             flat.send_frame("rs1", "eth0", stray)
-            wait_for(lambda: martians(vip) != before, "the kernel's word on it")
+            wait_for(lambda: set(martians(vip)) - before, "the kernel's word on it")
     finally:
         flat.sysctl("director", "net/ipv4/conf/all/log_martians", 0)
         for host in ("rs1", "rs2"):
