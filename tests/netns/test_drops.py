@@ -261,9 +261,11 @@ def real_server_with_more_connections_than_ports(site):
     """61000 to 65535."""
     link = bytes(scapy.Ether(src=MAC["rs2", "eth0"], dst=MAC["director", "be"], type=0x800))
     packet = bytearray(bytes(IP(src=ADDRESS["rs2"], dst=VIP["nat"]) / UDP(dport=82, chksum=0)))
-    for port in range(10000, 10000 + 4536 + 64):
-        packet[20:22] = port.to_bytes(2, "big")
-        site.lab.send_frame("rs2", "eth0", link + packet)
+    with closing(site.lab.socket("rs2", socket.AF_PACKET, socket.SOCK_RAW)) as out:
+        out.bind(("eth0", 0))
+        for port in range(10000, 10000 + 4536 + 64):
+            packet[20:22] = port.to_bytes(2, "big")
+            out.send(link + packet)
 
 
 PROBE_MARKS = 0x4c560000
