@@ -12,7 +12,9 @@ ASKED = 250  # connections of which the shares are taken: wrr has runs of a hund
 
 
 def checked(servers, **more):
-    return configuration(service("web", f"{VIP['dr']}:80/tcp", "dr",
+    """By NAT, where the director sees both ends of a connection: many of them, one after the other,
+    use ports again, and elsewhere those would still belong to their former servers."""
+    return configuration(service("web", f"{VIP['nat']}:80/tcp", "nat",
                                  *(ADDRESS[server] for server in servers), health=CHECK, **more),
                          ipvs={"expire_nodest_conn": True})
 
@@ -32,7 +34,7 @@ def test_a_server_that_returns_takes_its_share_of_the_ramp(lab, lvsd):
         return reports(daemon)["web", f"{ADDRESS['rs2']}:80"]["share"]
     seen = []
     while (before := share()) < 1:
-        taken = curl_many(lab, VIP["dr"], ASKED)["rs2"] / ASKED
+        taken = curl_many(lab, VIP["nat"], ASKED)["rs2"] / ASKED
         after = share()
         # Weights follow the ramp twice a second.
         least = max(before - 1 / RAMP, 0)
@@ -53,7 +55,7 @@ def test_below_the_panic_threshold_all_are_used(lab, lvsd):
     odd(lab, "rs2", "wrong")
     await_states(daemon, ("down", "down", "up"))
     wait_for(lambda: weights(daemon) == [1, 1, 1], "all to be used")
-    assert set(curl_many(lab, VIP["dr"], 9)) == set(SERVERS)
+    assert set(curl_many(lab, VIP["nat"], 9)) == set(SERVERS)
     assert daemon.ctl_json("health")["health"][0]["panic"]
     daemon.await_log("web: too few destinations are up; all are used, whatever their checks say")
     odd(lab, "rs2", "fine")
