@@ -11,12 +11,7 @@ def segment(source, dest, sport, dport, flags, seq, ack, payload, options=()):
 
 def hop(packet):
     """One hop further, all sums from nothing."""
-    out = packet.copy()
-    if out.version == 6:
-        out.hlim -= 1
-    else:
-        out.ttl -= 1
-        del out.chksum
+    out = forwarded(packet)
     del out[TCP].chksum
     return type(packet)(bytes(out))
 

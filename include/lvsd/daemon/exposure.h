@@ -47,8 +47,7 @@ class Exposure {
 
   void repeat_announcements() { announcer_.repeat(); }  // about once a second
   // Somebody said to have this address: if it is one of ours, the log is told once of each who
-  // does, and it is announced again, as often as
-  // director.announce.defend says.
+  // does, and it is announced again, as often as director.announce.defend says.
   void notice(InterfaceIndex heard_on, const AddressClaim& claim, const Network& network);
 
   struct View {
