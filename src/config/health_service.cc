@@ -125,8 +125,11 @@ void judge_health(const Mapping& map, const ServiceHealth& health, const Virtual
     }
   }
   const auto check = map.find("health"), list = map.find("destinations");
-  if (check) judge_ports(*check, health, service);
-  if (check || list) judge_via(check ? *check : *list, health, service);
+  if (!check && !list) return;
+  // A destination may have a check of its own where the service has none.
+  const Item& at = check ? *check : *list;
+  judge_ports(at, health, service);
+  judge_via(at, health, service);
 }
 
 }  // namespace lvsd
