@@ -167,49 +167,57 @@ bool expire_all(Core& core) {
   return core.director.snapshot().connections == 0;
 }
 
+// The packet comes from a client of its own.
+Bytes from_client(Bytes packet, std::uint64_t client) {
+  constexpr std::size_t kSource = 12, kClientsEach = 50000;
+  store(packet, Be32(static_cast<std::uint32_t>(0x0a010000U + client % kClientsEach)), kSource);
+  store(packet, Be16(static_cast<std::uint16_t>(1024 + client / kClientsEach)), sizeof(Ipv4Header));
+  fix_ip_checksum(packet);
+  return packet;
+}
+
 // A table of `count` connections, each opened by a packet of a client of its own.
 int fill(std::uint64_t count) {
   Core core(static_cast<std::uint32_t>(count));
   core.serve({DirectRouting{}});
-  Bytes syn = packet({DirectRouting{}}, 0, true);
+  const Bytes syn = packet({DirectRouting{}}, 0, true);
   const std::uint64_t before = resident();
-  for (std::uint64_t i = 0; i < count; ++i) {
-    constexpr std::size_t kSource = 12;
-    store(syn, Be32(static_cast<std::uint32_t>(0x0a010000U + i % 50000)), kSource);
-    store(syn, Be16(static_cast<std::uint16_t>(1024 + i / 50000)), sizeof(Ipv4Header));
-    fix_ip_checksum(syn);
-    core.handle(syn);
-  }
+  for (std::uint64_t i = 0; i < count; ++i) core.handle(from_client(syn, i));
   const std::uint64_t live = core.director.snapshot().connections;
   std::printf("%llu connections, %.1f bytes each\n", static_cast<unsigned long long>(live),
               static_cast<double>(resident() - before) / static_cast<double>(live));
   return live == count && expire_all(core) ? 0 : 1;
 }
 
-// `count` packets, one behind the other in memory as in a capture, of 16384 connections in no
-// order: each is decided where it lies.
-int capture(std::uint64_t count) {
-  constexpr std::uint16_t kConnections = 16384;
+// `count` packets, one behind the other in memory as in a capture, of `connections` in no order:
+// each is decided where it lies. `expected`: the director is told which ones follow.
+int capture(std::uint64_t count, std::uint64_t connections, bool expected) {
   const Path path{DirectRouting{}};
   Core core;
   core.serve(path);
+  const Bytes syn = packet(path, 0, true), data = packet(path, 0, false);
   std::vector<Bytes> packets;
-  for (std::uint16_t i = 0; i < kConnections; ++i) {
-    core.handle(packet(path, i, true));
-    packets.push_back(packet(path, i, false));
+  for (std::uint64_t i = 0; i < connections; ++i) {
+    core.handle(from_client(syn, i));
+    packets.push_back(from_client(data, i));
   }
   const std::size_t size = packets.front().size();
   std::vector<std::byte> memory(size * count);
   std::uint64_t place = 1;
   for (std::uint64_t i = 0; i < count; ++i) {
     place = place * 6364136223846793005U + 1442695040888963407U;
-    std::copy_n(packets[place >> 50U].begin(), size,
+    std::copy_n(packets[(place >> 33U) % connections].begin(), size,
                 memory.begin() + static_cast<std::ptrdiff_t>(i * size));
   }
   const std::uint64_t allocated = allocations, forwarded = core.forwarded;
   const std::clock_t start = std::clock();
+  const auto buffer_of = [&](std::uint64_t i) {
+    return PacketBuffer(std::span<std::byte>(memory).subspan(i * size, size), 0, size);
+  };
   for (std::uint64_t i = 0; i < count; ++i) {
-    PacketBuffer buffer(std::span<std::byte>(memory).subspan(i * size, size), 0, size);
+    const std::uint64_t ahead = i + Director::kExpected;
+    if (expected && ahead < count) core.director.expect(buffer_of(ahead));
+    PacketBuffer buffer = buffer_of(i);
     core.decide(buffer);
   }
   report(count, std::clock() - start, allocations - allocated);
@@ -220,13 +228,18 @@ int main(int argc, char** argv) {
   if (argc == 3 && std::string_view(argv[1]) == "fill") {
     return fill(std::strtoull(argv[2], nullptr, 10));
   }
-  if (argc == 3 && std::string_view(argv[1]) == "capture") {
-    return capture(std::strtoull(argv[2], nullptr, 10));
+  const std::string_view kind = argc > 1 ? argv[1] : "";
+  if ((argc == 3 || argc == 4) && (kind == "capture" || kind == "capture-unforeseen")) {
+    constexpr std::uint64_t kUsual = 16384;
+    return capture(std::strtoull(argv[2], nullptr, 10),
+                   argc == 4 ? std::strtoull(argv[3], nullptr, 10) : kUsual, kind == "capture");
   }
   const auto found = argc == 3 ? kPaths.find(argv[1]) : kPaths.end();
   if (found == kPaths.end()) {
-    std::fputs("usage: core_packets dr|tun|nat|nat-reply|dr-v6|nat-v6|new|fill|capture COUNT\n",
-               stderr);
+    std::fputs(
+        "usage: core_packets dr|tun|nat|nat-reply|dr-v6|nat-v6|new|fill COUNT\n"
+        "       core_packets capture|capture-unforeseen COUNT [CONNECTIONS]\n",
+        stderr);
     return 2;
   }
   const Path& path = found->second;

@@ -36,6 +36,10 @@ Director::~Director() = default;
 Director::Director(Director&&) noexcept = default;
 Director& Director::operator=(Director&&) noexcept = default;
 
+void Director::expect(const PacketBuffer& packet) {
+  state_->lookahead.expect(state_->connections, packet.bytes(), state_->masquerades);
+}
+
 Verdict Director::handle(PacketBuffer& packet, TimePoint now, Emissions& out) {
   state_->last_now = std::max(state_->last_now, now);  // a capture's clock may step back
   if (state_->rate_clock.is_due(state_->last_now)) state_->estimate_rates(state_->last_now);

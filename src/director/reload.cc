@@ -55,6 +55,9 @@ void Director::State::configure(Service& service, const VirtualService& config) 
   if (has_sip(service.persistence)) --sip_services;
   if (has_sip(config.persistence)) ++sip_services;
   service.name = config.name;
+  for (const Destination& destination : config.destinations) {
+    masquerades = masquerades || std::holds_alternative<Masquerade>(destination.method);
+  }
   service.persistence = config.persistence;
   service.one_packet = config.one_packet;
   service.oversize = config.oversize;

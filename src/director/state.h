@@ -18,6 +18,7 @@
 #include "fragments.h"
 #include "ftp.h"
 #include "hairpins.h"
+#include "lookahead.h"
 #include "lvsd/director/connection_table.h"
 #include "lvsd/director/decision.h"
 #include "lvsd/director/director.h"
@@ -101,6 +102,7 @@ struct DirectorParts {
   std::vector<Segment> segments;  // of the packet at hand
   std::vector<Egress::Piece> pieces;
   std::uint32_t ftp_services = 0, any_port_services = 0, sip_services = 0;
+  bool masquerades = false;            // there was a NAT destination, whose replies may come
   std::shared_ptr<const Loads> loads;  // of the changes being applied
   std::vector<PathLesson> lessons;     // for other directors, where there are
   bool has_peers;
@@ -331,6 +333,7 @@ struct alignas(64) Director::State : DirectorParts {
   ConnectionSnapshot show(ConnectionId id, const Connection& connection, TimePoint now) const;
 
   ConnectionTable connections;
+  Lookahead lookahead;  // into it
   std::unordered_map<ServiceKey, std::unique_ptr<Service>, ServiceKeyHash> services;
   std::vector<std::unique_ptr<Service>> removed;  // while connections of theirs live
   Recorder recorder;                              // a dry run keeps nothing

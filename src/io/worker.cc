@@ -217,8 +217,13 @@ void Worker::State::handle_packets(NfQueue& queue, std::size_t limit, TimePoint 
   const std::span<QueuedPacket> packets = queue.receive(limit);
   if (!packets.empty()) ++batches;
   turn_packets += packets.size();
-  for (QueuedPacket& packet : packets) {
-    if (!hand_on(queue, packet)) decide(queue, packet, now);
+  constexpr std::size_t kAhead = Director::kExpected;
+  for (const QueuedPacket& packet : packets.first(std::min(packets.size(), kAhead))) {
+    director.expect(packet.packet);
+  }
+  for (std::size_t i = 0; i < packets.size(); ++i) {
+    if (i + kAhead < packets.size()) director.expect(packets[i + kAhead].packet);
+    if (!hand_on(queue, packets[i])) decide(queue, packets[i], now);
   }
 }
 

@@ -7,6 +7,7 @@ lvsd_unit_test(director_test
   director_ip_options_test.cc
   director_lifecycle_test.cc
   director_links_test.cc
+  director_lookahead_test.cc
   director_methods_test.cc
   director_options_test.cc
   director_peers_test.cc

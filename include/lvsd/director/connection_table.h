@@ -178,6 +178,21 @@ class ConnectionTable {
     }
   }
 
+  // Starts to bring the bucket of a client's end into the cache, and later, once the bucket is
+  // there, the newest of its entries.
+  std::uint32_t prefetch_bucket(std::uint8_t protocol, const IpAddress& client, Port port) const {
+    const std::uint32_t bucket = bucket_of(protocol, client, port);
+    __builtin_prefetch(&buckets_[bucket]);
+    return bucket;
+  }
+  void prefetch_newest(std::uint32_t bucket) const {
+    const std::uint32_t link = buckets_[bucket];
+    if (link == 0) return;
+    const Connection& entry = at(link - 1);  // on two cache lines, both of which will be written
+    __builtin_prefetch(&entry, 1);
+    __builtin_prefetch(&entry.timer, 1);
+  }
+
   TimerLinks& timer_links(std::uint32_t index) { return at(index).timer; }  // for the wheel
 
  private:

@@ -120,6 +120,10 @@ class Director {
   // Exactly one verdict; 0..n emissions, whose bytes may lie in `packet`. The packet's bytes are
   // changed only where they are emitted or accepted as changed.
   Verdict handle(PacketBuffer& packet, TimePoint now, Emissions& out);
+  // Says which packet will be handled kExpected packets from now, so that what it needs is fetched
+  // meanwhile. Saying nothing, or something else, costs time and changes nothing.
+  static constexpr std::size_t kExpected = 8;
+  void expect(const PacketBuffer& packet);
 
   // The same, and what led to it.
   Verdict handle(PacketBuffer& packet, TimePoint now, Emissions& out, Decision& decision);
