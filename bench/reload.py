@@ -116,6 +116,7 @@ def reload(daemon):
     daemon.child.send_signal(1)
     wait_for(lambda: re.search(r"reload (applied|refused|incomplete)", daemon.log()[mark:]),
              "the reload", 300)
+    daemon.await_notice("READY=1")  # nor does lvsd get further while nobody reads what it says
     said = daemon.log()[mark:]
     if "reload applied" not in said:
         raise LabError(said)
