@@ -99,12 +99,15 @@ def machine_line(out):
 
 
 def markdown(out):
-    subjects = list(dict.fromkeys(name for row in out["results"].values() for name in row))
-    lines = ["| | " + " | ".join(subjects) + " |", "|---" * (len(subjects) + 1) + "|"]
-    for work, row in out["results"].items():
-        shown, _ = SHOWN[work]
-        cells = [digits(row[name][shown]["median"]) if name in row else "" for name in subjects]
-        lines.append(f"| {work}, {UNITS[shown]} | " + " | ".join(cells) + " |")
+    """A row for each subject, lvsd's first: there are more of them than kinds of work."""
+    names = list(dict.fromkeys(name for row in out["results"].values() for name in row))
+    names.sort(key=lambda name: not name.startswith("lvsd"))
+    heads = [f"{work}, {UNITS[SHOWN[work][0]]}" for work in out["results"]]
+    lines = ["| | " + " | ".join(heads) + " |", "|---" + "|--:" * len(heads) + "|"]
+    for name in names:
+        cells = [digits(row[name][SHOWN[work][0]]["median"]) if name in row else ""
+                 for work, row in out["results"].items()]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + f"\n\n({machine_line(out)}.)\n"
 
 
