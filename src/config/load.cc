@@ -101,7 +101,8 @@ void read_director(const Item& item, ConfigFile& file) {
   if (const auto field = map.find("overload")) {
     assign(config.startup.overload, read_choice<Overload>(*field, kOverloads));
   }
-  if (const auto field = map.find("capture")) read_capture(*field, config.startup);
+  const auto capture = map.find("capture");
+  if (capture) read_capture(*capture, config.startup);
   if (const auto field = map.find("announce")) read_announce(*field, config.announce);
   if (const auto field = map.find("recorder")) read_recorder(*field, config.recorder);
   if (const auto field = map.find("metrics")) file.metrics = read_metrics(*field);
@@ -114,7 +115,7 @@ void read_director(const Item& item, ConfigFile& file) {
              read_number(*limit, kLimits, "a limit is 1 to 268435456 connections"));
     }
   }
-  if (workers) check_queues(*workers, config.startup);
+  if (workers || capture) check_queues(workers ? *workers : *capture, config.startup);
 }
 
 void read_timeouts(const Item& item, Timeouts& timeouts) {

@@ -64,13 +64,14 @@ void read_cpus(const Item& item, StartupConfig& startup) {
   startup.cpus = std::move(cpus);
 }
 
-void check_queues(const Item& workers, const StartupConfig& startup) {
-  constexpr unsigned kQueues = 65536;
-  if (startup.queue + startup.workers * kQueuesPerWorker <= kQueues) return;
-  workers.refuse("the queues of " + std::to_string(startup.workers) +
-                     " workers, three each, from " + std::to_string(startup.queue) +
-                     " on, end beyond 65535",
-                 "set a lower director.capture.queue");
+void check_queues(const Item& item, const StartupConfig& startup) {
+  // As many as there are CPUs is at least one; of more, as many as have queues (count_workers()).
+  const unsigned workers = std::max(startup.workers, 1U);
+  if (startup.queue + workers * kQueuesPerWorker <= kQueueNumbers) return;
+  item.refuse("the queues of " + std::to_string(workers) +
+                  (workers == 1 ? " worker, three, from " : " workers, three each, from ") +
+                  std::to_string(startup.queue) + " on, end beyond 65535",
+              "set a lower director.capture.queue");
 }
 
 SteeringPrefix steering_prefix(const std::vector<VirtualService>& services) {

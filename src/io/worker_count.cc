@@ -14,7 +14,8 @@ void count_workers(StartupConfig& config, pid_t process) {
   const bool known = ::sched_getaffinity(process, sizeof allowed, &allowed) == 0;
   const unsigned counted = known ? static_cast<unsigned>(CPU_COUNT(&allowed)) : 1;
   config.workers = config.cpus.empty() ? counted : static_cast<unsigned>(config.cpus.size());
-  config.workers = std::clamp(config.workers, 1U, kMostWorkers);
+  const unsigned most = (kQueueNumbers - config.queue) / kQueuesPerWorker;
+  config.workers = std::clamp(config.workers, 1U, std::clamp(most, 1U, kMostWorkers));
 }
 
 }  // namespace lvsd

@@ -12,8 +12,8 @@ namespace lvsd {
 
 void read_workers(const Item& item, StartupConfig& startup);
 void read_cpus(const Item& item, StartupConfig& startup);
-// Whether the queues of all workers have numbers; reported at `workers`.
-void check_queues(const Item& workers, const StartupConfig& startup);
+// Whether the queues of all workers have numbers; reported at `item`.
+void check_queues(const Item& item, const StartupConfig& startup);
 
 SteeringPrefix steering_prefix(const std::vector<VirtualService>& services);
 // Where several workers are asked for, and a service keeps all clients together.

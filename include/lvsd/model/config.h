@@ -45,6 +45,7 @@ struct SteeringPrefix {
 // A worker has up to three NFQUEUEs: datagrams, streams, and what would open a connection.
 inline constexpr unsigned kQueuesPerWorker = 3;
 inline constexpr unsigned kMostWorkers = 256;
+inline constexpr unsigned kQueueNumbers = 65536;  // an NFQUEUE number has 16 bits
 enum class QueueRole : std::uint8_t { datagrams, streams, openers };
 
 // Read once at start; a reload that changes one of these is applied but for them, and says so.
