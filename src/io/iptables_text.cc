@@ -118,6 +118,7 @@ class IptablesWriter {
   }
 
   void leave_groups() { rules_.emplace_back("-m pkttype ! --pkt-type unicast -j RETURN"); }
+  void leave_connected() { rules_.emplace_back("-p tcp -m cgroup --path / -j RETURN"); }
   void leave_local() { rules_.emplace_back("-m addrtype --dst-type LOCAL -j RETURN"); }
 
   std::vector<std::string> take() { return std::move(rules_); }
@@ -287,6 +288,7 @@ std::vector<IptablesChain> iptables_chains(const CapturePlan& plan, IpFamily fam
   output.probes();
   if (part.has_nat()) {
     write_nat(plan, features, forward);
+    if (features.cgroup) input.leave_connected();
     input.endpoints(true);
     output.endpoints(true);
   }

@@ -30,6 +30,7 @@ Result<std::unique_ptr<CaptureTool>, Error> IptablesTool::probe() {
   features.sets = IpsetSets::usable();
   features.addrtype = takes("-m addrtype --dst-type LOCAL -j RETURN");
   features.pkttype = takes("-m pkttype ! --pkt-type unicast -j RETURN");
+  features.cgroup = takes("-p tcp -m cgroup --path / -j RETURN");
   features.bpf = takes("-m bpf --bytecode \"1,6 0 0 1\" -j RETURN");
   features.security_table = IptablesChains::has_table(kV4, "security");
   const bool legacy = version->find("nf_tables") == std::string::npos;

@@ -207,6 +207,10 @@ std::string chain(std::string_view name, std::string_view hook, std::string_view
          " priority " + std::string(priority) + "; policy accept;\n" + rules + "\t}\n";
 }
 
+// Only a packet that the kernel has given to a socket has an owner at INPUT (capture_text.h), until
+// its process closes it: what belongs to a connection that is being ended is captured.
+constexpr std::string_view kConnectedRule = "\t\tmeta l4proto tcp meta skuid >= 0 return\n";
+
 using Writers = std::vector<NftWriter>;
 
 // `answers`: they take the way of datagrams.
@@ -232,11 +236,12 @@ std::string prerouting(const CapturePlan& plan, const Writers& writers,
 
 // Priority 99: after every ordinary filter chain (0), before source NAT (100), where IPVS is.
 std::string input(const CapturePlan& plan, const Writers& writers) {
-  std::string text(kGroupRule);
+  std::string text(kGroupRule), replies;
   for (const NftWriter& writer : writers) {
     if (plan.stage == CaptureStage::late) text += writer.icmp_errors() + writer.requests();
-    if (writer.has_nat()) text += writer.endpoints(true);
+    if (writer.has_nat()) replies += writer.endpoints(true);
   }
+  if (!replies.empty()) text += std::string(kConnectedRule) + replies;
   return chain("input", "input", "99", text);
 }
 

@@ -3,8 +3,9 @@
 import pytest
 
 import servers
+from checking import await_states, reports
 from daemon import configuration, service
-from lab import ADDRESS, SERVERS, VIP
+from lab import ADDRESS, SERVERS, VIP, wait_for
 from traffic import curl_many
 
 RIPS = [ADDRESS[server] for server in SERVERS]
@@ -36,6 +37,27 @@ def test_a_client_on_the_director_is_served_through_nat(lab, lvsd, stage):
         assert sorted(ask(lab, f"http://{vip}/") for _ in range(3)) == ["rs1", "rs2", "rs3"]
         assert ask(lab, f"http://{vip}/", "--interface", ADDRESS["director"]) == "rs1"
     assert curl_many(lab, VIP["nat"], 3) == {"rs1": 1, "rs2": 1, "rs3": 1}
+
+
+def test_checks_of_nat_destinations_pass_no_worker(lab, lvsd, stage):
+    """Their sockets are connected to the server itself. A client's are connected to the VIP, so what is
+    answered to it goes on being taken, also while checks run."""
+    check = {"type": "tcp", "interval": "100ms", "timeout": "100ms", "jitter": 0}
+    daemon = lvsd(configuration(service("web", f"{VIP['nat']}:80/tcp", "nat", *(rip + ":8080" for rip in RIPS),
+                                        health=check), director=stage))
+
+    def received():
+        return sum(one["received"] for one in daemon.ctl_json("status")["status"]["workers"])
+
+    def checks():
+        return [one["checks_succeeded"] for one in reports(daemon).values()]
+    await_states(daemon, ("up", "up", "up"))
+    before, made = received(), checks()
+    wait_for(lambda: all(now > then + 20 for now, then in zip(checks(), made)), "checks")
+    assert received() == before
+    assert {ask(lab, f"http://{VIP['nat']}/") for _ in range(3)} == set(SERVERS)
+    assert ask(lab, f"http://{VIP['nat']}/", "--interface", ADDRESS["director"]) in SERVERS
+    assert received() > before
 
 
 @pytest.mark.parametrize("method", ("dr", "tun"))

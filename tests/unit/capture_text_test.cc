@@ -109,7 +109,9 @@ TEST(IptablesText, EarlyStageHasRequestsAndRepliesInRaw) {
   // Replies to the director's own sockets, and those of its own processes.
   const std::vector<std::string> replies{"-m set --match-set lvsd-nat-sources4 src,src" + queue};
   EXPECT_EQ(chains[0].table + ' ' + chains[0].jump(), "security INPUT -j LVSD");
-  EXPECT_EQ(chains[0].rules, replies);
+  ASSERT_EQ(chains[0].rules.size(), 2U);
+  EXPECT_EQ(chains[0].rules[0], "-p tcp -m cgroup --path / -j RETURN");  // they have one already
+  EXPECT_EQ(chains[0].rules[1], replies[0]);
   EXPECT_EQ(chains[2].table + ' ' + chains[2].jump(), "mangle OUTPUT -j LVSD-OUT");
   EXPECT_EQ(chains[2].rules, replies);
 }
@@ -132,7 +134,9 @@ TEST(IptablesText, LateStageIsAtInputAndRepliesStayInRaw) {
   ASSERT_EQ(chains.size(), 3U);
   EXPECT_EQ(chains[0].table, "security");
   EXPECT_EQ(chains[0].hook, "INPUT");
-  EXPECT_EQ(chains[0].rules.size(), 8U);  // groups, three ICMP types, services, NAT replies: twice
+  // Groups, three ICMP types, services twice, then what is connected, NAT replies twice.
+  ASSERT_EQ(chains[0].rules.size(), 9U);
+  EXPECT_EQ(chains[0].rules[6], "-p tcp -m cgroup --path / -j RETURN");
   EXPECT_EQ(chains[1].table, "raw");
   EXPECT_EQ(chains[1].rules.at(0), "-m pkttype ! --pkt-type unicast -j RETURN");
   EXPECT_EQ(chains[1].rules.at(1), "-m addrtype --dst-type LOCAL -j RETURN");
@@ -148,7 +152,7 @@ TEST(IptablesText, LateStageIsAtInputAndRepliesStayInRaw) {
 TEST(IptablesText, WithoutSetsThereIsOneRulePerMember) {
   IptablesFeatures features;
   features.sets = false;
-  features.addrtype = features.pkttype = false;
+  features.addrtype = features.pkttype = features.cgroup = false;
   Config config = mixed_config();
   config.startup.queue_bypass = true;
   const std::string text = iptables_text(make_capture_plan(config), features);
@@ -156,6 +160,7 @@ TEST(IptablesText, WithoutSetsThereIsOneRulePerMember) {
   EXPECT_EQ(count(text, "create"), 0U);
   EXPECT_EQ(count(text, "addrtype"), 0U);
   EXPECT_EQ(count(text, "pkttype"), 0U);
+  EXPECT_EQ(count(text, "cgroup"), 0U);
   EXPECT_EQ(count(text, "-A LVSD -d 192.0.2.10/32 -p tcp -m tcp --dport 80 -j NFQUEUE"), 1U);
   EXPECT_EQ(count(text, " -s 10.0.0.11/32 -p udp -m udp --sport 53 -j NFQUEUE"), 3U);
   EXPECT_EQ(count(text, "-A LVSD -d 192.0.2.10/32 -p udp -f -j NFQUEUE"), 1U);
@@ -243,6 +248,12 @@ TEST(NftText, EarlyStageIsOneTable) {
   EXPECT_EQ(count(text, "\t\ticmp type { 3, 4, 11 } counter queue num 7\n"), 1U);
   EXPECT_EQ(count(text, "ip daddr . meta l4proto . th dport @services4 counter queue num 7\n"), 1U);
   EXPECT_LT(text.find("meta pkttype != host return"), text.find("counter queue"));
+  EXPECT_EQ(count(text,
+                  "meta pkttype != host return\n\t\tmeta l4proto tcp meta skuid >= 0 return\n"
+                  "\t\tip saddr . meta l4proto . th sport @nat-sources4"),
+            1U);
+  EXPECT_EQ(count(text, "skuid"), 1U);  // at INPUT
+  EXPECT_EQ(count(nft_text(make_capture_plan(direct_config()), "accept"), "skuid"), 0U);
   EXPECT_LT(text.find("fib daddr type local return"), text.rfind("th sport @nat-sources4"));
   EXPECT_EQ(count(text, "bypass"), 0U);
 }

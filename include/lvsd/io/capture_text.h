@@ -19,9 +19,18 @@
 // reassembled by then.
 //
 // Where NAT destinations exist, both stages also have: at INPUT, their replies to sockets of the
-// director; and in mangle OUTPUT (behind conntrack, as the kernel's IPVS), what a NAT destination
-// on the director itself sends. There, too, requests of the director's own processes to addresses
-// that may not be its own; those to its own come by PREROUTING, over lo.
+// director, behind a rule by which a packet of TCP leaves that the kernel has given to a
+// connection: what is connected to the server itself, as a check is, has no use for another source,
+// and must not cost a worker anything (a client's socket is connected to the VIP, so its replies
+// belong to none yet). The kernel does so for connections only, not for listeners, between
+// PREROUTING and INPUT (net.ipv4.tcp_early_demux; without it, all is captured). iptables sees it by
+// `-m cgroup --path /`, which says no more than that there is a socket. `-m socket` would find
+// listeners too, on which an FTP client waits for its data, and would have the whole namespace
+// reassemble fragments.
+//
+// Both stages also have, in mangle OUTPUT (behind conntrack, as the kernel's IPVS), what a NAT
+// destination on the director itself sends; and requests of the director's own processes to
+// addresses that may not be its own. Those to its own come by PREROUTING, over lo.
 //
 // Where checks take the data path of their service, their packets are taken in mangle OUTPUT, by
 // their mark, and the answers, from the virtual address to an address of ours, in raw PREROUTING
@@ -68,10 +77,11 @@ SetDifference difference(const TextSet& from, const TextSet& to);
 
 // What this kernel and its tools have beside the NFQUEUE target.
 struct IptablesFeatures {
-  bool sets = true;            // ipset and `-m set`; else one rule per member
-  bool addrtype = true;        // `-m addrtype`; else replies to our own sockets are captured too
-  bool pkttype = true;         // `-m pkttype`; else broadcast and multicast frames are captured too
-  bool bpf = true;             // `-m bpf`; else all comes to one worker, which hands it on
+  bool sets = true;      // ipset and `-m set`; else one rule per member
+  bool addrtype = true;  // `-m addrtype`; else replies to our own sockets are captured too
+  bool pkttype = true;   // `-m pkttype`; else broadcast and multicast frames are captured too
+  bool cgroup = true;    // `-m cgroup`; else what a NAT destination answers to a check is, too
+  bool bpf = true;       // `-m bpf`; else all comes to one worker, which hands it on
   bool security_table = true;  // else stage late is at the end of filter INPUT: there, a firewall
                                // rule that accepts a packet also keeps it from being captured
   bool owned_table = false;    // rules lie in a table that others cannot change (owned_table.h)
