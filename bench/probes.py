@@ -4,8 +4,8 @@
 and on in turns, while datagrams load the director and paced ones measure it. Prints round trips and
 the worker's verdicts (its own histogram) of both, their ratio, and the CPU time of each probe. The
 worker has CPU 1; the prober, the daemon's other threads, client and servers share the others. The
-checked servers are those of a TUN service, so that what they answer passes no worker; answers of NAT's
-do (METHOD nat), as a client of theirs may be on the director.
+checked servers are those of a TUN service; with METHOD nat of a NAT service, whose answers to checks
+pass no worker either where the kernel finds their sockets first.
     sudo bench/probes.py [DESTINATIONS [ROUNDS [SECONDS [METHOD]]]]   with LVSD_BUILD set to an optimized build"""
 import json
 import os
@@ -137,9 +137,17 @@ def verdicts(lab):
 
 
 def quantile(before, after, part):
-    """The bound of the histogram below which that part of the packets stayed."""
+    """Below which that part of the packets stayed: the bound of the histogram's bucket, and the time
+    if those in the bucket lie evenly in it, as Prometheus has it."""
     grown = {bound: after[bound] - before[bound] for bound in after}
-    return next(bound for bound in sorted(grown) if grown[bound] >= part * max(grown.values()))
+    wanted, floor, below = part * max(grown.values()), 0.0, 0
+    for bound in sorted(grown):
+        if grown[bound] >= wanted:
+            even = floor if bound == float("inf") else \
+                floor + (bound - floor) * (wanted - below) / max(grown[bound] - below, 1)
+            return bound, even
+        floor, below = bound, grown[bound]
+    raise ValueError("no packet was counted")
 
 
 def pin(daemon):
@@ -165,7 +173,7 @@ def measure(lab, daemon, prober, seconds):
     made, failed = (new - old for new, old in zip(probed(daemon), before[2]))
     return {"times": sorted(times), "rate": made / passed, "failed": failed,
             "prober": prober_used / passed, "daemon": daemon_used / passed,
-            "verdict99": quantile(seen, after, 0.99)}
+            **dict(zip(("bound99", "verdict99"), quantile(seen, after, 0.99)))}
 
 
 def at(times, part):
@@ -175,9 +183,9 @@ def at(times, part):
 def report(name, rounds):
     times = sorted(time for each in rounds for time in each["times"])
     middle = {key: statistics.median(each[key] for each in rounds)
-              for key in ("rate", "prober", "daemon", "verdict99")}
+              for key in ("rate", "prober", "daemon", "bound99", "verdict99")}
     print(f"{name:>4}: {len(times)} round trips, p50 {at(times, .5):.0f} us, p99 {at(times, .99):.0f} us;"
-          f" p99 of verdicts within {middle['verdict99']:.0f} us;"
+          f" p99 of verdicts {middle['verdict99']:.0f} us, within {middle['bound99']:.0f} us;"
           f" {middle['rate']:.0f} probes/s, {sum(each['failed'] for each in rounds)} failed;"
           f" prober {middle['prober'] * 100:.0f} % of a CPU, daemon {middle['daemon'] * 100:.0f} %")
     if middle["rate"] > 0:
@@ -206,10 +214,11 @@ def main():
                 load.stop()
     for checked, name in ((False, "off"), (True, "on")):
         report(name, found[checked])
-    ratios = [at(on["times"], .99) / at(off["times"], .99)
-              for off, on in zip(found[False], found[True])]
-    print(f"p99 of round trips, on / off: {statistics.median(ratios):.2f}"
-          f" ({min(ratios):.2f} to {max(ratios):.2f})")
+    for name, p99 in (("round trips", lambda one: at(one["times"], .99)),
+                      ("verdicts", lambda one: one["verdict99"])):
+        ratios = [p99(on) / p99(off) for off, on in zip(found[False], found[True])]
+        print(f"p99 of {name}, on / off: {statistics.median(ratios):.2f}"
+              f" ({min(ratios):.2f} to {max(ratios):.2f})")
 
 
 if __name__ == "__main__":
