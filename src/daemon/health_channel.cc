@@ -16,6 +16,7 @@
 namespace lvsd {
 
 using boost::system::error_code;
+using nlohmann::json;
 using Channel = boost::asio::posix::stream_descriptor;
 
 void HealthKeeper::receive() {
@@ -29,10 +30,31 @@ void HealthKeeper::receive() {
       if (size == 0)
         return spdlog::error("health: the prober is gone; nothing is checked any more");
       if (size < 0) break;
+      heard_ = true;
       take(std::string_view(bytes.data(), static_cast<std::size_t>(size)));
     }
     receive();
   });
+}
+
+// A prober that says nothing is asked, and one that does not answer is replaced: it may hang, or
+// have been stopped, and its states would be the last ones for ever. Looks are counted rather than
+// time, because nothing is heard either while this process is the one that stands still.
+void HealthKeeper::watch_prober(std::chrono::steady_clock::time_point now) {
+  constexpr std::chrono::seconds kLook{2};
+  constexpr unsigned kPatience = 5;
+  if (now - looked_ < kLook) return;
+  looked_ = now;
+  if (std::exchange(heard_, false) || checked_.empty()) {
+    unanswered_ = 0;
+    return;
+  }
+  if (unanswered_++ < kPatience) return send(json{{"ping", 1}}.dump());
+  unanswered_ = 0;
+  spdlog::error("health: the prober has said nothing for {} s; it is ended",
+                (kLook * kPatience).count());
+  const char word = 0;
+  ::send(orders_.get(), &word, 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 // What it asks for, it has to take: one that asks and does not read gets no more. Orders that are
@@ -86,7 +108,7 @@ void HealthKeeper::give_socket(const SocketNeed& need) {
       ::close(std::exchange(fd, -1));
     }
   }
-  send(nlohmann::json{{"socket", need.number}}.dump(), fd);
+  send(json{{"socket", need.number}}.dump(), fd);
 }
 
 }  // namespace lvsd

@@ -55,7 +55,7 @@ std::string took_text(std::chrono::microseconds took) {
 }
 
 HealthKeeper::HealthKeeper(boost::asio::io_context& io, ProberProcess prober, std::string run_dir)
-    : channel_(io), guardian_(prober.guardian), file_(std::move(run_dir) + "/health.json") {
+    : channel_(io), orders_(std::move(prober.orders)), file_(std::move(run_dir) + "/health.json") {
   const int fd = ::fcntl(prober.channel.get(), F_DUPFD_CLOEXEC, 0);
   if (fd < 0) throw std::system_error(errno, std::generic_category(), "dup");
   channel_.assign(fd);
@@ -320,6 +320,7 @@ void HealthKeeper::tell(const ServiceKey& key,
 bool HealthKeeper::tick() {
   const auto clock = steady_clock::now();
   const TimePoint now = time_now();
+  watch_prober(clock);
   if (clock - saved_ >= kSaveInterval || unsaved_) {
     if (!pools_.empty()) save();
     saved_ = clock;

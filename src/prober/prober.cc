@@ -139,6 +139,7 @@ void Prober::take(std::string_view text, int fd) {
     return;
   }
   if (message->contains("set")) return set(*message);
+  if (message->contains("ping")) return send(json{{"pong", 1}}.dump());
   if (message->contains("drop")) {
     checks_.erase(message->value("drop", std::uint64_t{0}));
   } else if (message->contains("pace")) {

@@ -7,14 +7,17 @@
 #include <linux/icmp.h>
 #include <netinet/icmp6.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <pwd.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <exception>
@@ -65,13 +68,19 @@ FileDescriptor open_ping(int family) {
   return fd;
 }
 
-// Descriptors of ours that the prober has no business with; its own three are kept.
-void close_others(const ProberSockets& kept) {
+// What the guardian waits for: its children, and the daemon's word that the prober has to go.
+struct Awaited {
+  int signals = -1, orders = -1;
+};
+
+// Descriptors of ours that the prober has no business with; its own three are kept, and `orders`.
+void close_others(const ProberSockets& kept, int orders) {
   rlimit limit{};
   ::getrlimit(RLIMIT_NOFILE, &limit);
   constexpr rlim_t kLooked = 1024;  // nothing is open yet but a few
   for (int fd = 3; fd < static_cast<int>(std::min(limit.rlim_cur, kLooked)); ++fd) {
-    if (fd != kept.channel && fd != kept.ping4 && fd != kept.ping6) ::close(fd);
+    if (fd == kept.channel || fd == kept.ping4 || fd == kept.ping6 || fd == orders) continue;
+    ::close(fd);
   }
   limit.rlim_cur = limit.rlim_max;
   ::setrlimit(RLIMIT_NOFILE, &limit);
@@ -112,12 +121,30 @@ void die_with_parent(pid_t parent) {
   ::_exit(0);
 }
 
-// The status of the prober; what else its programs left behind is let go on the way.
-int await(pid_t prober) {
-  int status = 0;
+// Whether there was one; of several that came while no prober ran, none is left.
+bool take_orders(int orders) {
+  char word = 0;
+  bool any = false;
+  while (::recv(orders, &word, 1, MSG_DONTWAIT) > 0) any = true;
+  return any;
+}
+
+// The status of the prober; what else its programs left behind is let go on the way. One that
+// hangs, be it stopped, ends by SIGKILL.
+int await(pid_t prober, const Awaited& awaited) {
+  std::array<pollfd, 2> polled{{{awaited.signals, POLLIN, 0}, {awaited.orders, POLLIN, 0}}};
   while (true) {
-    const pid_t ended = ::waitpid(-1, &status, 0);
-    if (ended == prober || (ended < 0 && errno != EINTR)) return status;
+    int status = 0;
+    for (pid_t ended = 1; ended > 0;) {
+      ended = ::waitpid(-1, &status, WNOHANG);
+      if (ended == prober || (ended < 0 && errno != EINTR)) return status;
+    }
+    if (::poll(polled.data(), polled.size(), -1) <= 0) continue;
+    signalfd_siginfo ignored{};
+    while (::read(awaited.signals, &ignored, sizeof ignored) > 0) {
+    }
+    if ((polled[1].revents & POLLIN) != 0 && take_orders(awaited.orders)) ::kill(prober, SIGKILL);
+    if ((polled[1].revents & POLLHUP) != 0) polled[1].fd = -1;  // so will we be, with the daemon
   }
 }
 
@@ -134,13 +161,24 @@ void end_programs() {
 }
 
 // Forks probers one after the other, until one ends well: the daemon closed the channel.
-[[noreturn]] void guard(const ProberSockets& sockets) {
+[[noreturn]] void guard(const ProberSockets& sockets, int orders) {
   const pid_t self = ::getpid();
   ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+  sigset_t children, before;
+  sigemptyset(&children);
+  sigaddset(&children, SIGCHLD);
+  ::sigprocmask(SIG_BLOCK, &children, &before);
+  const Awaited awaited{::signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK), orders};
   while (true) {
+    take_orders(orders);  // about one that is gone
     const pid_t prober = ::fork();
-    if (prober == 0) probe_on(sockets, self);
-    const int status = prober > 0 ? await(prober) : -1;
+    if (prober == 0) {
+      ::sigprocmask(SIG_SETMASK, &before, nullptr);
+      ::close(awaited.signals);
+      ::close(awaited.orders);
+      probe_on(sockets, self);
+    }
+    const int status = prober > 0 ? await(prober, awaited) : -1;
     end_programs();
     if (prober > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0) ::_exit(0);
     ::sleep(kPause);
@@ -155,6 +193,11 @@ Result<ProberProcess, Error> start_prober() {
     return fail("socketpair: " + std::generic_category().message(errno));
   }
   FileDescriptor ours(ends[0]), theirs(ends[1]);
+  int order_ends[2];
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, order_ends) != 0) {
+    return fail("socketpair: " + std::generic_category().message(errno));
+  }
+  FileDescriptor orders(order_ends[0]), taken_orders(order_ends[1]);
   for (const int end : ends) {
     ::setsockopt(end, SOL_SOCKET, SO_SNDBUFFORCE, &kSocketBuffer, sizeof kSocketBuffer);
   }
@@ -173,13 +216,14 @@ Result<ProberProcess, Error> start_prober() {
     const char word = changed ? '1' : '0';
     if (::write(write_end.get(), &word, 1) != 1) ::_exit(1);
     const ProberSockets sockets{theirs.get(), ping4.get(), ping6.get()};
-    close_others(sockets);
-    guard(sockets);
+    close_others(sockets, taken_orders.get());
+    guard(sockets, taken_orders.get());
   }
   write_end.reset();
   char word = '0';
   if (::read(read_end.get(), &word, 1) != 1) return fail("the prober does not start");
-  return ProberProcess{std::move(ours), guardian, word == '1' ? identity->name : std::string()};
+  return ProberProcess{std::move(ours), std::move(orders), guardian,
+                       word == '1' ? identity->name : std::string()};
 }
 
 }  // namespace lvsd

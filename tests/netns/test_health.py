@@ -3,11 +3,12 @@
 import os
 import re
 import signal
+import time
 
 import pytest
 
-from checking import (await_states, children, load_of_new_connections, odd, start_odd, states, weights,
-                      without_nginx)
+from checking import (await_states, children, load_of_new_connections, odd, reports, start_odd, states,
+                      weights, without_nginx)
 from daemon import configuration, destinations, service
 from lab import ADDRESS, SERVERS, VIP, wait_for
 from load import Load
@@ -126,6 +127,36 @@ def test_the_prober_is_unprivileged_and_replaced(lab, lvsd):
         await_states(daemon, ("up", "down", "up"))
     daemon.stop()
     wait_for(lambda: not os.path.exists(f"/proc/{guardian}"), "the guardian to go")
+
+
+def test_a_prober_that_hangs_is_replaced(lab, lvsd):
+    """Stopped, it is as one that loops: it neither dies nor answers."""
+    daemon = lvsd(checked())
+    await_states(daemon, ("up", "up", "up"))
+    guardian, = children(daemon.child.pid)
+    prober, = children(guardian)
+    begin = time.monotonic()
+    os.kill(prober, signal.SIGSTOP)
+    with without_nginx(lab, "rs2"):
+        daemon.await_log("the prober has said nothing for 10 s; it is ended", timeout=12 + SLACK)
+        assert time.monotonic() - begin > 8
+        assert [*states(daemon).values()] == ["up", "up", "up"]  # nobody has looked
+        daemon.await_log("the prober died; another one goes on", timeout=1 + SLACK)
+        assert await_states(daemon, ("up", "down", "up")) < DUE + SLACK
+        assert prober not in children(guardian) and len(children(guardian)) == 1
+    await_states(daemon, ("up", "up", "up"))
+
+
+def test_a_prober_with_nothing_to_say_is_left_alone(lab, lvsd):
+    """Its only check is rarer than the daemon's patience lasts."""
+    daemon = lvsd(checked(check={"interval": "30s"}))
+    await_states(daemon, ("up", "up", "up"))
+    guardian, = children(daemon.child.pid)
+    before = children(guardian)
+    made = sum(one["checks_succeeded"] for one in reports(daemon).values())
+    time.sleep(14)
+    assert children(guardian) == before and "the prober" not in daemon.log()
+    assert sum(one["checks_succeeded"] for one in reports(daemon).values()) == made
 
 
 def test_quorum_sorry_server_and_hooks(lab, lvsd):

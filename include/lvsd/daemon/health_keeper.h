@@ -91,6 +91,7 @@ class HealthKeeper {
   void place(const Name& name, const Order& order, std::set<Name>& wanted);
   void begin(Checked& checked);
   void receive();
+  void watch_prober(std::chrono::steady_clock::time_point now);
   void take(std::string_view text);
   void take(const ProbeResult& result);
   void take_agent(Checked& checked, const ProbeResult& result);
@@ -108,7 +109,7 @@ class HealthKeeper {
   const std::string& name_of(const ServiceKey& key) const;
 
   boost::asio::posix::stream_descriptor channel_;
-  pid_t guardian_;
+  FileDescriptor orders_;  // to the prober's guardian
   std::string file_;
   std::map<ServiceKey, HealthPool> pools_;
   std::map<ServiceKey, std::string> names_;
@@ -123,6 +124,9 @@ class HealthKeeper {
   std::chrono::steady_clock::time_point ramped_{}, saved_{};
   std::deque<std::pair<std::string, FileDescriptor>> outgoing_;
   bool writing_ = false;
+  std::chrono::steady_clock::time_point looked_{};  // whether the prober says anything
+  bool heard_ = true;
+  unsigned unanswered_ = 0;
 };
 
 }  // namespace lvsd

@@ -7,10 +7,12 @@
 //                    {"drop": ID}            stop
 //                    {"pace": ID, "interval": MS}
 //                    {"tell": {...}}         run a hook
+//                    {"ping": 1}             it has said nothing for a while: does it live
 //                    {"socket": N}           with a descriptor: the socket that was asked for
 //   from the prober  {"hello": PID}          it begins anew and knows nothing
 //                    {"results": [[ID, ok, MICROSECONDS, text, seconds of expiry or 0], ...]}
 //                    {"need": N, ...}        a socket that takes a privilege
+//                    {"pong": 1}             it does
 //                    {"say": text}           for the log
 #pragma once
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The process that probes: forked before this one has threads, secrets or sockets, as another user
 // and without any capability. Between the two stands a third that does nothing but fork the prober
-// again when it died, which the daemon, having given up the right to become another user, could
-// not.
+// again when it died, and end it when it is told that it hangs: neither could the daemon, having
+// given up the right to become another user and to send signals to one.
 //
 // What takes a privilege it is given: one raw ICMP socket of each family for ping, which lie open
 // when it starts, and sockets with a mark, which it asks for.
@@ -19,6 +19,7 @@ namespace lvsd {
 
 struct ProberProcess {
   FileDescriptor channel;  // our end
+  FileDescriptor orders;   // a byte here has the guardian replace it
   pid_t guardian = -1;     // its parent, a child of ours
   std::string user;        // as which it runs; empty where it could not become another one
 };
