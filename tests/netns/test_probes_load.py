@@ -5,9 +5,9 @@ the same servers all the while, and notices nothing."""
 import os
 import ssl
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
-from certificates import Authority
+from certificates import Authority, expiry
 from checking import odd, reports, start_odd, without_nginx
 from daemon import configuration, service
 from lab import ADDRESS, SERVERS, VIP, wait_for
@@ -18,6 +18,7 @@ from servers import HERE, PYTHON, listening, read
 VICTIM = "rs1"
 INTERVAL, TIMEOUT, FALL = 0.3, 0.25, 3
 DUE = FALL * INTERVAL + TIMEOUT
+LASTS = 7.0  # seconds of a certificate that is to expire
 SLACK = 3.0  # other work on this machine
 CHECK = {"type": "http", "interval": "300ms", "timeout": "250ms", "rise": 2, "fall": FALL,
          "damping": "off"}
@@ -33,18 +34,18 @@ def start_tls(lab, server, certificate):
     return child
 
 
+# Ways to fail: each gives what makes the server fail, to be called under load.
 @contextmanager
 def killed(lab, _):
-    with without_nginx(lab, VICTIM):
-        yield
+    with ExitStack() as later:
+        yield lambda: later.enter_context(without_nginx(lab, VICTIM))
 
 
 @contextmanager
 def cut_off(lab, _):
     rule = ["INPUT", "-p", "tcp", "--dport", str(NGINX), "-j", "DROP"]
-    lab.run(VICTIM, ["iptables", "-w", "-I", *rule])
     try:
-        yield
+        yield lambda: lab.run(VICTIM, ["iptables", "-w", "-I", *rule])
     finally:
         lab.run(VICTIM, ["iptables", "-w", "-D", *rule])
 
@@ -52,17 +53,23 @@ def cut_off(lab, _):
 def answering(mode):
     @contextmanager
     def change(lab, _):
-        odd(lab, VICTIM, mode)
-        yield
+        yield lambda: odd(lab, VICTIM, mode)
         odd(lab, VICTIM, "fine")
     return change
 
 
 @contextmanager
-def expired(lab, world):
-    """Served by another process from now on, with a certificate that ended just before."""
-    world.replace(world.authority.issue("shop", -1, "expired"))
-    yield
+def expired(_, world):
+    """By time alone: it goes on as it is, under a load that began while its certificate was good."""
+    soon = world.authority.issue("shop", LASTS, "soon")
+    world.replace(soon)
+    end = expiry(soon)
+    wait_for(lambda: world.certificates().count(end) == 1, lambda: str(world.certificates()))
+    world.await_all("up")
+    assert time.time() < end - 1, "too late for a load before the end"
+    yield lambda: time.sleep(max(0.0, end - time.time()))
+    seen = reports(world.daemon)[f"port{TLS}", f"{ADDRESS[VICTIM]}:{TLS}"]
+    assert seen["results"][-1]["text"] == "certificate: certificate has expired"
     world.replace(world.good)
 
 
@@ -97,6 +104,11 @@ class World:
         self.lab.stop(self.ends[VICTIM])
         self.ends[VICTIM] = start_tls(self.lab, VICTIM, certificate)
 
+    def certificates(self):
+        """When they end, of the servers with TLS."""
+        return [one.get("certificate_expires") for (name, _), one in reports(self.daemon).items()
+                if name == f"port{TLS}"]
+
     def await_all(self, state):
         wait_for(lambda: {one["state"] for one in reports(self.daemon).values()} == {state},
                  lambda: str(reports(self.daemon)), 20)
@@ -121,12 +133,13 @@ class World:
 def test_a_server_that_fails_under_load(lab, lvsd):
     world = World(lab, lvsd)
     for name, (way, port, hurts) in WAYS.items():
-        requests = world.requests(port)
-        wrk = Load(lab, f"http://{VIP['dr']}:{ODD if port == NGINX else NGINX}/", connections=4,
-                   new_connections=True, name=name)
-        time.sleep(0.3)
-        begin = time.monotonic()
-        with way(lab, world):
+        with way(lab, world) as fail:
+            requests = world.requests(port)
+            wrk = Load(lab, f"http://{VIP['dr']}:{ODD if port == NGINX else NGINX}/", connections=4,
+                       new_connections=True, name=name)
+            time.sleep(0.3)
+            fail()
+            begin = time.monotonic()
             world.await_weights([0, 1, 1], port)
             noticed = time.monotonic()
             wait_for(lambda: sum(one.begin > noticed for one in requests.made) > 20, "requests", 20)
@@ -136,6 +149,7 @@ def test_a_server_that_fails_under_load(lab, lvsd):
             assert noticed - begin < DUE + SLACK, name
             assert failed or not hurts, f"{name}: nobody was hurt"
             assert not [one for one in failed if one.begin > noticed], name
+            assert not [one for one in failed if one.begin < begin - 1], name
             assert {went.get(one.port) for one in failed} <= {ADDRESS[VICTIM]}, (name, failed)
             report = wrk.stop()
             assert report.failed == 0 and report.requests > 20, f"{name}: {report.text}"
