@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What tests of health checks share: states and weights as lvsctl says them, servers that fail."""
+import ctypes
 import os
 import signal
 import time
@@ -78,3 +79,24 @@ def reports(daemon):
     """(service, address:port) -> what lvsctl health says of it."""
     return {(entry["name"], one["destination"]): one
             for entry in daemon.ctl_json("health")["health"] for one in entry["destinations"]}
+
+
+@contextmanager
+def stopped_thread(pid, name):
+    """One thread of a process stands still, while the others go on: as a debugger does it."""
+    seize, interrupt, detach, every_child = 0x4206, 0x4207, 17, 0x40000000  # ptrace(2), waitpid(2)
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
+
+    def ptrace(request):
+        if libc.ptrace(request, thread, None, None) < 0:
+            raise OSError(ctypes.get_errno(), f"ptrace {request:#x} of {name}")
+    thread, = (int(one) for one in os.listdir(f"/proc/{pid}/task")
+               if read(f"/proc/{pid}/task/{one}/comm") == name + "\n")
+    ptrace(seize)
+    try:
+        ptrace(interrupt)
+        os.waitpid(thread, every_child)
+        yield
+    finally:
+        ptrace(detach)

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from checking import (await_states, children, load_of_new_connections, odd, reports, start_odd, states,
-                      weights, without_nginx)
+                      stopped_thread, weights, without_nginx)
 from daemon import configuration, destinations, service
 from lab import ADDRESS, SERVERS, VIP, wait_for
 from load import Load
@@ -157,6 +157,23 @@ def test_a_prober_with_nothing_to_say_is_left_alone(lab, lvsd):
     time.sleep(14)
     assert children(guardian) == before and "the prober" not in daemon.log()
     assert sum(one["checks_succeeded"] for one in reports(daemon).values()) == made
+
+
+def test_what_a_busy_worker_does_not_take_is_tried_again(lab, lvsd):
+    """The destination is to leave the service, for which the worker is asked what is alive."""
+    daemon = lvsd(checked(check={"on_failure": "remove"}))
+    await_states(daemon, ("up", "up", "up"))
+    wait_for(lambda: weights(daemon) == [1, 1, 1], "weights")
+    with without_nginx(lab, "rs2"):
+        with stopped_thread(daemon.child.pid, "lvsd-w0"):
+            daemon.await_log("10.0.2.12:80 is down", timeout=DUE + SLACK)
+            daemon.await_log("worker 0 does not answer", timeout=20)
+        wait_for(lambda: weights(daemon) == [1, 1], lambda: daemon.log(), 20)
+        assert [*states(daemon).values()] == ["up", "down", "up"]
+        assert set(curl_many(lab, VIP["dr"], 4)) == {"rs1", "rs3"}
+    await_states(daemon, ("up", "up", "up"))
+    wait_for(lambda: sorted(weights(daemon)) == [1, 1, 1], "weights")
+    assert "the prober" not in daemon.log()  # it was not silent; nobody listened for a while
 
 
 def test_quorum_sorry_server_and_hooks(lab, lvsd):
