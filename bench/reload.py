@@ -1,11 +1,11 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What a reload of a large configuration does to traffic: 10,000 services with ten NAT destinations each,
-and one that answers. In turns a weight changes, a destination comes, a service comes (capture sets and
+"""What a reload of a large configuration does to traffic: 10,000 services with ten NAT destinations each
+(--destinations), each with a check of its own (--checked) or none, and one that answers. In turns a weight changes, a destination comes, a service comes (capture sets and
 all), and each goes back. Prints how long reading and applying took (the daemon's log says it), what
 CPU the daemon's control thread used, and the round trips of paced datagrams during the reload beside
 those of as long a time without one, and how many were lost.
-    sudo bench/reload.py [--services N] [--rounds N] [--workers N]   with LVSD_BUILD, or after scripts/bench"""
+    sudo bench/reload.py [--services N] [--destinations N] [--checked] [--rounds N] [--workers N]   with LVSD_BUILD, or after scripts/bench"""
 import argparse
 import os
 import re
@@ -23,7 +23,6 @@ import servers  # noqa: E402
 from daemon import Lvsd  # noqa: E402
 from lab import ADDRESS, VIP, Lab, LabError, wait_for  # noqa: E402
 
-EACH = 10
 KINDS = ("weight", "destination", "service")
 PACE = 0.0005  # seconds from one datagram to the next
 
@@ -32,23 +31,27 @@ def octets(number):
     return f"{number // 62500}.{number // 250 % 250}.{number % 250 + 1}"
 
 
-def service_lines(number, destinations, weight=1):
+def service_lines(number, each, more=0, weight=1):
     lines = [f"  - name: s{number}", f"    listen: 100.{octets(number)}:80/tcp", "    method: nat",
              "    scheduler: wlc", "    destinations:"]
-    for i in range(destinations):
-        lines.append(f"      - {{address: 101.{octets(number * (EACH + 1) + i)}:8080, "
+    for i in range(each + more):
+        lines.append(f"      - {{address: 101.{octets(number * (each + 1) + i)}:8080, "
                      f"weight: {weight if i == 0 else 1}}}")
     return lines
 
 
-def configuration(services, workers, change=None):
-    lines = [f"director: {{announce: false, workers: {workers}}}", "services:", "  - name: echo",
+def configuration(words, change=None):
+    """Nobody is behind the addresses, so that a check fails at once, and its destination is used all the
+    same: what is measured is the reload, not the probes."""
+    services = words.services
+    check = ["    health: {type: tcp, interval: 60s}", "    panic: 100"] if words.checked else []
+    lines = [f"director: {{announce: false, workers: {words.workers}}}", "services:", "  - name: echo",
              f"    listen: {VIP['dr']}:5353/udp", "    method: dr",
              f"    destinations: [{{address: {ADDRESS['rs1']}}}]"]
     for number in range(services + (change == "service")):
         middle = number == services // 2
-        lines += service_lines(number, EACH + (middle and change == "destination"),
-                               3 if middle and change == "weight" else 1)
+        lines += service_lines(number, words.destinations, middle and change == "destination",
+                               3 if middle and change == "weight" else 1) + check
     return "\n".join(lines) + "\n"
 
 
@@ -116,7 +119,7 @@ def reload(daemon):
     daemon.child.send_signal(1)
     wait_for(lambda: re.search(r"reload (applied|refused|incomplete)", daemon.log()[mark:]),
              "the reload", 300)
-    daemon.await_notice("READY=1")  # nor does lvsd get further while nobody reads what it says
+    daemon.await_notice("READY=1", 60)  # nor does lvsd get further while nobody reads what it says
     said = daemon.log()[mark:]
     if "reload applied" not in said:
         raise LabError(said)
@@ -139,17 +142,19 @@ def measure(lab, daemon, text):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--services", type=int, default=10000)
+    parser.add_argument("--destinations", type=int, default=10)
+    parser.add_argument("--checked", action="store_true")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--workers", type=int, default=1)
     words = parser.parse_args()
-    texts = {kind: configuration(words.services, words.workers, kind) for kind in (None, *KINDS)}
+    texts = {kind: configuration(words, kind) for kind in (None, *KINDS)}
     found = {kind: [] for kind in KINDS}
     with Lab() as lab:
         servers.start_udp_echo(lab, "rs1")
         daemon = Lvsd(lab, texts[None], name="reload")
         start = time.monotonic()
         daemon.start(timeout=300)
-        print(f"{words.services + 1} services, {words.services * EACH + 1} destinations: started in "
+        print(f"{words.services + 1} services, {words.services * words.destinations + 1} destinations: started in "
               f"{time.monotonic() - start:.1f} s, {resident(daemon.child.pid):.0f} MB resident")
         for _ in range(words.rounds):
             for kind in KINDS:

@@ -307,6 +307,7 @@ class ServicesReader {
       }
     }
     if (key) health.service = *key;
+    std::ranges::stable_sort(health.differing, {}, &CheckedDestination::endpoint);
     judge_health(map, health, out);
     assign(out.helper, read_helper(map.find("helper"), key));
     if (const std::optional<Item> field = map.find("hairpin"); field && key) {

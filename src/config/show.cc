@@ -185,8 +185,9 @@ std::string show_file(const ConfigFile& file) {
   out += ", udp: " + duration_text(timeouts.udp) + "}\n";
   out += show_ipvs(config.ipvs);
   out += config.services.empty() ? "services: []\n" : "services:\n";
+  const HealthIndex checks(file.health);
   for (const VirtualService& service : config.services) {
-    show_service(out, service, find_health(file.health, service.key));
+    show_service(out, service, checks.find(service.key));
   }
   return out;
 }

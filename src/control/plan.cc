@@ -317,12 +317,11 @@ void note_metrics(Plan& plan, const std::optional<Endpoint>& old,
 }
 
 void note_checks(Plan& plan, const Changes& changes, const std::vector<ServiceHealth>& health) {
-  std::unordered_map<ServiceKey, const ServiceHealth*, ServiceKeyHash> checks;
-  for (const ServiceHealth& each : health) checks.emplace(each.service, &each);
+  const HealthIndex checks(health);
   std::uint64_t checked = 0;
   const auto count = [&](const ServiceKey& key, const Endpoint& endpoint) {
-    const auto found = checks.find(key);
-    if (found != checks.end() && found->second->of(endpoint) != nullptr) ++checked;
+    const ServiceHealth* const found = checks.find(key);
+    if (found != nullptr && found->of(endpoint) != nullptr) ++checked;
   };
   for (const VirtualService& service : changes.added) {
     for (const Destination& each : service.destinations) count(service.key, each.endpoint);

@@ -80,10 +80,11 @@ HealthKeeper::Prepared HealthKeeper::prepare(const ConfigFile& file, const Overr
   if (before != nullptr) {
     for (const VirtualService& service : before->services) running[service.key] = &service;
   }
+  const HealthIndex checks(file.health);
   for (const VirtualService& service : file.config.services) {
     next.names[service.key] = service.name;
     if (service.probes.mark != 0) next.probe_marks[service.key] = service.probes.mark;
-    const ServiceHealth* const health = find_health(file.health, service.key);
+    const ServiceHealth* const health = checks.find(service.key);
     if (health == nullptr) continue;
     HealthPool& pool = next.pools[service.key];
     if (const auto known = pools_.find(service.key); known != pools_.end()) {

@@ -60,8 +60,9 @@ bool ServiceHealth::empty() const {
 }
 
 const Health* ServiceHealth::of(const Endpoint& endpoint) const {
-  const auto own = std::ranges::find(differing, endpoint, &CheckedDestination::endpoint);
-  const std::optional<Health>& found = own != differing.end() ? own->health : health;
+  const auto own = std::ranges::lower_bound(differing, endpoint, {}, &CheckedDestination::endpoint);
+  const bool differs = own != differing.end() && own->endpoint == endpoint;
+  const std::optional<Health>& found = differs ? own->health : health;
   return found ? &*found : nullptr;
 }
 
@@ -70,9 +71,14 @@ Endpoint target_of(const Probe& probe, const Endpoint& endpoint) {
   return {probe.address.value_or(endpoint.address), probe.port.value_or(port)};
 }
 
-const ServiceHealth* find_health(const std::vector<ServiceHealth>& all, const ServiceKey& service) {
-  const auto found = std::ranges::find(all, service, &ServiceHealth::service);
-  return found != all.end() ? &*found : nullptr;
+HealthIndex::HealthIndex(const std::vector<ServiceHealth>& all) {
+  services_.reserve(all.size());
+  for (const ServiceHealth& each : all) services_.emplace(each.service, &each);
+}
+
+const ServiceHealth* HealthIndex::find(const ServiceKey& service) const {
+  const auto found = services_.find(service);
+  return found != services_.end() ? found->second : nullptr;
 }
 
 }  // namespace lvsd

@@ -29,7 +29,7 @@ const ConfigFile& sample() {
 }
 
 const ServiceHealth& service(std::size_t i) {
-  return *find_health(sample().health, sample().config.services.at(i).key);
+  return *HealthIndex(sample().health).find(sample().config.services.at(i).key);
 }
 
 TEST(ConfigHealth, ReadsAWholeCheck) {
@@ -61,6 +61,21 @@ TEST(ConfigHealth, ADestinationChangesWhatItSays) {
   EXPECT_EQ(own->rules.rise, 3U);  // the service's
   EXPECT_EQ(service(0).of(destinations[2].endpoint), nullptr);
   EXPECT_EQ(service(0).of(destinations[0].endpoint), &*service(0).health);
+}
+
+TEST(ConfigHealth, OwnChecksAreFoundWhateverTheOrderOfDestinations) {
+  const ConfigFile file = parsed(
+      "services:\n"
+      "  - {listen: '192.0.2.10:80/tcp', health: {type: tcp}, destinations: [\n"
+      "      {address: 10.0.0.14, health: {port: 14}}, {address: 10.0.0.12, health: {port: 12}},\n"
+      "      {address: 10.0.0.15}, {address: 10.0.0.13, health: {port: 13}}]}\n");
+  const ServiceHealth& health = file.health.at(0);
+  for (const Destination& each : file.config.services.at(0).destinations) {
+    const std::uint8_t last = each.endpoint.address.bytes().back();
+    const std::optional<Port> port = health.of(each.endpoint)->probe.port;
+    EXPECT_EQ(port, last == 15 ? std::nullopt : std::optional(Port(last)));
+  }
+  EXPECT_EQ(health.of({IpAddress(10, 0, 0, 99), Port(80)}), &*health.health);
 }
 
 TEST(ConfigHealth, BytesHaveEscapes) {

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "lvsd/model/service.h"
@@ -140,7 +141,7 @@ struct CheckedDestination {  // one whose check differs from its service's
 struct ServiceHealth {
   ServiceKey service;
   std::optional<Health> health;
-  std::vector<CheckedDestination> differing;
+  std::vector<CheckedDestination> differing;  // in the order of their endpoints
   Duration slow_start = Duration::zero();
   std::uint8_t panic = 0;  // percent of destinations up, below which all are used
   std::optional<Quorum> quorum;
@@ -153,6 +154,14 @@ struct ServiceHealth {
   friend bool operator==(const ServiceHealth&, const ServiceHealth&) = default;
 };
 
-const ServiceHealth* find_health(const std::vector<ServiceHealth>& all, const ServiceKey& service);
+// Services' checks by service, of a list that has to outlive it: for who asks for each of many.
+class HealthIndex {
+ public:
+  explicit HealthIndex(const std::vector<ServiceHealth>& all);
+  const ServiceHealth* find(const ServiceKey& service) const;  // null: not checked
+
+ private:
+  std::unordered_map<ServiceKey, const ServiceHealth*, ServiceKeyHash> services_;
+};
 
 }  // namespace lvsd
