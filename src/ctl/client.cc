@@ -12,6 +12,8 @@
 #include <iostream>
 #include <system_error>
 
+#include "lvsd/ctl/commands.h"
+
 namespace lvsd::ctl {
 namespace {
 
@@ -92,6 +94,16 @@ Reply ask(const std::string& run_dir, const Request& request, std::chrono::secon
     return failed("lvsd's answer cannot be read", false);
   }
   return reply;
+}
+
+int say_refused(std::string_view command, const json& reply, const std::optional<int>& indent) {
+  if (indent) {
+    std::cout << reply.dump(*indent, ' ', false, json::error_handler_t::replace) << "\n";
+  } else {
+    std::cerr << "lvsctl " << command << ": " << reply.value("error", "refused, without a reason")
+              << "\n";
+  }
+  return kNo;
 }
 
 }  // namespace lvsd::ctl

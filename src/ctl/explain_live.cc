@@ -41,8 +41,7 @@ int explain_live(const ExplainSettings& settings, const std::vector<std::byte>& 
     return reply.error().no_daemon ? kNoDaemon : kNo;
   }
   if (!reply->at("ok").get<bool>()) {
-    std::cerr << "lvsctl explain: " << reply->value("error", "refused, without a reason") << "\n";
-    return kNo;
+    return say_refused("explain", *reply, settings.json ? std::optional(2) : std::nullopt);
   }
   const auto explanation = parse_explanation(reply->value("explanation", nlohmann::json::object()));
   if (!explanation) {

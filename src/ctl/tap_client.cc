@@ -36,7 +36,7 @@ void add_tap_options(po::options_description& table) {
 }
 
 TapClient::TapClient(std::string command, const ParsedOptions& parsed)
-    : command_(std::move(command)), run_dir_(parsed.text("run-dir")) {
+    : command_(std::move(command)), run_dir_(parsed.text("run-dir")), json_(parsed.has("json")) {
   request_.id = std::random_device()();
   request_.service = optional_text(parsed, "service");
   request_.client = optional_text(parsed, "client");
@@ -54,9 +54,7 @@ int TapClient::listen(const std::function<bool(const json&)>& seen) {
       return reply.error().no_daemon ? kNoDaemon : kNo;
     }
     if (!reply->at("ok").get<bool>()) {
-      std::cerr << "lvsctl " << command_ << ": "
-                << reply->value("error", "refused, without a reason") << "\n";
-      return kNo;
+      return say_refused(command_, *reply, json_ ? std::optional(-1) : std::nullopt);
     }
     for (const json& packet : reply->value("packets", json::array())) {
       if (!seen(packet)) return kFine;

@@ -27,8 +27,7 @@ int show_recent(const ParsedOptions& parsed) {
     return reply.error().no_daemon ? kNoDaemon : kNo;
   }
   if (!reply->at("ok").get<bool>()) {
-    std::cerr << "lvsctl trace: " << reply->value("error", "refused, without a reason") << "\n";
-    return kNo;
+    return say_refused("trace", *reply, parsed.has("json") ? std::optional(-1) : std::nullopt);
   }
   for (const json& one : reply->value("decisions", json::array())) {
     if (parsed.has("json")) {

@@ -113,6 +113,17 @@ class Command(unittest.TestCase):
         done = self.answered(refusal, "zero")
         self.assertEqual((done.stdout, done.stderr), (b"", b"lvsctl: not today\n"))
 
+    def test_a_refusal_of_a_question_about_packets_is_json_too(self):
+        refusal = {"version": 1, "ok": False, "error": "not today"}
+        packet = ("explain", "tcp", "10.1.0.1:40000", "10.0.3.100:80")
+        for words in (packet, ("trace", "--recent"), ("trace",)):
+            done = self.answered(refusal, *words, "--json")
+            self.assertEqual((done.returncode, done.stderr), (1, b""), words)
+            self.assertEqual(json.loads(done.stdout), refusal)
+            done = self.answered(refusal, *words)
+            said = f"lvsctl {words[0]}: not today\n".encode()
+            self.assertEqual((done.returncode, done.stdout, done.stderr), (1, b"", said))
+
     def answered(self, reply, *words):
         """lvsctl's end where a daemon gives one answer."""
         directory = tempfile.mkdtemp(dir=self.place.name)

@@ -4,7 +4,9 @@
 
 #include <chrono>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "lvsd/control/request.h"
 
@@ -18,5 +20,9 @@ using Reply = Result<nlohmann::json, AskFailure>;
 
 // The reply as it came, ok or not. `patience` covers connecting, asking and the answer.
 Reply ask(const std::string& run_dir, const Request& request, std::chrono::seconds patience);
+
+// Why the daemon refused: a sentence, or with an indentation the reply itself. The exit status.
+int say_refused(std::string_view command, const nlohmann::json& reply,
+                const std::optional<int>& indent);
 
 }  // namespace lvsd::ctl

@@ -28,6 +28,7 @@ class TapClient {
 
  private:
   std::string command_, run_dir_;
+  bool json_;  // a refusal, too: a line
   Request request_{Command::trace};
   std::optional<std::uint64_t> count_;
 };
