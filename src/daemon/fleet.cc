@@ -20,8 +20,8 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 constexpr milliseconds kPatience{5000};  // a batch takes microseconds; this is a dead worker
-// Of ten destinations each, some tens of microseconds of a worker's time.
-constexpr std::size_t kServicesPerPart = 32;
+// Of ten destinations each, 25 microseconds of a worker's time, which its packets wait.
+constexpr std::size_t kServicesPerPart = 8;
 constexpr milliseconds kRetry{10};  // between two attempts at a full mailbox
 
 HashSeed random_seed() {
@@ -40,9 +40,11 @@ class Answers {
   explicit Answers(std::size_t workers) : answers_(workers) {}
 
   void put(std::size_t worker, T answer) {
-    const std::lock_guard hold(mutex_);
-    answers_[worker] = std::move(answer);
-    changed_.notify_one();
+    {
+      const std::lock_guard hold(mutex_);
+      answers_[worker] = std::move(answer);
+    }
+    changed_.notify_one();  // not to find the lock still in the worker's hand
   }
   // The first worker without an answer by then; nullopt when all have answered.
   template <class Retry>

@@ -20,6 +20,7 @@
 #include "lvsd/io/network_monitor.h"
 #include "lvsd/io/nfqueue.h"
 #include "lvsd/io/packet_socket.h"
+#include "lvsd/io/priority.h"
 #include "lvsd/io/raw_socket.h"
 #include "lvsd/model/overloaded.h"
 
@@ -131,6 +132,7 @@ struct alignas(64) Worker::State {
 // the two leaves packets that were sent and are dropped by the kernel, as they should be; the other
 // way round they would be lost. The kernel keeps its copy for those few microseconds.
 void Worker::State::run() {
+  go_first();
   director.set_utc_offset(utc_offset(read_clock()));
   while (!mailbox.closed()) {
     const Ready ready = more() ? Ready{} : wait();
@@ -165,6 +167,7 @@ Worker::State::Ready Worker::State::wait() {
       pollfd{.fd = streams ? streams->fd() : -1, .events = POLLIN, .revents = 0},
       pollfd{.fd = openers ? openers->fd() : -1, .events = POLLIN, .revents = 0}};
   if (ppoll(fds.data(), fds.size(), timeout ? &*timeout : nullptr, nullptr) < 0) return {};
+  if (fds[1].revents != 0) mailbox.heard();
   return {.streams = fds[2].revents != 0,
           .datagrams = fds[0].revents != 0,
           .openers = fds[3].revents != 0};

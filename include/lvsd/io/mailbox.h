@@ -2,6 +2,10 @@
 // Messages for one thread from any other: a bounded list behind a mutex, and an eventfd that the
 // owner polls. The owner takes all messages at once by swapping vectors, so the lock is held for a
 // few instructions, and while nothing is posted it costs the owner one atomic load.
+//
+// The owner has packets to see to and never waits for a poster, which may have lost its CPU with
+// the lock in its hand: it leaves the messages for its next turn. So nobody is woken before the
+// lock is free, and a wake may come late, for what has been taken already; heard() clears it.
 #pragma once
 
 #include <sys/eventfd.h>
@@ -30,36 +34,49 @@ class Mailbox {
 
   // Any thread. False where the box is full or closed.
   bool post(Message message) {
-    const std::lock_guard lock(mutex_);
-    if (closed_.load(std::memory_order_relaxed) || messages_.size() >= limit_) return false;
-    messages_.push_back(std::move(message));
+    {
+      const std::lock_guard lock(mutex_);
+      if (closed_.load(std::memory_order_relaxed) || messages_.size() >= limit_) return false;
+      messages_.push_back(std::move(message));
+      pending_.store(true, std::memory_order_release);
+    }
     wake();
     return true;
   }
   // Any thread: nothing more is taken in; what is there can still be taken out.
   void close() {
-    const std::lock_guard lock(mutex_);
-    closed_.store(true, std::memory_order_release);
+    {
+      const std::lock_guard lock(mutex_);
+      closed_.store(true, std::memory_order_release);
+      pending_.store(true, std::memory_order_release);
+    }
     wake();
   }
   bool closed() const { return closed_.load(std::memory_order_acquire); }
 
-  // The owner: replaces `out` by what has come, oldest first.
+  // The owner, where fd() was readable; before take().
+  void heard() {
+    eventfd_t count = 0;
+    eventfd_read(event_.get(), &count);
+  }
+  // The owner: replaces `out` by what has come, oldest first. Of an open box perhaps nothing, where
+  // somebody is just posting, whose wake is then still to come.
   void take(std::vector<Message>& out) {
     out.clear();
     if (!pending_.load(std::memory_order_acquire)) return;
-    const std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_, std::defer_lock);
+    if (closed()) {
+      lock.lock();
+    } else if (!lock.try_lock()) {
+      return;
+    }
     pending_.store(false, std::memory_order_relaxed);
-    eventfd_t count = 0;
-    eventfd_read(event_.get(), &count);
+    heard();
     out.swap(messages_);
   }
 
  private:
-  void wake() {
-    pending_.store(true, std::memory_order_release);
-    eventfd_write(event_.get(), 1);
-  }
+  void wake() { eventfd_write(event_.get(), 1); }
 
   const std::size_t limit_;
   FileDescriptor event_;
