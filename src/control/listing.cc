@@ -176,33 +176,36 @@ Listing make_listing(std::vector<DirectorSnapshot> workers, const Config& config
   return listing;
 }
 
+json to_json(const ListedService& listed) {
+  const auto& [service, retired, health] = listed;
+  json destinations = json::array();
+  for (const DestinationSnapshot& destination : service.destinations) {
+    destinations.push_back(to_json(destination));
+    const auto found = health.find(destination.config.endpoint);
+    if (found == health.end() || destination.retired) continue;
+    destinations.back()["health"] = found->second;
+  }
+  json entry = {
+      {"name", service.name},
+      {"protocol", to_string(service.key.protocol)},
+      {"address", to_string(service.key.listen.address)},
+      {"port", service.key.listen.port.host()},
+      {"mark", service.key.mark},
+      {"one_packet", service.one_packet},
+      {"scheduler", to_string(service.scheduler)},
+      {"scheduler_flags",
+       {{"fallback", service.scheduler_flags.fallback}, {"port", service.scheduler_flags.port}}},
+      {"retired", retired},
+      {"statistics", to_json(service.statistics)},
+      {"rates", to_json(service.rates)},
+      {"destinations", std::move(destinations)}};
+  if (service.persistence) entry["persistence"] = to_json(*service.persistence);
+  return entry;
+}
+
 json to_json(const Listing& listing) {
   json services = json::array();
-  for (const auto& [service, retired, health] : listing.services) {
-    json destinations = json::array();
-    for (const DestinationSnapshot& destination : service.destinations) {
-      destinations.push_back(to_json(destination));
-      const auto found = health.find(destination.config.endpoint);
-      if (found == health.end() || destination.retired) continue;
-      destinations.back()["health"] = found->second;
-    }
-    json entry = {
-        {"name", service.name},
-        {"protocol", to_string(service.key.protocol)},
-        {"address", to_string(service.key.listen.address)},
-        {"port", service.key.listen.port.host()},
-        {"mark", service.key.mark},
-        {"one_packet", service.one_packet},
-        {"scheduler", to_string(service.scheduler)},
-        {"scheduler_flags",
-         {{"fallback", service.scheduler_flags.fallback}, {"port", service.scheduler_flags.port}}},
-        {"retired", retired},
-        {"statistics", to_json(service.statistics)},
-        {"rates", to_json(service.rates)},
-        {"destinations", std::move(destinations)}};
-    if (service.persistence) entry["persistence"] = to_json(*service.persistence);
-    services.push_back(std::move(entry));
-  }
+  for (const ListedService& listed : listing.services) services.push_back(to_json(listed));
   return {{"size", listing.size},
           {"timeouts", to_json(listing.timeouts)},
           {"services", std::move(services)}};

@@ -11,6 +11,9 @@ namespace {
 
 using nlohmann::json;
 
+// Of 100,000 destinations, on a machine that has other work for its CPUs.
+constexpr std::chrono::seconds kPatience{60};
+
 // Where several are given, the first of ipvsadm's order counts.
 ListOptions options_of(const LiveCommand& command) {
   ListForm form = ListForm::connections;
@@ -105,6 +108,7 @@ int list(const Words& words) {
       "drops", "what became of packets instead: how many were dropped, and why")(
       "from", po::value<std::string>()->value_name("FILE"),
       "of this report of 'lvsctl replay --json', or saved reply, instead of a daemon");
+  command.patience(kPatience);
   if (!command.parse(words)) return command.status();
   const bool from_file = command.given("from");
   for (const char* live : {"connections", "drops", "json"}) {

@@ -55,6 +55,7 @@ void Daemon::State::answer(std::string_view line, const Peer& peer,
     return reply(error_reply(denial(peer, request->command)));
   }
   if (request->command == Command::plan) return plan(*std::move(request->config), reply);
+  if (request->command == Command::list) return list(request->form, reply);
   reply(text_of(answer(*request)));
 }
 
@@ -70,7 +71,8 @@ json Daemon::State::answer(const Request& request) {
       return connections(request.cursor);
     case Command::zero:
       return zero(request.service);
-    case Command::plan:  // answered later, by another thread's work
+    case Command::plan:  // these are answered later, by other threads' work
+    case Command::list:
       break;
     case Command::explain:
       return explain(request);
@@ -88,24 +90,10 @@ json Daemon::State::answer(const Request& request) {
       return good(health.report(request.destination.value_or("")));
     case Command::decisions:
       return decisions(request);
-    case Command::list:
-      return list(request.form);
     case Command::status:
       break;
   }
   return status();
-}
-
-// As text where a form is named: of 100,000 destinations the JSON takes a second to build, send and
-// read, and nobody else is answered meanwhile.
-json Daemon::State::list(const std::optional<std::string>& form) {
-  const auto layout = parse_list_options(form.value_or("connections"));
-  if (!layout) return bad("a listing has no such form");
-  auto workers = fleet.snapshot();
-  if (!workers) return bad(workers.error().message);
-  const Listing made = listing(std::move(*workers));
-  if (!form) return good(to_json(made));
-  return good({{"text", format_list(made, *layout)}, {"retired", describe_retired(made)}});
 }
 
 json Daemon::State::status() {
@@ -122,18 +110,6 @@ json Daemon::State::status() {
                                .overrides = influences.overrides.all().size(),
                                .last_reload = last_reload,
                                .health = health.view()})}});
-}
-
-Listing Daemon::State::listing(std::vector<WorkerSnapshot>&& workers) const {
-  Listing listing = make_listing(directors(std::move(workers)), running);
-  const HealthView view = health.view();
-  for (ListedService& listed : listing.services) {
-    for (const DestinationSnapshot& each : listed.service.destinations) {
-      const CheckedView* const checked = view.find(listed.service.key, each.config.endpoint);
-      if (checked != nullptr) listed.health[each.config.endpoint] = to_string(checked->state);
-    }
-  }
-  return listing;
 }
 
 json Daemon::State::zero(const std::optional<std::string>& name) {
@@ -185,7 +161,7 @@ void Daemon::State::open_metrics() {
 void Daemon::State::dump() {
   auto workers = fleet.snapshot();
   if (!workers) return spdlog::error("dump: {}", workers.error().message);
-  std::istringstream lines(format_list(listing(std::move(*workers)), {}));
+  std::istringstream lines(format_list(shown(std::move(*workers), running, health.view()), {}));
   for (std::string line; std::getline(lines, line);) spdlog::info("dump: {}", line);
   spdlog::info("dump: {}", text_of(status()));
 }

@@ -10,6 +10,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <chrono>
+#include <deque>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
@@ -32,6 +33,20 @@
 #include "lvsd/io/network_monitor.h"
 
 namespace lvsd {
+
+// What the workers have, with what checks say of it.
+Listing shown(std::vector<WorkerSnapshot>&& workers, const Config& running, const HealthView& view);
+
+// Lays out one listing after the other.
+struct Lister {
+  struct Wanted {
+    std::optional<ListOptions> layout;  // none: JSON
+    ControlSocket::Reply reply;
+  };
+  std::deque<Wanted> wanted;
+  bool busy = false;
+  std::optional<boost::asio::thread_pool> thread;
+};
 
 struct Daemon::State {
   State(const Options& given, const ConfigFile& read, ProberProcess prober);
@@ -65,6 +80,10 @@ struct Daemon::State {
   // daemon_plan.cc
   void plan(std::string text, ControlSocket::Reply reply);
 
+  // daemon_list.cc
+  void list(const std::optional<std::string>& form, ControlSocket::Reply reply);
+  void next_listing(Lister& lister);
+
   // daemon_explain.cc
   nlohmann::json explain(const Request& request);
   nlohmann::json drops();
@@ -80,8 +99,6 @@ struct Daemon::State {
   // daemon_answers.cc
   void answer(std::string_view line, const Peer& peer, const ControlSocket::Reply& reply);
   nlohmann::json answer(const Request& request);
-  Listing listing(std::vector<WorkerSnapshot>&& workers) const;
-  nlohmann::json list(const std::optional<std::string>& form);
   nlohmann::json status();
   nlohmann::json connections(const Cursor& cursor);
   nlohmann::json zero(const std::optional<std::string>& name);
@@ -117,8 +134,10 @@ struct Daemon::State {
   int ticks = 0;
   bool reconcile_due = false;
   std::optional<ControlSocket> control;
-  std::size_t plans = 0;                            // being made
-  std::optional<boost::asio::thread_pool> planner;  // ends before what its plans look at
+  std::size_t plans = 0;  // being made
+  // These threads end before what they look at.
+  std::optional<boost::asio::thread_pool> planner;
+  Lister text_lister, json_lister;
   std::optional<MetricsServer> metrics;
 };
 

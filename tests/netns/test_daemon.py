@@ -5,6 +5,7 @@ import json
 import grp
 import os
 import re
+import select
 import signal
 import socket
 import threading
@@ -155,6 +156,25 @@ def test_garbage_gets_an_error_and_harms_nobody(lab, lvsd):
             assert reply["ok"] is False and reply["error"], data[:60]
     assert json.loads(raw(daemon, b'{"command": "list"}\n'))["ok"] is True
     assert curl_many(lab, VIP["nat"], 2) == {"rs1": 1, "rs2": 1}
+
+
+def test_a_long_listing_keeps_nobody_waiting(lab, lvsd):
+    """As JSON it takes a thread of its own seconds; others, even with a listing as text, are answered first."""
+    services = [service(f"s{i}", f"198.18.{i // 250}.{i % 250 + 1}:80/tcp", "nat",
+                        *(f"198.19.{i % 250}.{j + 1}" for j in range(10))) for i in range(2000)]
+    daemon = lvsd(configuration(*services, director={"announce": False, "capture": {"backend": "manual"}}))
+    path = os.path.join(daemon.run_dir, "lvsd.sock")
+    with socket.socket(socket.AF_UNIX) as slow:
+        slow.connect(path)
+        slow.sendall(b'{"command": "list"}\n')
+        for request in (b'{"command": "rules"}\n', b'{"command": "list", "form": "stats"}\n'):
+            assert json.loads(raw(daemon, request, 10.0))["ok"] is True
+            assert not select.select([slow], [], [], 0)[0], "the JSON was made first"
+        with slow.makefile("rb") as lines:
+            reply = json.loads(lines.readline())
+    assert reply["ok"] is True and reply["version"] == 1 and "tcp" in reply["timeouts"]
+    listed = {one["name"]: len(one["destinations"]) for one in reply["services"]}
+    assert listed == {one["name"]: 10 for one in services}
 
 
 def test_clients_that_only_hold_on_keep_nobody_out_for_long(lab, lvsd):
