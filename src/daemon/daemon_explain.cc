@@ -16,6 +16,8 @@ namespace {
 using nlohmann::json;
 
 constexpr std::size_t kLargestPacket = 65535;
+// Of what passed since it was asked last, in all: no line of the control socket is longer.
+constexpr std::size_t kMostOfTrace = kMaxRequest - kMaxShort;
 
 Duration since_epoch(clockid_t clock) {
   timespec time{};
@@ -110,10 +112,17 @@ json Daemon::State::trace(const Request& request) {
   }
   std::ranges::stable_sort(all, {}, [](const DecidedPacket* packet) { return packet->time; });
   json packets = json::array();
+  std::size_t length = 0;
   const HealthView view = health.view();
   for (const DecidedPacket* const packet : all) {
-    packets.push_back(to_json(*packet, *network, view));
-    packets.back()["time"] = wall_time(packet->time, offset);
+    json entry = to_json(*packet, *network, view);
+    entry["time"] = wall_time(packet->time, offset);
+    length += text_of(entry).size() + 1;
+    if (length > kMostOfTrace) {
+      ++missed;
+    } else {
+      packets.push_back(std::move(entry));
+    }
   }
   return good({{"packets", std::move(packets)}, {"missed", missed}});
 }

@@ -31,6 +31,12 @@ void DecidedPacket::own(const std::vector<Emission>& list, std::size_t from) {
   }
 }
 
+std::size_t DecidedPacket::size() const {
+  std::size_t sum = packet.size();
+  for (const std::vector<std::byte>& each : bytes) sum += each.size();
+  return sum;
+}
+
 bool TapFilter::matches(const Decision& decision, const std::optional<ServiceKey>& served) const {
   if (!verdict.empty() && !is(decision.verdict, verdict)) return false;
   if (client) {
@@ -67,11 +73,15 @@ void Taps::see(const Decision& decision, const std::optional<ServiceKey>& served
                const std::function<DecidedPacket()>& decided) {
   for (Tap& tap : taps_) {
     if (!tap.filter.matches(decision, served)) continue;
-    if (tap.seen.packets.size() < kPackets) {
-      tap.seen.packets.push_back(decided());
-    } else {
-      ++tap.seen.missed;
+    if (tap.seen.packets.size() < kPackets && tap.seen.size < kBytes) {
+      DecidedPacket packet = decided();
+      tap.seen.size += packet.size();
+      if (tap.seen.size <= kBytes) {
+        tap.seen.packets.push_back(std::move(packet));
+        continue;
+      }
     }
+    ++tap.seen.missed;
   }
 }
 

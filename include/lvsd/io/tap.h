@@ -25,6 +25,7 @@ struct DecidedPacket {
   std::vector<std::vector<std::byte>> bytes;
 
   void own(const std::vector<Emission>& list, std::size_t from);
+  std::size_t size() const;  // of the bytes
 };
 
 // All that is given has to match.
@@ -41,11 +42,15 @@ struct TapFilter {
 struct TapReply {
   std::vector<DecidedPacket> packets;
   std::uint64_t missed = 0;  // matched too, but there were too many
+  std::size_t size = 0;      // of all packets' bytes
 };
 
 class Taps {
  public:
   static constexpr std::size_t kTaps = 8, kPackets = 256;
+  // Of the packets that a tap keeps, as they came and as they went: super-packets of 64 KiB would
+  // be 32 MiB, and twice that in hexadecimal on the control socket.
+  static constexpr std::size_t kBytes = std::size_t{1} << 20U;
   static constexpr Duration kLease = std::chrono::seconds(5);
 
   bool empty() const { return taps_.empty(); }
