@@ -30,7 +30,7 @@ IN_REPLAY = {
     "bad-ip-address": bytes(IPv6(src="::ffff:10.0.1.2", dst=VIP6["nat"]) / UDP(dport=53)),
 }
 # Both edges leave kPacketHeadroom before each packet, more than the largest outer header takes; the
-# unit tests have a packet without. And no file is taken that names a loopback address.
+# unit tests have a packet without. And no file is taken that names a loopback address: a unit test, too.
 NOWHERE = {"no-headroom", "local-masquerade"}
 
 LIVE = {}

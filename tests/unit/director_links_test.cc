@@ -119,6 +119,25 @@ TEST(LocalNode, IsHandedToTheStackUnchanged) {
   EXPECT_TRUE(same_packet(syn, f.changed));
 }
 
+// No file names a loopback address as destination, so replay and the laboratory cannot show it:
+// from the network, the kernel takes nothing that is addressed so. The other methods leave it to
+// the stack.
+TEST(LocalNode, OfNatIsNoLoopbackAddress) {
+  Network::Parts parts = director_network();
+  Route loopback;
+  loopback.to = *Prefix::parse("127.0.0.0/8");
+  loopback.kind = RouteKind::local;
+  parts.routes.push_back(loopback);
+  DirectorFixture f({tcp_service(80, Masquerade{}, {{endpoint("127.0.0.1", 8080), {}, {}}}),
+                     tcp_service(81, DirectRouting{}, {{endpoint("127.0.0.1", 81), {}, {}}})},
+                    parts);
+  EXPECT_EQ(describe(f.handle(segment(1, kSyn))), "drop local-masquerade");
+  EXPECT_EQ(describe(f.handle(tcp_packet({.source = kClient, .destination = kVip},
+                                         {.source = 2, .destination = 81}))),
+            "accept local-node");
+  EXPECT_TRUE(f.sent.empty());
+}
+
 // Reference 1.14. The same TTL, another destination; what answers is rewritten on its way out.
 TEST(LocalNode, OfNatGetsThePacketAtItsOwnPort) {
   DirectorFixture f({tcp_service(80, Masquerade{}, {{endpoint("10.0.2.1", 8080), {}, {}}})});
