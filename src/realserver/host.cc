@@ -142,6 +142,21 @@ Status write_file(const Step& step) {
                : Status(Done{});
 }
 
+// What `systemctl enable` made for a unit: links in the directories of what wants or requires it.
+// systemctl itself may not be there, or the files be another root's.
+void disable_unit(const std::filesystem::path& unit) {
+  std::error_code error;
+  std::filesystem::directory_iterator entry(unit.parent_path(), error);
+  for (const std::filesystem::directory_iterator end; !error && entry != end;
+       entry.increment(error)) {
+    const std::string kind = entry->path().extension();
+    if (kind != ".wants" && kind != ".requires") continue;
+    const std::filesystem::path link = entry->path() / unit.filename();
+    std::error_code ignored;
+    if (std::filesystem::is_symlink(link, ignored)) std::filesystem::remove(link, ignored);
+  }
+}
+
 Status restore_file(const Step& step) {
   std::error_code error;
   if (!step.before.empty()) {
@@ -149,6 +164,7 @@ Status restore_file(const Step& step) {
     earlier.value = step.before;
     return write_file(earlier);
   }
+  if (std::string_view(step.what).ends_with(".service")) disable_unit(step.what);
   std::filesystem::remove(step.what, error);
   return error ? fail("cannot remove " + step.what + ": " + error.message()) : Status(Done{});
 }

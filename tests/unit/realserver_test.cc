@@ -3,8 +3,11 @@
 #include "lvsd/realserver/plan.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <fstream>
 
 #include "lvsd/realserver/host.h"
 #include "lvsd/realserver/persist.h"
@@ -304,6 +307,29 @@ TEST(RealServerFiles, WordsOfAUnitAreQuoted) {
   const Files files = files_of(host, Persistence::systemd, {"/usr/sbin/lvsctl", "/my file"});
   EXPECT_NE(files.steps.at(0).value.find("\nExecStart=/usr/sbin/lvsctl \"/my file\"\n"),
             std::string::npos);
+}
+
+// `systemctl enable` links a unit where it is wanted, which it cannot undo once the file is gone.
+TEST(RealServerUndo, AUnitIsNoLongerWanted) {
+  namespace fs = std::filesystem;
+  const fs::path units = fs::path(testing::TempDir()) / ("lvsd-units-" + std::to_string(getpid()));
+  const fs::path unit = units / "lvsd-realserver.service";
+  const fs::path wants = units / "multi-user.target.wants", needs = units / "a.service.requires";
+  fs::create_directories(wants);
+  fs::create_directories(needs);
+  std::ofstream(unit) << "[Unit]\n";
+  fs::create_symlink(unit, wants / unit.filename());
+  fs::create_symlink(unit, needs / unit.filename());
+  fs::create_symlink("/lib/systemd/system/cron.service", wants / "cron.service");
+  Step step;
+  step.kind = StepKind::file;
+  step.what = unit;
+  EXPECT_TRUE(take_back(step));
+  EXPECT_FALSE(fs::exists(unit));
+  EXPECT_FALSE(fs::is_symlink(wants / unit.filename()));
+  EXPECT_FALSE(fs::is_symlink(needs / unit.filename()));
+  EXPECT_TRUE(fs::is_symlink(wants / "cron.service"));
+  fs::remove_all(units);
 }
 
 TEST(RealServerUndo, WhatIsSoAlreadyIsNoFailure) {
