@@ -225,6 +225,12 @@ void check_asked(const DestinationEvidence& seen, Findings& out) {
       "try it with a client", Severity::unknown);
 }
 
+void check_local(const DestinationEvidence& seen, Findings& out) {
+  add(out, seen, "not-asked", rip(seen) + " was not asked: it is an address of this host itself",
+      "what goes there is left to this host's own stack, where doctor sends nothing",
+      "see that the server listens: ss -tuln", Severity::unknown);
+}
+
 void check_server(const DestinationEvidence& seen, Findings& out) {
   check_asked(seen, out);
   if (is_dr(seen)) check_dr(seen, out);

@@ -20,6 +20,7 @@ void check_host(const Evidence& evidence, Findings& out);
 void check_vip(const Evidence& evidence, const VipEvidence& vip, Findings& out);
 void check_way(const DestinationEvidence& seen, Findings& out);  // as far as the link
 void check_server(const DestinationEvidence& seen, Findings& out);
+void check_local(const DestinationEvidence& seen, Findings& out);  // one that is this host
 
 // Whether packets get as far as the server's link at all.
 bool reachable(const DestinationEvidence& seen);

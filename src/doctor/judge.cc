@@ -95,7 +95,10 @@ std::vector<Finding> judge(const Evidence& evidence) {
   check_host(evidence, findings);
   for (const VipEvidence& vip : evidence.vips) check_vip(evidence, vip, findings);
   for (const DestinationEvidence& seen : evidence.destinations) {
-    if (seen.local) continue;  // its packets go no further than this host's own stack
+    if (seen.local) {  // its packets go no further than this host's own stack
+      check_local(seen, findings);
+      continue;
+    }
     check_way(seen, findings);
     if (reachable(seen)) check_server(seen, findings);
   }

@@ -284,7 +284,7 @@ TEST(DoctorJudge, NamesOneFaultForOneCause) {
          first(e).local = true;
          first(e).macs.clear();
        },
-       {}},
+       {"not-asked"}},
   };
   for (const Row& row : rows) {
     Evidence evidence = healthy(row.method);
