@@ -32,16 +32,18 @@ class Mailbox {
 
   int fd() const { return event_.get(); }  // readable while there is something to take()
 
-  // Any thread. False where the box is full or closed.
+  // Any thread. False where the box is full or closed: even so the owner is woken, as it may have
+  // found the lock taken by us and left what is there.
   bool post(Message message) {
+    bool taken = false;
     {
       const std::lock_guard lock(mutex_);
-      if (closed_.load(std::memory_order_relaxed) || messages_.size() >= limit_) return false;
-      messages_.push_back(std::move(message));
-      pending_.store(true, std::memory_order_release);
+      taken = !closed_.load(std::memory_order_relaxed) && messages_.size() < limit_;
+      if (taken) messages_.push_back(std::move(message));
+      if (taken) pending_.store(true, std::memory_order_release);
     }
     wake();
-    return true;
+    return taken;
   }
   // Any thread: nothing more is taken in; what is there can still be taken out.
   void close() {
