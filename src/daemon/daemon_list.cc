@@ -71,10 +71,10 @@ void Daemon::State::list(const std::optional<std::string>& form, ControlSocket::
 // One at a time, as each holds all figures; what waits is not gathered yet.
 void Daemon::State::next_listing(Lister& lister) {
   if (lister.wanted.empty() || lister.busy) return;
-  auto [layout, reply] = std::move(lister.wanted.front());
+  Lister::Wanted wanted = std::move(lister.wanted.front());
   lister.wanted.pop_front();
   lister.busy = true;
-  const auto conclude = [this, &lister, reply = std::move(reply)](std::string said) {
+  const auto conclude = [this, &lister, reply = std::move(wanted.reply)](std::string said) {
     boost::asio::post(io, [this, &lister, reply, said = std::move(said)]() mutable {
       lister.busy = false;
       reply(std::move(said));
@@ -86,8 +86,9 @@ void Daemon::State::next_listing(Lister& lister) {
   if (!lister.thread) lister.thread.emplace(1);
   const auto gathered =
       std::make_shared<Gathered>(Gathered{std::move(*workers), running, health.view()});
-  boost::asio::post(*lister.thread,
-                    [gathered, layout, conclude] { conclude(lay_out(*gathered, layout)); });
+  boost::asio::post(*lister.thread, [gathered, layout = wanted.layout, conclude] {
+    conclude(lay_out(*gathered, layout));
+  });
 }
 
 }  // namespace lvsd
