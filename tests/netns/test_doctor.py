@@ -3,6 +3,7 @@
 import os
 import socket
 import struct
+import time
 from contextlib import contextmanager
 
 import pytest
@@ -174,8 +175,15 @@ def nat_answers_go_past_the_director(ward):
 
 @fault("sends-redirects")
 def redirects_are_sent(ward):
-    with setting(ward, "director", "net/ipv4/ip_forward", 1), \
-            setting(ward, "director", "net/ipv4/conf/all/send_redirects", 1):
+    key = "net/ipv4/conf/all/send_redirects"
+    with setting(ward, "director", "net/ipv4/ip_forward", 1), setting(ward, "director", key, 1):
+        # The daemon turns it off again whenever the network changes, as it may after the fault before.
+        deadline, since = time.monotonic() + 10, time.monotonic()
+        while time.monotonic() < min(deadline, since + 1):
+            if ward.sysctl("director", key) != "1":
+                ward.sysctl("director", key, 1)
+                since = time.monotonic()
+            time.sleep(0.05)
         yield
 
 
