@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "daemon_state.h"
+#include "lvsd/control/bounded_list.h"
 #include "lvsd/control/explanation.h"
 #include "lvsd/model/steering.h"
 #include "replies.h"
@@ -111,20 +112,14 @@ json Daemon::State::trace(const Request& request) {
     missed += reply.missed;
   }
   std::ranges::stable_sort(all, {}, [](const DecidedPacket* packet) { return packet->time; });
-  json packets = json::array();
-  std::size_t length = 0;
+  BoundedList packets(kMostOfTrace);
   const HealthView view = health.view();
   for (const DecidedPacket* const packet : all) {
     json entry = to_json(*packet, *network, view);
     entry["time"] = wall_time(packet->time, offset);
-    length += text_of(entry).size() + 1;
-    if (length > kMostOfTrace) {
-      ++missed;
-    } else {
-      packets.push_back(std::move(entry));
-    }
+    if (!packets.add(std::move(entry))) ++missed;
   }
-  return good({{"packets", std::move(packets)}, {"missed", missed}});
+  return good({{"packets", packets.take()}, {"missed", missed}});
 }
 
 json Daemon::State::decisions(const Request& request) {

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "lvsd/control/bounded_list.h"  // text_of()
 #include "lvsd/control/request.h"
 
 namespace lvsd {
@@ -13,11 +14,6 @@ inline nlohmann::json good(nlohmann::json fields) {
   fields["version"] = kControlVersion;
   fields["ok"] = true;
   return fields;
-}
-
-// Names from the file may be any bytes; what is not UTF-8 is replaced rather than thrown at.
-inline std::string text_of(const nlohmann::json& reply) {
-  return reply.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
 inline nlohmann::json bad(const std::string& sentence) {

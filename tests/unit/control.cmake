@@ -1,4 +1,5 @@
 lvsd_unit_test(control_test
+  bounded_list_test.cc
   control_connections_test.cc
   control_list_test.cc
   control_request_test.cc
