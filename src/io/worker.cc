@@ -127,18 +127,19 @@ struct alignas(64) Worker::State {
   std::thread thread;
 };
 
-// A turn: messages, packets, timers, then what they emitted, then the verdicts. Emission comes
-// before the verdict because it is what somebody waits for, and because a worker that dies between
-// the two leaves packets that were sent and are dropped by the kernel, as they should be; the other
-// way round they would be lost. The kernel keeps its copy for those few microseconds.
+// A turn: packets, timers, then what they emitted, then the verdicts, and messages when nothing waits
+// for them. Emission comes before the verdict because it is what somebody waits for, and because a
+// worker that dies between the two leaves packets that were sent and are dropped by the kernel, as
+// they should be; the other way round they would be lost. The kernel keeps its copy for those few
+// microseconds.
 void Worker::State::run() {
   go_first();
   director.set_utc_offset(utc_offset(read_clock()));
+  read_mail(read_clock());  // the configuration, before any packet
   while (!mailbox.closed()) {
     const Ready ready = more() ? Ready{} : wait();
     const TimePoint now = read_clock();
     turn_packets = 0;
-    read_mail(now);
     handle_packets(ready, now);
     if (teach) {
       for (const PathLesson& lesson : director.take_lessons()) teach(lesson);
@@ -146,10 +147,14 @@ void Worker::State::run() {
     expire(now);
     emit();
     for_queues([](NfQueue& queue) { queue.settle(); });
-    if (turn_packets > 0) latency.observe(read_clock() - now, turn_packets);
+    TimePoint then = now;
+    if (turn_packets > 0) {
+      then = read_clock();
+      latency.observe(then - now, turn_packets);
+    }
+    read_mail(then);
   }
   read_mail(read_clock());
-  emit();
 }
 
 // Until there is a packet, a message, or something to expire.
@@ -205,6 +210,7 @@ void Worker::State::read_mail(TimePoint now) {
         message);
   }
   mail.clear();  // not to keep an old Network or Changes alive until the next message
+  emit();
 }
 
 // What is established comes first.
