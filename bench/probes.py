@@ -1,9 +1,11 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What health checks cost the traffic beside them: DESTINATIONS tcp checks, ten of each a second, off
-and on in turns, while datagrams load the director and paced ones measure it. Prints round trips and
-the worker's verdicts (its own histogram) of both, their ratio, and the CPU time of each probe. The
-worker has CPU 1; the prober, the daemon's other threads, client and servers share the others. The
+and on in turns, while datagrams load the director and paced ones measure it; and in a third turn no
+checks but a program that only counts, for as much of a CPU as the checks had: two CPUs of a virtual
+machine may be one core, and what any neighbour does to the worker there is not the checks' doing.
+Prints round trips and the worker's verdicts (its own histogram) of all, their ratios, and the CPU
+time of each probe. The worker has CPU 1; all else shares the others. The
 checked servers are those of a TUN service; with METHOD nat of a NAT service, whose answers to checks
 pass no worker either where the kernel finds their sockets first.
     sudo bench/probes.py [DESTINATIONS [ROUNDS [SECONDS [METHOD]]]]   with LVSD_BUILD set to an optimized build"""
@@ -12,6 +14,7 @@ import os
 import re
 import socket
 import statistics
+import subprocess
 import sys
 import threading
 import time
@@ -65,6 +68,17 @@ def start_listeners(lab, count):
     text = LISTENERS.format(names=[address(number) for number in range(count)])
     lab.start("rs2", [servers.PYTHON, "-c", text], log=log)
     wait_for(lambda: "ready" in servers.read(log), lambda: servers.read(log), 30)
+
+
+COUNTER = """
+import sys, time
+share = float(sys.argv[1])
+while True:
+    end = time.perf_counter() + share / 1000
+    while time.perf_counter() < end:
+        pass
+    time.sleep((1 - share) / 1000)
+"""
 
 
 class Load:
@@ -176,6 +190,10 @@ def measure(lab, daemon, prober, seconds):
             **dict(zip(("bound99", "verdict99"), quantile(seen, after, 0.99)))}
 
 
+def count_beside(share):
+    return subprocess.Popen([sys.executable, "-c", COUNTER, str(min(share, 0.95))])
+
+
 def at(times, part):
     return times[min(int(len(times) * part), len(times) - 1)]
 
@@ -184,12 +202,12 @@ def report(name, rounds):
     times = sorted(time for each in rounds for time in each["times"])
     middle = {key: statistics.median(each[key] for each in rounds)
               for key in ("rate", "prober", "daemon", "bound99", "verdict99")}
-    print(f"{name:>4}: {len(times)} round trips, p50 {at(times, .5):.0f} us, p99 {at(times, .99):.0f} us;"
+    print(f"{name:>7}: {len(times)} round trips, p50 {at(times, .5):.0f} us, p99 {at(times, .99):.0f} us;"
           f" p99 of verdicts {middle['verdict99']:.0f} us, within {middle['bound99']:.0f} us;"
           f" {middle['rate']:.0f} probes/s, {sum(each['failed'] for each in rounds)} failed;"
           f" prober {middle['prober'] * 100:.0f} % of a CPU, daemon {middle['daemon'] * 100:.0f} %")
     if middle["rate"] > 0:
-        print(f"      of each probe: prober {middle['prober'] / middle['rate'] * 1e6:.1f} us,"
+        print(f"         of each probe: prober {middle['prober'] / middle['rate'] * 1e6:.1f} us,"
               f" daemon {middle['daemon'] / middle['rate'] * 1e6:.1f} us")
 
 
@@ -198,27 +216,34 @@ def main():
     *numbers, method = words + ["1000", "6", "4", "tun"][len(words):]
     count, rounds, seconds = map(int, numbers)
     os.sched_setaffinity(0, set(range(os.cpu_count())) - {WORKER_CPU})
-    found = {False: [], True: []}
+    found = {"off": [], "on": [], "counter": []}
     with Lab() as lab:
         servers.start_udp_echo(lab, "rs1")
         start_listeners(lab, count)
         with Lvsd(lab, configuration(count, method, False), options=["--metrics", "127.0.0.1:9100"]) as daemon:
             prober, load = pin(daemon), Load(lab)
             try:
-                for number in range(2 * rounds):
-                    checked = number % 2 == 1
-                    daemon.reload(configuration(count, method, checked))
+                for name in list(found) * rounds:
+                    daemon.reload(configuration(count, method, name == "on"))
+                    last = found["on"][-1] if found["on"] else None
+                    beside = count_beside(last["prober"] + last["daemon"]) if name == "counter" else None
                     time.sleep(1)
-                    found[checked].append(measure(lab, daemon, prober, seconds))
+                    try:
+                        found[name].append(measure(lab, daemon, prober, seconds))
+                    finally:
+                        if beside:
+                            beside.kill()
+                            beside.wait()
             finally:
                 load.stop()
-    for checked, name in ((False, "off"), (True, "on")):
-        report(name, found[checked])
+    for name, turns in found.items():
+        report(name, turns)
     for name, p99 in (("round trips", lambda one: at(one["times"], .99)),
                       ("verdicts", lambda one: one["verdict99"])):
-        ratios = [p99(on) / p99(off) for off, on in zip(found[False], found[True])]
-        print(f"p99 of {name}, on / off: {statistics.median(ratios):.2f}"
-              f" ({min(ratios):.2f} to {max(ratios):.2f})")
+        for beside in ("off", "counter"):
+            ratios = [p99(on) / p99(other) for other, on in zip(found[beside], found["on"])]
+            print(f"p99 of {name}, on / {beside}: {statistics.median(ratios):.2f}"
+                  f" ({min(ratios):.2f} to {max(ratios):.2f})")
 
 
 if __name__ == "__main__":
