@@ -127,11 +127,11 @@ struct alignas(64) Worker::State {
   std::thread thread;
 };
 
-// A turn: packets, timers, then what they emitted, then the verdicts, and messages when nothing waits
-// for them. Emission comes before the verdict because it is what somebody waits for, and because a
-// worker that dies between the two leaves packets that were sent and are dropped by the kernel, as
-// they should be; the other way round they would be lost. The kernel keeps its copy for those few
-// microseconds.
+// A turn: packets, timers, then what they emitted, then the verdicts, and messages when nothing
+// waits for them. Emission comes before the verdict because it is what somebody waits for, and
+// because a worker that dies between the two leaves packets that were sent and are dropped by the
+// kernel, as they should be; the other way round they would be lost. The kernel keeps its copy for
+// those few microseconds.
 void Worker::State::run() {
   go_first();
   director.set_utc_offset(utc_offset(read_clock()));
