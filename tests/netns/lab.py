@@ -26,6 +26,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 from contextlib import contextmanager
 
@@ -123,9 +124,20 @@ def remove_kept():
     return len(kept)
 
 
+def clean_up_when_terminated():
+    """Ends on SIGTERM (timeout(1), a CI that gives up) as on Ctrl-C: what was started is stopped."""
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is threading.main_thread() \
+            and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, interrupt)
+
+
 class Lab:
     def __init__(self, offloads=False, keep=False):
         global _next_lab
+        clean_up_when_terminated()
         _next_lab += 1
         self.prefix = f"{KEPT_PREFIX if keep else PREFIX}{os.getpid()}.{_next_lab}-"
         self.children = []  # Popen objects, in order of their start
