@@ -18,9 +18,10 @@ Verdict Director::State::probe(const Passage& passage) {
 
   PacketView placed = view;
   placed.tuple.destination = path->key.listen.address;
-  const bool over =
-      view.is(IpProtocol::tcp) && (view.tcp_flags & (TcpHeader::kFin | TcpHeader::kRst)) != 0;
-  const Probes::Flow flow{passage.packet.mark(), target.address, over};
+  const bool tcp = view.is(IpProtocol::tcp);
+  const bool over = tcp && (view.tcp_flags & (TcpHeader::kFin | TcpHeader::kRst)) != 0;
+  const bool begins = tcp && (view.tcp_flags & TcpHeader::kSyn) != 0;
+  const Probes::Flow flow{passage.packet.mark(), target.address, over, begins, passage.now};
   if (!probes.admit(placed.tuple, flow, passage.now)) return drop(DropReason::probe_busy);
   rewrite_destination(passage.packet.bytes(), view,
                       {placed.tuple.destination, view.tuple.destination_port});
@@ -37,7 +38,8 @@ Verdict Director::State::probe(const Passage& passage) {
 // what the socket is connected to.
 std::optional<Verdict> Director::State::probe_answer(const Passage& passage) {
   const PacketView& view = passage.view;
-  const auto flow = probes.find_answered(view.tuple, passage.now);
+  const bool last = !view.is(IpProtocol::tcp) || (view.tcp_flags & TcpHeader::kRst) != 0;
+  const auto flow = probes.find_answered(view.tuple, last, passage.now);
   if (!flow) return std::nullopt;
   const Endpoint server{flow->server, view.tuple.source_port};
   if (const Probes::Path* const path = probes.find(flow->mark); decision != nullptr && path) {

@@ -24,21 +24,27 @@ const Probes::Path* Probes::find(std::uint32_t mark) const {
   return found != paths_.end() ? &found->second : nullptr;
 }
 
-bool Probes::admit(const Tuple& sent, const Flow& flow, TimePoint now) {
+bool Probes::admit(const Tuple& sent, Flow flow, TimePoint now) {
   age(now);
   if (const Flow* const known = find(sent); known != nullptr) {
-    if (!known->over && known->server != flow.server) return false;
+    const bool same = known->server == flow.server;
+    if (!same && !known->over && now - known->last < kIdle) return false;
+    // The acknowledgement of the other side's FIN begins nothing.
+    flow.over = flow.over || (same && known->over && !flow.begins);
   }
+  flow.last = now;
   young_[sent] = flow;
   return true;
 }
 
-std::optional<Probes::Flow> Probes::find_answered(const Tuple& answer, TimePoint now) {
+std::optional<Probes::Flow> Probes::find_answered(const Tuple& answer, bool last, TimePoint now) {
   age(now);
   const Tuple sent{answer.destination, answer.source, answer.destination_port, answer.source_port,
                    answer.protocol};
-  const Flow* const found = find(sent);
+  Flow* const found = find(sent);
   if (found == nullptr) return std::nullopt;
+  found->last = now;
+  found->over = found->over || last;
   return *found;
 }
 

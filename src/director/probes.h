@@ -32,10 +32,13 @@ class Probes {
   struct Flow {
     std::uint32_t mark = 0;
     IpAddress server;
-    bool over = false;  // a FIN or reset was sent: the port may begin anew
+    bool over = false;    // a FIN, a reset or UDP's answer was seen: the port may begin anew
+    bool begins = false;  // the packet is a SYN
+    TimePoint last{};
   };
   static constexpr std::size_t kMostFlows = 1U << 16U;  // in one half
   static constexpr Duration kHalfLife = std::chrono::seconds(30);
+  static constexpr Duration kIdle = std::chrono::seconds(5);
 
   // Instead of what the service had; nothing where there is no mark.
   void configure(const ServiceKey& key, const std::string& name, const ProbePath& path);
@@ -47,10 +50,11 @@ class Probes {
   const Path* find(std::uint32_t mark) const;
 
   // That a packet with these addresses, the virtual one among them, goes to `flow.server`. False
-  // where another server's check has them.
-  bool admit(const Tuple& sent, const Flow& flow, TimePoint now);
-  // What the packet answers.
-  std::optional<Flow> find_answered(const Tuple& answer, TimePoint now);
+  // where another server's check has them, and used them in the last kIdle: a check that got no
+  // answer ends without a packet.
+  bool admit(const Tuple& sent, Flow flow, TimePoint now);
+  // What the packet answers; `last` where none follows it.
+  std::optional<Flow> find_answered(const Tuple& answer, bool last, TimePoint now);
 
  private:
   struct TupleHash {

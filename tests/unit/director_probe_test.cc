@@ -14,7 +14,7 @@ using namespace test;  // NOLINT: tests read better
 
 constexpr std::uint32_t kMark = 0x4c560007, kOtherMark = 0x4c560008;
 constexpr std::string_view kVip = "10.0.3.100", kOwn = "10.0.2.1";
-constexpr std::uint8_t kSyn = 0x02, kFinAck = 0x11;
+constexpr std::uint8_t kSyn = 0x02, kAck = 0x10, kFinAck = 0x11, kSynAck = 0x12, kRstAck = 0x14;
 const ServiceKey kWeb{ServiceProtocol::tcp, endpoint(kVip, 80)};
 
 VirtualService checked(const ForwardingMethod& method, std::uint16_t weight = 1) {
@@ -35,9 +35,9 @@ Bytes question(std::string_view to, std::uint8_t flags = kSyn, std::uint8_t ttl 
   return tcp_packet({.source = kOwn, .destination = to, .ttl = ttl},
                     {.source = port, .destination = 80, .flags = flags});
 }
-Bytes answer(std::string_view from) {
+Bytes answer(std::string_view from, std::uint8_t flags = kSynAck) {
   return tcp_packet({.source = from, .destination = kOwn},
-                    {.source = 80, .destination = 40000, .flags = 0x12});
+                    {.source = 80, .destination = 40000, .flags = flags});
 }
 
 class ProbePathByMethod : public testing::TestWithParam<ForwardingMethod> {};
@@ -113,6 +113,42 @@ TEST(ProbePath, OnePortIsOneServersUntilItsCheckIsOver) {
   EXPECT_EQ(describe(f.handle(question("10.0.2.12"), kMark)), "forwarded");
   ASSERT_EQ(describe(f.handle(answer(kVip))), "accept probe-answer changed");
   EXPECT_TRUE(same_packet(answer("10.0.2.12"), f.changed));
+}
+
+TEST(ProbePath, WhatIsOverStaysSo) {
+  DirectorFixture f({checked(DirectRouting{})});
+  f.handle(question("10.0.2.11"), kMark);
+  f.handle(question("10.0.2.11", kFinAck), kMark);
+  f.handle(question("10.0.2.11", kAck), kMark);  // of the other side's FIN
+  EXPECT_EQ(describe(f.handle(question("10.0.2.12"), kMark)), "forwarded");
+  EXPECT_EQ(describe(f.handle(question("10.0.2.11"), kMark)), "drop probe-busy");
+}
+
+TEST(ProbePath, AResetIsTheLastAnswer) {
+  DirectorFixture f({checked(DirectRouting{})});
+  f.handle(question("10.0.2.11"), kMark);
+  ASSERT_EQ(describe(f.handle(answer(kVip, kRstAck))), "accept probe-answer changed");
+  EXPECT_TRUE(same_packet(answer("10.0.2.11", kRstAck), f.changed));
+  EXPECT_EQ(describe(f.handle(question("10.0.2.12"), kMark)), "forwarded");
+}
+
+// A connection that is given up while it is made ends without a packet.
+TEST(ProbePath, WhatGetsNoAnswerKeepsItsPortForSeconds) {
+  DirectorFixture f({checked(DirectRouting{})});
+  f.handle(question("10.0.2.11"), kMark);
+  f.pass(std::chrono::seconds(4));
+  EXPECT_EQ(describe(f.handle(question("10.0.2.12"), kMark)), "drop probe-busy");
+  f.pass(std::chrono::seconds(1));
+  EXPECT_EQ(describe(f.handle(question("10.0.2.12"), kMark)), "forwarded");
+}
+
+TEST(ProbePath, AnAnswerShowsThatACheckGoesOn) {
+  DirectorFixture f({checked(DirectRouting{})});
+  f.handle(question("10.0.2.11"), kMark);
+  f.pass(std::chrono::seconds(4));
+  f.handle(answer(kVip));
+  f.pass(std::chrono::seconds(4));
+  EXPECT_EQ(describe(f.handle(question("10.0.2.12"), kMark)), "drop probe-busy");
 }
 
 TEST(ProbePath, IsForgottenAfterAWhile) {
