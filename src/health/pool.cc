@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "lvsd/health/pool.h"
 
+#include <algorithm>
+
 namespace lvsd {
 namespace {
 
@@ -17,7 +19,7 @@ Weight weight_of(const Destination& destination) {
 }  // namespace
 
 bool HealthPool::Member::takes() const {
-  return (!track || track->state() == HealthState::up) && agent.ready && agent.up;
+  return (!track || track->state() == HealthState::up) && !agent.draining() && agent.up;
 }
 
 // A check that is added to a destination in service does not take it out until it fails.
@@ -109,7 +111,7 @@ void HealthPool::judge_quorum() {
 bool HealthPool::judge_panic() const {
   std::size_t known = 0, taking = 0;
   for (const auto& [endpoint, member] : members_) {
-    if (is_checking(member) || !member.agent.ready || member.weight == Weight(0)) continue;
+    if (is_checking(member) || member.agent.draining() || member.weight == Weight(0)) continue;
     ++known;
     taking += member.takes() ? 1 : 0;
   }
@@ -119,7 +121,7 @@ bool HealthPool::judge_panic() const {
 DestinationOutcome HealthPool::outcome_of(const Member& member, bool panic, TimePoint now) const {
   DestinationOutcome out;
   if (panic) {
-    out.takes = !is_checking(member) && member.agent.ready;
+    out.takes = !is_checking(member) && !member.agent.draining();
     return out;
   }
   out.takes = member.takes();
@@ -128,6 +130,7 @@ DestinationOutcome HealthPool::outcome_of(const Member& member, bool panic, Time
   out.removed = down && member.health->rules.on_failure == OnFailure::remove;
   out.reset = down && member.health->rules.on_failure == OnFailure::reset;
   out.share = (member.track->share(health_.slow_start, now) * member.agent.percent + 50) / 100;
+  if (out.takes) out.share = std::max(1U, out.share);  // 3% of a slow start's beginning
   return out;
 }
 

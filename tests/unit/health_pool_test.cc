@@ -235,6 +235,42 @@ TEST_F(HealthPoolTest, AnAgentGivesAShare) {
   EXPECT_EQ(weights(), (Weights{3, 0}));
 }
 
+TEST_F(HealthPoolTest, AnAgentsZeroIsADrain) {
+  health.health->agent.emplace();
+  health.sorry_server = Destination{server(9), {}, Weight(1), {}};
+  health.panic = 80;
+  add(2);
+  set(1, true);
+  set(2, true);
+  EXPECT_EQ(weights(), (Weights{1, 1, 0}));
+  pool.take_agent(server(1), *parse_agent("0%"));
+  EXPECT_FALSE(pool.settle(now).panic);  // half of them take part, and that one is asked of
+  EXPECT_EQ(weights(), (Weights{0, 1, 0}));
+  pool.take_agent(server(2), *parse_agent("0%"));
+  EXPECT_EQ(weights(), (Weights{0, 0, 1}));
+}
+
+TEST_F(HealthPoolTest, PanicLeavesAnAgentsZeroAlone) {
+  health.health->agent.emplace();
+  health.panic = 80;
+  add(3);
+  for (int i = 1; i <= 3; ++i) set(i, i == 1);
+  pool.take_agent(server(3), *parse_agent("0%"));
+  EXPECT_TRUE(pool.settle(now).panic);
+  EXPECT_EQ(weights(), (Weights{1, 1, 0}));
+}
+
+TEST_F(HealthPoolTest, ASmallShareOfASlowStartTakesSome) {
+  health.health->agent.emplace();
+  health.slow_start = seconds(100);
+  add(1, 10);
+  set(1, true);
+  set(1, false);
+  pool.take_agent(server(1), *parse_agent("1%"));
+  set(1, true);
+  EXPECT_GT(weights()[0], 0);
+}
+
 TEST_F(HealthPoolTest, LargeWeightsStayInRange) {
   health.slow_start = seconds(100);
   add(1, 65535);

@@ -26,6 +26,7 @@ std::optional<AgentReport> parse_agent(std::string_view line);
 struct AgentState {
   unsigned percent = 100;
   bool ready = true, up = true;
+  bool draining() const { return !ready || percent == 0; }  // 0% is another way to say so
   void take(const AgentReport& report);
   friend bool operator==(const AgentState&, const AgentState&) = default;
 };
