@@ -90,6 +90,15 @@ std::optional<Agent> read_agent(const Item& item) {
   return agent;
 }
 
+// A mark is a socket's, and the prober's own programs and echo requests have none from the daemon.
+void judge_mark(const Item& at, const Probe& probe) {
+  if (probe.mark == 0 || probe.via == Via::service) return;  // that is judged for itself
+  if (probe.type != CheckType::ping && probe.type != CheckType::exec) return;
+  at.refuse("a check of type " + std::string(to_string(probe.type)) +
+                " cannot carry a mark, and would take another way than it should",
+            "leave 'mark' out, or take another type");
+}
+
 void judge_check(const Item& item, const Mapping& map, const Health& health) {
   const CheckType type = health.probe.type;
   for (const std::string_view key : kCheckKeys) {
@@ -99,6 +108,7 @@ void judge_check(const Item& item, const Mapping& map, const Health& health) {
                     "leave it out");
     }
   }
+  judge_mark(map.find("mark").value_or(item), health.probe);
   if (health.probe.timeout > health.rules.interval) {
     const auto field = map.find("timeout");
     (field ? *field : item)
@@ -153,6 +163,7 @@ void read_health(const Item& item, std::optional<Health>& health) {
     if (!health) health.emplace();
     health->probe.type = *type;
     judge_via_type(item, health->probe);
+    judge_mark(item, health->probe);
     if (*type == CheckType::exec || *type == CheckType::udp) {
       item.refuse("a check of type " + std::string(to_string(*type)) + " needs more than its type",
                   std::string(kHealthRemedy));

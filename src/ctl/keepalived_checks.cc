@@ -125,7 +125,7 @@ class CheckReader {
       } else {
         remark(block, "it has no address", remarks_);
       }
-    } else if (word == "fwmark") {
+    } else if (word == "fwmark" && type_ != "ping" && type_ != "exec") {
       const auto mark = read_number("fwmark", block.word(1), 1, UINT32_MAX);
       mark ? add("mark", std::to_string(*mark)) : remark(block, mark.error().message, remarks_);
     } else if (!take_of_type(block) && !rules_.take(block, remarks_)) {
