@@ -5,7 +5,9 @@
 #include <fmt/format.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
@@ -64,7 +66,15 @@ pid_t spawn_program(std::vector<std::string> command, const Variables& variables
   return error == 0 ? pid : -error;
 }
 
-// Its group goes with it: a program that left children behind has none afterwards.
+// Readable when the program has ended; null where the kernel (before 5.3) cannot tell.
+std::shared_ptr<asio::posix::stream_descriptor> watch_end(ProbeWorld& world, pid_t pid) {
+  const auto fd = static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
+  if (fd < 0) return nullptr;
+  return std::make_shared<asio::posix::stream_descriptor>(world.io, fd);
+}
+
+// Its group goes with it: a program that left children behind has none afterwards. They may hold
+// its output open for long, so it counts when it has ended itself.
 Ended run(ProbeWorld& world, const std::vector<std::string>& command, const Variables& variables,
           Duration timeout, asio::yield_context yield) {
   int ends[2];
@@ -79,12 +89,27 @@ Ended run(ProbeWorld& world, const std::vector<std::string>& command, const Vari
     error_code ignored;
     output->close(ignored);
   });
+  const auto over = std::make_shared<bool>(false);
+  const auto end = watch_end(world, pid);
+  if (end) {
+    end->async_wait(asio::posix::stream_descriptor::wait_read,
+                    [output, over](const error_code& ignored) {
+                      error_code unneeded;
+                      *over = !ignored;
+                      if (*over) output->cancel(unneeded);
+                    });
+  }
   Ended ended;
   error_code error;
   std::array<char, kMostOutput> part{};
-  while (!error) {
+  while (!error && !*over) {
     const std::size_t size = output->async_read_some(asio::buffer(part), yield[error]);
     if (ended.output.size() < kMostOutput) ended.output.append(part.data(), size);
+  }
+  while (*over && output->is_open() && ended.output.size() < kMostOutput) {
+    const ssize_t size = ::read(output->native_handle(), part.data(), part.size());
+    if (size <= 0) break;
+    ended.output.append(part.data(), static_cast<std::size_t>(size));
   }
   int status = 0;
   asio::steady_timer timer(world.io);

@@ -94,6 +94,7 @@ Outcome ask_http(Stream& stream, const Deadline& deadline, const Order& order,
   if (error) return failure(deadline, probe, "answer", error);
   boost::beast::flat_buffer buffer(kLongestAnswer);
   http::response_parser<http::buffer_body> parser;
+  parser.header_limit(kLongestAnswer);
   parser.body_limit(std::numeric_limits<std::uint64_t>::max());  // read_body counts
   parser.skip(probe.method == "HEAD");
   http::async_read_header(stream, buffer, parser, yield[error]);
@@ -125,11 +126,16 @@ Outcome secure(tcp::socket& socket, const Deadline& deadline, const Order& order
   const auto context = context_of(probe.tls);
   ssl::stream<tcp::socket&> stream(socket, *context);
   SSL* const session = stream.native_handle();
+  // An address is none of SNI's names (RFC 6066, 3), and stands elsewhere in a certificate.
   const std::string& name = probe.tls.server_name;
-  if (!name.empty()) SSL_set_tlsext_host_name(session, name.c_str());
+  const bool is_address = IpAddress::parse(name).has_value();
+  if (!name.empty() && !is_address) SSL_set_tlsext_host_name(session, name.c_str());
   const bool chained = probe.tls.verify == Verify::system || probe.tls.verify == Verify::authority;
-  if (chained && !name.empty())
+  if (chained && is_address) {
+    X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(session), name.c_str());
+  } else if (chained && !name.empty()) {
     X509_VERIFY_PARAM_set1_host(SSL_get0_param(session), name.c_str(), 0);
+  }
   // Verified, but not given up: the handshake goes on, so that even a bad certificate is seen.
   std::string wrong;
   if (chained) {

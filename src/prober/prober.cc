@@ -58,7 +58,7 @@ class Prober {
   void send(std::string message);
   void flush();
   void flush_results();
-  int request_socket(SocketNeed need, asio::yield_context yield);
+  int request_socket(SocketNeed need, Duration patience, asio::yield_context yield);
   Duration random_part(Duration most);
 
   asio::io_context io_{1};
@@ -78,6 +78,7 @@ class Prober {
   struct Requested {
     asio::steady_timer* timer = nullptr;
     int fd = -1;
+    bool answered = false;
   };
   std::unordered_map<std::uint64_t, Requested*> requested_;
   std::uint64_t next_request_ = 0;
@@ -86,8 +87,8 @@ class Prober {
 Prober::Prober(const ProberSockets& sockets)
     : channel_(io_, sockets.channel),
       world_{io_, nullptr, nullptr,
-             [this](const SocketNeed& need, asio::yield_context yield) {
-               return request_socket(need, yield);
+             [this](const SocketNeed& need, Duration patience, asio::yield_context yield) {
+               return request_socket(need, patience, yield);
              },
              [this](std::string text) {
                send(json{{"say", std::move(text)}}.dump());
@@ -135,6 +136,7 @@ void Prober::take(std::string_view text, int fd) {
       return;
     }
     found->second->fd = fd;
+    found->second->answered = true;
     found->second->timer->cancel();
     return;
   }
@@ -226,8 +228,11 @@ void Prober::launch(std::uint64_t id) {
       [this, id, check](asio::yield_context yield) {
         const auto begin = steady_clock::now();
         Outcome outcome;
+        bool judged = true;
         try {
           outcome = probe(*check->order, yield);
+        } catch (const NotAnswered&) {
+          judged = false;  // the daemon reads a large file: no server is down for that
         } catch (const std::exception& wrong) {
           outcome = {false, printable(wrong.what())};
         }
@@ -236,7 +241,7 @@ void Prober::launch(std::uint64_t id) {
         const Duration took = steady_clock::now() - begin;
         const auto still = checks_.find(id);
         if (still == checks_.end() || still->second != check) return;
-        finish(id, outcome, took);
+        if (judged) finish(id, outcome, took);
         const Duration jitter = check->interval * check->order->health.rules.jitter / 100;
         schedule(id, std::max(check->interval - random_part(jitter) - took, Duration::zero()));
       },
@@ -307,8 +312,9 @@ void Prober::flush() {
   }
 }
 
-int Prober::request_socket(SocketNeed need, asio::yield_context yield) {
-  asio::steady_timer timer(io_, std::chrono::seconds(1));
+int Prober::request_socket(SocketNeed need, Duration patience, asio::yield_context yield) {
+  constexpr Duration kMost = std::chrono::seconds(1);
+  asio::steady_timer timer(io_, duration_cast<steady_clock::duration>(std::min(patience, kMost)));
   Requested requested{&timer};
   need.number = ++next_request_;
   requested_[need.number] = &requested;
@@ -316,6 +322,7 @@ int Prober::request_socket(SocketNeed need, asio::yield_context yield) {
   error_code ended;
   timer.async_wait(yield[ended]);
   requested_.erase(need.number);
+  if (!requested.answered) throw NotAnswered();
   return requested.fd;
 }
 

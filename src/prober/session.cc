@@ -64,7 +64,7 @@ error_code open_socket(ProbeWorld& world, Socket& socket, const Order& order,
   error_code error;
   if (probe.mark != 0) {
     const bool stream = std::is_same_v<Protocol, asio::ip::tcp>;
-    const int fd = world.socket({0, v4, stream, probe.mark}, yield);
+    const int fd = world.socket({0, v4, stream, probe.mark}, probe.timeout, yield);
     if (fd < 0) return asio::error::no_permission;
     socket.assign(protocol, fd, error);
     if (deadline.expired()) return asio::error::timed_out;

@@ -29,10 +29,14 @@ struct ProbeWorld {
   asio::io_context& io;
   Pinger* pinger4 = nullptr;
   Pinger* pinger6 = nullptr;
-  // A socket with a mark, from the daemon; -1 where it cannot be had.
-  std::function<int(const SocketNeed&, asio::yield_context)> socket;
+  // A socket with a mark, from the daemon; -1 where it cannot be had. NotAnswered where the daemon
+  // has other work for longer than that.
+  std::function<int(const SocketNeed&, Duration patience, asio::yield_context)> socket;
   std::function<void(std::string)> say;
 };
+
+// The daemon did not say whether there is a socket: nothing is known of the server.
+struct NotAnswered : std::exception {};
 
 struct Outcome {
   bool success = false;

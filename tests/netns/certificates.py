@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Certificates for servers under test, made with openssl(1)."""
+import ipaddress
 import os
 import re
 import ssl
@@ -28,7 +29,7 @@ class Authority:
         valid from yesterday to `seconds` from now. Returns its path."""
         request, key, out = (self.path((file or name) + end) for end in (".csr", ".key", ".pem"))
         run(["openssl", "req", *CURVE, "-subj", f"/CN={name}", "-addext",
-             f"subjectAltName=DNS:{name}", "-keyout", key, "-out", request])
+             f"subjectAltName={kind_of(name)}:{name}", "-keyout", key, "-out", request])
         database = self.path("index")
         for file, text in ((database, ""), (self.path("ca.cnf"), CONFIG.format(self=self))):
             with open(file, "w", encoding="ascii") as handle:
@@ -58,6 +59,14 @@ unique_subject = no
 [any]
 commonName = supplied
 """
+
+
+def kind_of(name):
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return "DNS"
+    return "IP"
 
 
 def date(seconds):

@@ -3,7 +3,7 @@
 import re
 from contextlib import contextmanager
 
-from lab import wait_for
+from lab import LabError, wait_for
 from servers import read
 
 
@@ -27,12 +27,21 @@ class Load:
 
     def __init__(self, lab, url, connections=32, new_connections=False, name="wrk"):
         self.lab, self.log = lab, lab.path(f"{name}.log")
-        open(self.log, "w", encoding="ascii").close()
         options = ["--header", "Connection: close"] if new_connections else []
-        self.child = lab.start("client", ["wrk", "--threads", "1", "--connections",
-                                          str(connections), "--duration", "600", "--timeout", "5",
-                                          *options, url], log=self.log)
-        wait_for(lambda: self.busy(), "wrk to connect")
+        self.words = ["wrk", "--threads", "1", "--connections", str(connections), "--duration", "600",
+                      "--timeout", "5", *options, url]
+        self.start()
+        try:
+            wait_for(self.busy, "wrk to connect", 3.0)
+        except LabError:
+            # It asks once. A destination is told to be up some milliseconds before its first client.
+            lab.stop(self.child)
+            self.start()
+            wait_for(self.busy, "wrk to connect")
+
+    def start(self):
+        open(self.log, "w", encoding="ascii").close()
+        self.child = self.lab.start("client", self.words, log=self.log)
 
     def busy(self):
         return "ESTAB" in self.lab.run("client", ["ss", "-Htn", "state", "connected"])

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """odd_server.py MODEFILE PORT [CERTIFICATE]: treats each connection as the file says at that moment:
-fine, slow, drip, hang, wrong, body, endless, garbage, flood, headers, close, or "agent LINE", which
+fine, long, slow, drip, hang, wrong, body, endless, garbage, flood, headers, close, or "agent LINE", which
 answers that line. With a certificate (PEM, key included) it speaks TLS."""
 import os
 import socket
@@ -12,7 +12,9 @@ import time
 
 FINE = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 4\r\n\r\nwell"
 NOTHING = bytes(65536)
+LONG = FINE.replace(b"\r\n", b"\r\n" + b"".join(b"Set-Cookie: " + b"c" * 1000 + b"\r\n" for _ in range(12)), 1)
 ANSWERS = {"fine": FINE,
+           "long": LONG,
            "wrong": b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n",
            "body": b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nill"}
 

@@ -81,7 +81,7 @@ def test_programs_end_as_they_must(lab, lvsd):
         "wrong": ("printf 'no \\033[31m\\ndisk' >&2; exit 7", "down", "exit status 7"),
         "killed": ("kill -KILL $$", "down", "exit status 137"),
         "forever": ("sleep 7001 & exec sleep 7001", "down", "not done within 1 s"),
-        "orphan": ("sleep 7002 & exit 0", "down", "not done within 1 s"),
+        "orphan": ("echo done; sleep 7002 & exit 0", "up", "exit status 0"),
         "closed": ("exec >/dev/null 2>&1; sleep 7003", "down", "not done within 1 s"),
         "flood": ("exec yes", "down", "not done within 1 s"),
     }
@@ -101,6 +101,7 @@ def test_programs_end_as_they_must(lab, lvsd):
     wait_for(lambda: not differing(), lambda: str(differing()), 15)
     log = daemon.log()
     assert f"health: {SHELL} for fine {RS1}:5000: all is well" in log
+    assert f"health: {SHELL} for orphan {RS1}:5004: done" in log
     assert f"health: {SHELL} for wrong {RS1}:5001: no ?[31m?disk" in log
     assert "died" not in log and "nginx 10.0.2.11:5022 is down" not in log
     daemon.reload(configuration(checked(22, "nginx", {"port": 80})))

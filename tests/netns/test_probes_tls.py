@@ -14,7 +14,7 @@ from lab import ADDRESS, VIP, wait_for
 from servers import listening, read
 
 RS1 = ADDRESS["rs1"]
-NAMED, CLIENTS, EXPIRING = 443, 444, 445
+NAMED, CLIENTS, EXPIRING, BARE = 443, 444, 445, 446
 INTERVAL, TIMEOUT, FALL = 0.4, 0.4, 2
 DUE = FALL * INTERVAL + TIMEOUT
 SLACK = 3.0  # other work on this machine
@@ -59,6 +59,7 @@ class Secure:
         self.shop, self.other = (self.authority.issue(name) for name in ("shop", "other"))
         self.client = self.clients.issue("prober")
         self.mine = self.authority.issue("soon")
+        self.bare = self.authority.issue(RS1)
         conf = os.path.join(self.home, "nginx.conf")
         with open(conf, "w", encoding="ascii") as file:
             file.write(CONF.format(home=self.home, servers="".join(self.servers())))
@@ -71,7 +72,8 @@ class Secure:
                 (NAMED, "", "shop", self.shop, ""),
                 (CLIENTS, "default_server", "shop", self.shop,
                  f"ssl_client_certificate {self.clients.file}; ssl_verify_client on;"),
-                (EXPIRING, "default_server", "soon", self.mine, ""))
+                (EXPIRING, "default_server", "soon", self.mine, ""),
+                (BARE, "default_server", "bare", self.bare, ""))
         for port, default, name, file, more in rows:
             yield SERVER.format(port=port, default=default, name=name, file=file, more=more)
 
@@ -99,6 +101,9 @@ def cases(secure, unreadable):
         "misnamed": (NAMED, {"server_name": "elsewhere", **ca}, "down",
                      "certificate: hostname mismatch"),
         "nameless": (NAMED, ca, "up", "GET /: 200"),
+        "addressed": (BARE, {"server_name": RS1, **ca}, "up", "GET /: 200"),
+        "misaddressed": (BARE, {"server_name": "10.0.2.99", **ca}, "down",
+                         "certificate: IP address mismatch"),
         "handshake": (NAMED, {"type": "tls", "server_name": "shop", **ca}, "up",
                       "TLS handshake, TLSv1.[23]"),
         "strangers": (NAMED, {"server_name": "shop", "verify": {"ca": secure.clients.file}}, "down",

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Checks through the data path (via: service): what a client would not get through, fails them."""
 import re
+import signal
 import time
 from contextlib import contextmanager
 
@@ -165,3 +166,23 @@ def test_trace_shows_them(lab, lvsd):
     text = daemon.ctl("trace", "--service", "web", "--count", "12")
     # Which server's comes first is the jitter's.
     assert re.search(r"It is a check of web's real server 10\.0\.2\.1[123]:80 \(via: service\)", text), text
+
+
+def test_a_daemon_that_is_busy_takes_nobody_down(lab, lvsd):
+    """Each such check asks it for a socket; that it does not answer says nothing of the server."""
+    daemon = lvsd(checked())
+    await_states(daemon, ("up", "up", "up"))
+    mark = len(daemon.log())
+    daemon.child.send_signal(signal.SIGSTOP)
+    try:
+        time.sleep(3 * DUE)
+    finally:
+        daemon.child.send_signal(signal.SIGCONT)
+    made = {one["destination"]: one["checks_succeeded"] for one in rows(daemon)}
+    wait_for(lambda: all(one["checks_succeeded"] > made[one["destination"]] + 1 for one in rows(daemon)),
+             lambda: str(rows(daemon)))
+    assert "is down" not in daemon.log()[mark:]
+
+
+def rows(daemon):
+    return daemon.ctl_json("health")["health"][0]["destinations"]
