@@ -9,8 +9,8 @@
 
 namespace lvsd {
 
-// As JSON: valid UTF-8, on one line. What is not UTF-8 is replaced rather than thrown at: names from
-// the configuration file may be any bytes.
+// As JSON: valid UTF-8, on one line. What is not UTF-8 is replaced rather than thrown at: names
+// from the configuration file may be any bytes.
 inline std::string text_of(const nlohmann::json& value) {
   return value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
