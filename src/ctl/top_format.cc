@@ -34,12 +34,15 @@ double packets(const json& status, const char* key) {
 double sum_of(const json& status, const char* key) {
   double sum = 0;
   if (status.is_null()) return sum;
-  for (const json& worker : status.at("workers")) sum += count(worker, key);
+  for (const json& worker : status.at("workers")) {
+    if (worker.contains(key)) sum += count(worker, key);  // an older daemon has not all of them
+  }
   return sum;
 }
 
 double lost(const json& status) {
   return sum_of(status, "queue_dropped") + sum_of(status, "user_dropped") +
+         sum_of(status, "openers_dropped") + sum_of(status, "openers_undelivered") +
          sum_of(status, "overruns") + sum_of(status, "truncated");
 }
 
@@ -80,7 +83,8 @@ std::vector<std::string> head(const json& status, const json& before, double sec
           fmt::format("packets/s: {} forwarded, {} received; waiting {:.0f}, lost/s {}",
                       rate(count(packets_now, "forwarded"), packets(before, "forwarded"), seconds),
                       rate(sum_of(status, "received"), sum_of(before, "received"), seconds),
-                      sum_of(status, "queue_waiting"), rate(lost(status), lost(before), seconds))};
+                      sum_of(status, "queue_waiting") + sum_of(status, "openers_waiting"),
+                      rate(lost(status), lost(before), seconds))};
 }
 
 std::vector<std::string> reasons(const json& status, const json& before, double seconds) {

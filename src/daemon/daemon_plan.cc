@@ -2,11 +2,12 @@
 // What a reload would do. A plan comes with a whole file: reading megabytes of YAML and comparing
 // two configurations take seconds, during which health, reloads and other clients must not wait. So
 // a thread does both; only what it starts from, the running configuration and the connections, is
-// taken on the control thread, in between.
+// taken on the control thread, in between; and what its checks would make of it, as a reload asks.
 #include <boost/asio/post.hpp>
 
 #include "daemon_state.h"
 #include "lvsd/config/diff.h"
+#include "lvsd/config/probe_path.h"
 #include "lvsd/control/plan.h"
 #include "lvsd/daemon/status.h"
 #include "lvsd/io/worker_count.h"
@@ -61,8 +62,11 @@ void Daemon::State::plan(std::string text, ControlSocket::Reply reply) {
   const auto compare = [this, conclude](const std::shared_ptr<Read>& next) {
     auto workers = fleet.snapshot();
     if (!workers) return conclude(error_reply(workers.error().message));
+    use_probe_marks((*next)->config, running.startup.probe_marks);
+    Influences then{influences.overrides,
+                    health.prepare(**next, influences.overrides, &file).influence};
     const auto draft =
-        std::make_shared<Draft>(Draft{std::move(**next), running, file_metrics, influences,
+        std::make_shared<Draft>(Draft{std::move(**next), running, file_metrics, std::move(then),
                                       live_connections(directors(std::move(*workers)))});
     boost::asio::post(*planner, [draft, conclude] { conclude(finish(*draft)); });
   };

@@ -63,7 +63,11 @@ ReloadResult Daemon::State::reload(bool discard_overrides) {
     if (result.outcome == ReloadOutcome::refused) influences.overrides = before;
     if (influences.overrides != before) {
       const Status saved = overrides_file.save(influences.overrides);
-      if (!saved) result.problems.push_back(saved.error().message);
+      if (!saved) {
+        result.outcome = ReloadOutcome::incomplete;
+        result.problems.push_back(saved.error().message +
+                                  "; a restart would find the overrides of before");
+      }
     }
   } else {
     result.outcome = ReloadOutcome::refused;

@@ -216,14 +216,20 @@ void add_edges(Page& page, const std::vector<WorkerSnapshot>& workers, const cha
 
 void add_workers(Page& page, const std::vector<WorkerSnapshot>& workers) {
   using Edge = EdgeCounters;
-  page.gauge("lvsd_queue_waiting_packets", "Packets in the kernel's queue right now.");
-  add_edges<1>(page, workers, nullptr, {{{"", &Edge::queue_waiting}}});
+  page.gauge("lvsd_queue_waiting_packets", "Packets in the kernel's queues right now.");
+  for (std::size_t i = 0; i < workers.size(); ++i) {
+    const Edge& edge = workers[i].edge;
+    page.add(static_cast<double>(edge.queue_waiting + edge.openers_waiting),
+             {{"worker", std::to_string(i)}});
+  }
   page.counter("lvsd_queue_received_packets_total", "Packets that the kernel handed over.");
   add_edges<1>(page, workers, nullptr, {{{"", &Edge::received}}});
   page.counter("lvsd_queue_dropped_packets_total", "Packets lost before a verdict, by cause.");
-  add_edges<4>(page, workers, "cause",
+  add_edges<6>(page, workers, "cause",
                {{{"queue-full", &Edge::queue_dropped},
                  {"not-handed-over", &Edge::user_dropped},
+                 {"new-connections-queue-full", &Edge::openers_dropped},
+                 {"new-connections-not-handed-over", &Edge::openers_undelivered},
                  {"overrun", &Edge::overruns},
                  {"too-long", &Edge::truncated}}});
   page.counter("lvsd_sent_packets_total", "Packets handed to the kernel, by kind of socket.");

@@ -86,7 +86,7 @@ struct alignas(64) Worker::State {
     bool streams = true, datagrams = true, openers = true;
   };
   Ready wait();
-  void read_mail(TimePoint now);
+  void read_mail(TimePoint now, bool patient = false);
   void handle_packets(const Ready& ready, TimePoint now);
   void handle_packets(NfQueue& queue, std::size_t limit, TimePoint now);
   bool hand_on(NfQueue& queue, const QueuedPacket& packet);
@@ -135,7 +135,7 @@ struct alignas(64) Worker::State {
 void Worker::State::run() {
   go_first();
   director.set_utc_offset(utc_offset(read_clock()));
-  read_mail(read_clock());  // the configuration, before any packet
+  read_mail(read_clock(), /*patient=*/true);  // the configuration, before any packet
   while (!mailbox.closed()) {
     const Ready ready = more() ? Ready{} : wait();
     const TimePoint now = read_clock();
@@ -178,8 +178,8 @@ Worker::State::Ready Worker::State::wait() {
           .openers = fds[3].revents != 0};
 }
 
-void Worker::State::read_mail(TimePoint now) {
-  mailbox.take(mail);
+void Worker::State::read_mail(TimePoint now, bool patient) {
+  mailbox.take(mail, patient);
   for (WorkerMessage& message : mail) {
     std::visit(
         Overloaded{

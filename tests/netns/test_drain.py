@@ -102,6 +102,18 @@ def test_overrides_outlive_reload_and_restart(lab, lvsd):
     assert not os.path.exists(os.path.join(daemon.run_dir, "overrides.json"))
 
 
+def test_a_reload_that_cannot_write_down_what_it_ended_is_not_done(lab, lvsd):
+    daemon = lvsd(web())
+    daemon.ctl("drain", RS1)
+    path = os.path.join(daemon.run_dir, "overrides.json")
+    os.rename(path, path + ".kept")
+    os.mkdir(path)
+    said = daemon.ctl("reload", "--discard-overrides", check=False)
+    assert "cannot remove " + path in said and "a restart would find the overrides of before" in said
+    assert daemon.ctl_json("status")["status"]["last_reload"]["outcome"] == "incomplete"
+    os.rmdir(path)
+
+
 def test_damaged_state_is_put_aside_and_said(lab, lvsd):
     daemon = lvsd(web())
     daemon.ctl("drain", RS1)

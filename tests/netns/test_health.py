@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Servers fail in several ways while wrk runs; each is noticed in time, and the others go on."""
+import json
 import os
 import re
 import signal
@@ -108,6 +109,24 @@ def test_a_reload_and_a_restart_forget_nothing(lab, lvsd):
         daemon.start()
         assert states(daemon) == before
         assert sorted(weights(daemon)) == [0, 1, 1]
+
+
+@pytest.mark.parametrize("on_failure", ("quiesce", "remove"))
+def test_plan_knows_what_becomes_of_checks(lab, lvsd, on_failure):
+    """A check that goes, and a sorry server that comes, change what is used; a reload does the same."""
+    rows = (RS1, "10.0.2.77")
+    daemon = lvsd(checked(rows=rows, check={"on_failure": on_failure}))
+    await_states(daemon, ("up", "down"))
+    wait_for(lambda: weights(daemon) == ([1, 0] if on_failure == "quiesce" else [1]), "weights")
+    for text in (checked(rows=rows, check={"on_failure": on_failure}, sorry_server={"address": RS3}),
+                 configuration(service("web", f"{VIP['dr']}:80/tcp", "dr", *rows),
+                               ipvs={"expire_nodest_conn": True})):
+        daemon.write(text)
+        planned = json.loads(daemon.ctl("plan", daemon.file, "--json", check=False))["plan"]["lines"]
+        assert planned and "nothing" not in planned[0], planned
+        daemon.ctl("reload")
+        assert daemon.ctl_json("status")["status"]["last_reload"]["changes"] == planned
+    assert weights(daemon) == [1, 1]
 
 
 def test_the_prober_is_unprivileged_and_replaced(lab, lvsd):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Several workers: each client is one worker's, in both directions, whatever the method."""
 import os
+import re
 import signal
 import time
 from collections import Counter
@@ -192,7 +193,7 @@ def test_established_connections_come_first_in_a_flood(lab, lvsd):
     """A transfer goes on under a flood of SYNs, reload and lvsctl answer, and the log tells."""
     daemon = lvsd(configuration(service("web", f"{VIP['dr']}:80/tcp", "dr", *RIPS[:1]),
                                 director={"capture": {"queue_length": 256},
-                                          "connections": {"limit": 4096}}))
+                                          "connections": {"limit": 4096}}), options=["--metrics"])
     source = lab.path("flooded")
     with open(source, "wb") as file:
         file.write(os.urandom(2_000_000))
@@ -218,5 +219,8 @@ def test_established_connections_come_first_in_a_flood(lab, lvsd):
         assert sent.read() == stored.read()
     (one,) = workers(daemon)
     assert one["queue_dropped"] == one["user_dropped"] == 0, one
+    page = lab.run("director", ["curl", "-sS", "--fail", "http://127.0.0.1:9811/metrics"])
+    lost = dict(re.findall(r'lvsd_queue_dropped_packets_total\{worker="0",cause="([a-z-]+)"\} (\d+)', page))
+    assert int(lost["new-connections-queue-full"]) > 0 and int(lost["queue-full"]) == 0, lost
     daemon.await_log("is over", timeout=15)
     assert took < 5, f"a reload took {took} s"  # a second on a machine with nothing else to do

@@ -67,6 +67,15 @@ TEST(Top, RatesAreDifferencesAndTheBusiestComesFirst) {
   EXPECT_EQ(lines.back(), "dropped   drained                          50       10/s");
 }
 
+TEST(Top, CountsTheQueueOfNewConnections) {
+  json now = status(1, 1), before = now;
+  now["workers"][0]["openers_dropped"] = 10;
+  now["workers"][0]["openers_undelivered"] = 6;
+  now["workers"][0]["openers_waiting"] = 3;
+  const auto lines = top_lines(listing(1), now, before, 2, {24, 80});
+  EXPECT_EQ(lines.at(1), "packets/s: 0 forwarded, 0 received; waiting 3, lost/s 8");
+}
+
 TEST(Top, ReasonsAreSeenHoweverManyServices) {
   const auto lines = top_lines(listing(100), status(1, 1), json(nullptr), 0, {24, 80});
   EXPECT_EQ(lines.size(), 24U);

@@ -89,13 +89,14 @@ class World {
     Config config;
     for (std::uint16_t port = 80; port < 85; ++port) {
       if (draw(3) == 0) continue;
-      VirtualService service = tcp_service(port, DirectRouting{}, {}, kind());
+      VirtualService service = draw(3) == 0 ? udp_service(port, DirectRouting{}, {}, kind())
+                                            : tcp_service(port, DirectRouting{}, {}, kind());
       if (draw(4) == 0) service.persistence = Persistence{};
       for (unsigned host = 11; host < 14; ++host) {
         if (draw(3) == 0) continue;
-        service.destinations.push_back({endpoint("10.0.2." + std::to_string(host), port),
-                                        DirectRouting{},
+        service.destinations.push_back({endpoint("10.0.2." + std::to_string(host), port), method(),
                                         Weight(static_cast<std::uint16_t>(draw(4)))});
+        if (draw(6) == 0) service.destinations.back().drain = Drain{};
       }
       if (draw(2) == 0) std::ranges::shuffle(service.destinations, random_);
       config.services.push_back(std::move(service));
@@ -116,13 +117,18 @@ class World {
     for (int i = 0; i < 20; ++i) {
       const auto port = static_cast<std::uint16_t>(80 + draw(5));
       const auto client = static_cast<std::uint16_t>(4000 + draw(30));
-      fixture.handle(tcp_packet({.source = "10.1.0.1", .destination = "10.0.3.100"},
-                                {.source = client, .destination = port}));
+      const IpFields ip{.source = "10.1.0.1", .destination = "10.0.3.100"};
+      fixture.handle(tcp_packet(ip, {.source = client, .destination = port}));
+      fixture.handle(udp_packet(ip, {.source = client, .destination = port}));
     }
   }
 
  private:
   unsigned draw(unsigned below) { return static_cast<unsigned>(random_() % below); }
+  ForwardingMethod method() {
+    const std::array<ForwardingMethod, 3> methods{DirectRouting{}, Tunnel{}, Masquerade{}};
+    return methods[draw(methods.size())];
+  }
   SchedulerKind kind() {
     constexpr std::array kKinds{SchedulerKind::rr, SchedulerKind::wrr, SchedulerKind::wlc,
                                 SchedulerKind::sh};

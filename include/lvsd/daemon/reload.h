@@ -16,7 +16,8 @@ namespace lvsd {
 enum class ReloadOutcome : std::uint8_t {
   applied,     // also where nothing had changed
   refused,     // the file is bad, or a worker silent: nothing was touched
-  incomplete,  // the new configuration runs, but the kernel refused a rule or an address so far
+  incomplete,  // the new configuration runs, but the kernel refused a rule or an address so far,
+               // or the overrides that it ended are still in their file
 };
 inline constexpr std::size_t kReloadOutcomes = 3;
 std::string_view to_string(ReloadOutcome outcome);

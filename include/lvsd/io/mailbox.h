@@ -62,12 +62,12 @@ class Mailbox {
     eventfd_read(event_.get(), &count);
   }
   // The owner: replaces `out` by what has come, oldest first. Of an open box perhaps nothing, where
-  // somebody is just posting, whose wake is then still to come.
-  void take(std::vector<Message>& out) {
+  // somebody is just posting, whose wake is then still to come; `patient`, it waits for him.
+  void take(std::vector<Message>& out, bool patient = false) {
     out.clear();
     if (!pending_.load(std::memory_order_acquire)) return;
     std::unique_lock lock(mutex_, std::defer_lock);
-    if (closed()) {
+    if (patient || closed()) {
       lock.lock();
     } else if (!lock.try_lock()) {
       return;
