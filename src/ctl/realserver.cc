@@ -126,6 +126,7 @@ Result<rs::Wanted, Error> wanted(const ParsedOptions& options, const Network& ne
   auto roles = wanted_roles(options, network);
   if (!roles) return Unexpected{roles.error()};
   out.roles = std::move(*roles);
+  out.adds = options.has("vip");
   for (const std::string& text : list(options, "director")) {
     const auto address = address_of("director", text);
     if (!address) return Unexpected{address.error()};

@@ -10,6 +10,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -117,8 +118,11 @@ void bring_up(int control, const std::string& name) {
 
 void allow_asymmetric_paths(const std::string& name) {
   const std::string base = "/proc/sys/net/ipv4/conf/";
-  int for_all = 0;
+  int for_all = 0, own = 1;
   std::ifstream(base + "all/rp_filter") >> for_all;
+  std::ifstream(base + name + "/rp_filter") >> own;
+  // The larger counts, and only 1 is strict. In a container /proc/sys is often read-only.
+  if (std::max(for_all, own) != 1) return;
   std::ofstream setting(base + name + "/rp_filter");
   setting << (for_all == 0 ? 0 : 2) << std::flush;
   if (!setting) throw std::runtime_error("cannot write net.ipv4.conf." + name + ".rp_filter");

@@ -59,6 +59,23 @@ void cannot_tell(Findings& out, const DestinationEvidence& seen, std::string wha
       "look at it there: tcpdump on the real server", Severity::unknown);
 }
 
+std::string director_of(const DestinationEvidence& seen) {
+  return seen.hop ? to_string(seen.hop->source) : "DIRECTOR";
+}
+
+// What the real server is to be told.
+std::string apply_there(const DestinationEvidence& seen) {
+  return "there: lvsctl realserver apply --vip " + vip(seen) + " --method " +
+         std::string(to_string(seen.destination.method)) + " --director " + director_of(seen);
+}
+
+// By a router or a firewall: it says nothing of what the real server has.
+void rejected(Findings& out, const DestinationEvidence& seen, const Answer& answer) {
+  cannot_tell(out, seen,
+              "packets for " + rip(seen) + " are rejected on their way there, or by its firewall",
+              describe(answer));
+}
+
 void port_closed(Findings& out, const DestinationEvidence& seen, const Answer& answer) {
   add(out, seen, "port-closed",
       "nothing listens on port " + to_string(seen.destination.endpoint.port), describe(answer),
@@ -69,14 +86,13 @@ void port_closed(Findings& out, const DestinationEvidence& seen, const Answer& a
 
 void vip_missing(Findings& out, const DestinationEvidence& seen, const std::string& evidence) {
   add(out, seen, "vip-missing", "the real server " + rip(seen) + " does not have " + vip(seen),
-      evidence,
-      "there: lvsctl realserver apply --vip " + vip(seen) + " --method " +
-          std::string(to_string(seen.destination.method)));
+      evidence, apply_there(seen));
 }
 
 void check_dr(const DestinationEvidence& seen, Findings& out) {
   if (says_port_closed(seen.path)) return port_closed(out, seen, seen.path);
   if (says_port_closed(seen.datagram)) return port_closed(out, seen, seen.datagram);
+  if (seen.path.reply == Reply::error) return rejected(out, seen, seen.path);
   if (!seen.path.silent()) return;
   if (seen.direct.reply != Reply::silence) {
     return vip_missing(out, seen,
@@ -102,21 +118,22 @@ void check_silent_tunnel(const DestinationEvidence& seen, Findings& out) {
 }
 
 void check_tunnel(const DestinationEvidence& seen, Findings& out) {
-  if (says_no_decapsulator(seen.path) && seen.path.from == seen.destination.endpoint.address) {
-    return add(out, seen, "decapsulator-missing",
-               "nothing on " + rip(seen) + " takes tunnel packets apart", describe(seen.path),
-               "there: lvsctl realserver apply --method tun, which starts lvsd-decap where the "
-               "kernel has no tunnel device");
+  const bool from_server = seen.path.from == seen.destination.endpoint.address;
+  if (from_server && says_no_decapsulator(seen.path)) {
+    return add(
+        out, seen, "decapsulator-missing",
+        "nothing on " + rip(seen) + " takes tunnel packets apart", describe(seen.path),
+        apply_there(seen) + ", which starts lvsd-decap where the kernel has no tunnel device");
   }
-  if (says_untrusted(seen.path)) {
+  if (from_server && says_untrusted(seen.path)) {
     return add(out, seen, "decapsulator-untrusting",
                "the decapsulator on " + rip(seen) + " does not trust this director",
-               describe(seen.path),
-               "there: lvsd-decap --from " + (seen.hop ? to_string(seen.hop->source) : "DIRECTOR"));
+               describe(seen.path), apply_there(seen));
   }
-  if (says_not_ours(seen.path)) return vip_missing(out, seen, describe(seen.path));
+  if (from_server && says_not_ours(seen.path)) return vip_missing(out, seen, describe(seen.path));
   if (says_port_closed(seen.path)) return port_closed(out, seen, seen.path);
   if (says_port_closed(seen.datagram)) return port_closed(out, seen, seen.datagram);
+  if (seen.path.reply == Reply::error) return rejected(out, seen, seen.path);
   if (seen.path.silent()) return check_silent_tunnel(seen, out);
   if (seen.path.reply == Reply::accepted && seen.full_size.reply != Reply::not_asked &&
       !seen.full_size.alive()) {
@@ -149,20 +166,20 @@ void check_nat(const DestinationEvidence& seen, Findings& out) {
     return cannot_tell(out, seen, rip(seen) + " does not answer",
                        "port " + to_string(seen.destination.endpoint.port) + ": no answer");
   }
+  if (seen.direct.reply == Reply::error) return rejected(out, seen, seen.direct);
   if (seen.returned.silent() && seen.direct.alive()) {
     add(out, seen, "nat-wrong-gateway",
         "answers of " + rip(seen) + " do not come back through the director",
-        "asked as " + (seen.hop ? to_string(seen.hop->source) : "director") +
-            ": answered; asked as " + to_string(seen.client) + ": its answer did not come here",
-        "there: lvsctl realserver apply --method nat --director " +
-            (seen.hop ? to_string(seen.hop->source) : "IP"));
+        "asked as " + director_of(seen) + ": answered; asked as " + to_string(seen.client) +
+            ": its answer did not come here",
+        apply_there(seen));
   }
   if (seen.asked_for_neighbour) {
     add(out, seen, "nat-client-bypass",
         rip(seen) + " answers clients on its own network directly, past the director",
         "asked as " + to_string(seen.neighbour) + ", it looked for that address itself",
-        "there: lvsctl realserver apply --method nat --clients NETWORK, so that such answers are "
-        "routed through the director");
+        apply_there(seen) +
+            " --clients NETWORK, so that such answers are routed through the director");
   }
 }
 

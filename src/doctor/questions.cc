@@ -28,14 +28,17 @@ std::vector<IpAddress> last_addresses(const Prefix& network) {
 
 }  // namespace
 
-IpAddress address_on(const Interface& interface, bool v4, const Evidence& evidence) {
+IpAddress address_on(const Interface& interface, const IpAddress& about, const Evidence& evidence) {
+  IpAddress elsewhere;
   for (const InterfaceAddress& own : interface.addresses) {
     const bool vip =
         std::any_of(evidence.vips.begin(), evidence.vips.end(),
                     [&own](const VipEvidence& other) { return other.vip == own.address; });
-    if (own.address.is_v4() == v4 && !vip) return own.address;
+    if (own.address.is_v4() != about.is_v4() || vip) continue;
+    if (Prefix::of(own.address, own.length).contains(about)) return own.address;
+    if (elsewhere.is_unspecified()) elsewhere = own.address;
   }
-  return {};
+  return elsewhere;
 }
 
 void Questions::collect_unused(const DestinationEvidence& seen) {
@@ -73,7 +76,7 @@ void Questions::collect(const Evidence& evidence) {
 void Questions::send(const Evidence& evidence) {
   for (const auto& entry : answers_) {
     const Interface* out = network_.interface(entry.first.interface);
-    const IpAddress own = address_on(*out, entry.first.about.is_v4(), evidence);
+    const IpAddress own = address_on(*out, entry.first.about, evidence);
     wire_.send(out->index, question_frame(*out->mac, own, entry.first.about));
   }
 }

@@ -13,7 +13,7 @@
 namespace lvsd::doctor {
 
 // An own address of that interface and family to ask or speak with; a virtual one is none.
-IpAddress address_on(const Interface& interface, bool v4, const Evidence& evidence);
+IpAddress address_on(const Interface& interface, const IpAddress& about, const Evidence& evidence);
 
 class Questions {
  public:

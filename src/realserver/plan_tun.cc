@@ -104,7 +104,14 @@ Status Planner::plan_decapsulator(const std::vector<const Role*>& roles) {
   if (facts_.decap_program.empty()) {
     return fail("lvsd-decap is not installed, and this kernel has no tunnel device of its own");
   }
-  std::set<std::string> vips, ports;
+  std::set<std::string> vips, ports, directors;
+  const Words& running = facts_.decap_running;
+  for (std::size_t i = 0; wanted_.adds && i + 1 < running.size(); ++i) {
+    if (running[i] == "--vip") vips.insert(running[i + 1]);
+    if (running[i] == "--from") directors.insert(running[i + 1]);
+    if (running[i] == "--gue-port") ports.insert(running[i + 1]);
+  }
+  for (const IpAddress& director : wanted_.directors) directors.insert(to_string(director));
   std::uint32_t mtu = 65535;
   for (const Role* role : roles) {
     free_address(role->vip);
@@ -119,9 +126,7 @@ Status Planner::plan_decapsulator(const std::vector<const Role*>& roles) {
   }
   Words apply{facts_.decap_program, "--device", kTunnelDevice};
   for (const std::string& vip : vips) apply.insert(apply.end(), {"--vip", vip});
-  for (const IpAddress& director : wanted_.directors) {
-    apply.insert(apply.end(), {"--from", to_string(director)});
-  }
+  for (const std::string& from : directors) apply.insert(apply.end(), {"--from", from});
   for (const std::string& port : ports) apply.insert(apply.end(), {"--gue-port", port});
   apply.insert(apply.end(), {"--mtu", std::to_string(mtu)});
   const Words lasting = apply;

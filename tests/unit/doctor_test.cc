@@ -187,9 +187,34 @@ TEST(DoctorJudge, NamesOneFaultForOneCause) {
       {"tun: not trusted, IPv6",
        Tunnel{},
        [](Evidence& e) {
+         first(e).destination.endpoint.address = ip("fd00:2::11");
          first(e).path = {Reply::error, true, 1, 1, ip("fd00:2::11")};
        },
        {"decapsulator-untrusting"}},
+      {"tun: a router, of a server that is off",
+       Tunnel{},
+       [](Evidence& e) {
+         first(e).path = {Reply::error, false, 3, 1, ip("10.0.2.254")};
+       },
+       {"no-answer"}},
+      {"tun: a router that forbids it",
+       Tunnel{},
+       [](Evidence& e) {
+         first(e).path = {Reply::error, false, 3, 13, ip("10.0.2.254")};
+       },
+       {"no-answer"}},
+      {"dr: a firewall",
+       DirectRouting{},
+       [](Evidence& e) {
+         first(e).path = {Reply::error, false, 3, 13, ip("10.0.2.11")};
+       },
+       {"no-answer"}},
+      {"nat: a firewall",
+       Masquerade{},
+       [](Evidence& e) {
+         first(e).direct = {Reply::error, false, 3, 10, ip("10.0.2.11")};
+       },
+       {"no-answer"}},
       {"tun: not there",
        Tunnel{},
        [](Evidence& e) {

@@ -192,6 +192,24 @@ TEST(RealServerPlan, OurDecapsulatorIsUsedWhereTheKernelHasNone) {
   EXPECT_FALSE(host.plan());
 }
 
+TEST(RealServerPlan, OneMoreVipLeavesTheDecapsulatorWhatItHas) {
+  Host host;
+  host.role(Tunnel{});
+  host.wanted.directors = {ip("10.0.2.1")};
+  host.facts.decap_running = {"lvsd-decap", "--device", "lvsd-tun", "--vip",
+                              "10.0.3.99",  "--from",   "10.0.2.2", "--gue-port",
+                              "6081",       "--mtu",    "1500"};
+  host.wanted.adds = true;
+  EXPECT_EQ(command_text(host.plan()->steps.back()),
+            "/usr/sbin/lvsd-decap --device lvsd-tun --vip 10.0.3.100 --vip 10.0.3.99 "
+            "--from 10.0.2.1 --from 10.0.2.2 --gue-port 6081 --mtu 1500 "
+            "--detach /run/x/decap.pid");
+  host.wanted.adds = false;  // a file says all
+  EXPECT_EQ(command_text(host.plan()->steps.back()),
+            "/usr/sbin/lvsd-decap --device lvsd-tun --vip 10.0.3.100 --from 10.0.2.1 --mtu 1500 "
+            "--detach /run/x/decap.pid");
+}
+
 TEST(RealServerPlan, NatWithoutADefaultRouteGetsOne) {
   Host host;
   host.role(Masquerade{});

@@ -54,6 +54,8 @@ struct Wanted {
   std::vector<IpAddress> directors;  // NAT: the way back; tunnels: whom to trust
   std::vector<Prefix> clients;       // NAT: networks of clients that are this host's own, too
   Decapsulator decapsulator = Decapsulator::automatic;
+  // The roles were given one by one: a decapsulator that runs keeps what it serves beside them.
+  bool adds = false;
 };
 
 // The host as it is: `sysctls` by their path below /proc/sys, `rules` as `ip rule` prints them,
