@@ -115,7 +115,7 @@ void Daemon::State::start() {
   wait_for_signal();
   wait_for_network();
   wait_for_rules();
-  claim_events.assign(duplicate(claims.fd()));
+  claim_events.assign(duplicate(exposure.claims_fd()));
   wait_for_claims();
   wait_for_tick();
 }
@@ -164,9 +164,7 @@ void Daemon::State::wait_for_claims() {
   claim_events.async_wait(boost::asio::posix::stream_descriptor::wait_read,
                           [this](error_code error) {
                             if (error) return;
-                            claims.read([this](InterfaceIndex heard_on, const AddressClaim& claim) {
-                              exposure.notice(heard_on, claim, *network);
-                            });
+                            exposure.read_claims(*network);
                             wait_for_claims();
                           });
 }

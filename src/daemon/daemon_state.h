@@ -124,7 +124,6 @@ struct Daemon::State {
   Fleet fleet;
   OverloadWatch overload;
   Exposure exposure;
-  ClaimSocket claims;
   std::optional<ReloadResult> last_reload;
   std::array<std::uint64_t, kReloadOutcomes> reloads{};  // by outcome
 

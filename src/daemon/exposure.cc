@@ -74,9 +74,12 @@ Status Exposure::put_rules(const Config& captured) {
 Status Exposure::put_addresses(const Network& network) {
   Status synced = announcer_.sync(addresses_, captured_.announce, network);
   addresses_failed_ = !synced;
+  const bool announces = captured_.announce.enabled;
+  const Status listening = claims_.listen(announces ? addresses_ : std::vector<IpAddress>());
   for (const IpAddress& address : announcer_.take_restored()) {
     spdlog::warn("virtual address {} was gone from its interface: restored", to_string(address));
   }
+  if (synced && !listening) return listening;
   return synced;
 }
 
@@ -89,9 +92,15 @@ void Exposure::put_settings(const Network& network) {
   settings_error_ = put ? std::string() : put.error().message;
 }
 
+void Exposure::read_claims(const Network& network) {
+  claims_.read([&](InterfaceIndex heard_on, const AddressClaim& claim) {
+    notice(heard_on, claim, network);
+  });
+}
+
 void Exposure::notice(InterfaceIndex heard_on, const AddressClaim& claim, const Network& network) {
   const Interface* heard = network.interface(heard_on);
-  if (heard == nullptr || !captured_.announce.enabled) return;
+  if (heard == nullptr) return;
   const auto decision = guard_.notice(claim, addresses_, network, captured_.announce.defend,
                                       std::chrono::steady_clock::now());
   if (!decision) return;

@@ -5,6 +5,7 @@
 #include <linux/filter.h>
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -52,8 +53,21 @@ constexpr std::array kFilter{
     sock_filter BPF_STMT(BPF_RET | BPF_K, kLongest),
 };
 
-[[noreturn]] void fail_with(const char* what) {
-  throw std::system_error(errno, std::generic_category(), what);
+using OnClaim = std::function<void(InterfaceIndex, const AddressClaim&)>;
+
+void read_some(int socket, const OnClaim& on_claim) {
+  std::array<std::byte, kLongest> buffer{};
+  for (int i = 0; i < kBurst; ++i) {
+    sockaddr_ll from{};
+    socklen_t size = sizeof(from);
+    const ssize_t length = ::recvfrom(socket, buffer.data(), buffer.size(), MSG_DONTWAIT,
+                                      reinterpret_cast<sockaddr*>(&from), &size);
+    if (length < 0) return;
+    if (from.sll_pkttype == PACKET_OUTGOING) continue;
+    const auto claim =
+        parse_claim(std::span<const std::byte>(buffer).first(static_cast<std::size_t>(length)));
+    if (claim) on_claim(InterfaceIndex{static_cast<std::uint32_t>(from.sll_ifindex)}, *claim);
+  }
 }
 
 }  // namespace
@@ -105,33 +119,48 @@ std::optional<VipGuard::Decision> VipGuard::notice(const AddressClaim& claim,
   return decision;
 }
 
-ClaimSocket::ClaimSocket() : fd_(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) {
-  if (!fd_.valid()) fail_with("cannot open a packet socket");
-  std::array<sock_filter, kFilter.size()> filter = kFilter;
-  const sock_fprog program{static_cast<unsigned short>(filter.size()), filter.data()};
-  if (::setsockopt(fd_.get(), SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) != 0) {
-    fail_with("cannot filter what a packet socket receives");
-  }
-  sockaddr_ll all{};
-  all.sll_family = AF_PACKET;
-  all.sll_protocol = htons(ETH_P_ALL);
-  if (::bind(fd_.get(), reinterpret_cast<const sockaddr*>(&all), sizeof(all)) != 0) {
-    fail_with("cannot listen for who claims an address");
+ClaimSocket::ClaimSocket() : events_(::epoll_create1(EPOLL_CLOEXEC)) {
+  if (!events_.valid()) {
+    throw std::system_error(errno, std::generic_category(),
+                            "cannot wait for who claims an address");
   }
 }
 
+Status ClaimSocket::listen(const std::vector<IpAddress>& addresses) {
+  const auto some = [&](bool v6) {
+    return std::any_of(addresses.begin(), addresses.end(),
+                       [v6](const IpAddress& address) { return address.is_v4() != v6; });
+  };
+  const Status arp = hear(arp_, some(false), ETH_P_ARP);
+  const Status neighbors = hear(neighbors_, some(true), ETH_P_IPV6);
+  return arp ? neighbors : arp;
+}
+
+Status ClaimSocket::hear(FileDescriptor& socket, bool wanted, std::uint16_t protocol) {
+  if (!wanted) socket.reset();  // which takes it out of events_, too
+  if (!wanted || socket.valid()) return Done{};
+  // Protocol 0 hears nothing until it is bound, when the filter is in place.
+  FileDescriptor fresh(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  std::array<sock_filter, kFilter.size()> filter = kFilter;
+  const sock_fprog program{static_cast<unsigned short>(filter.size()), filter.data()};
+  sockaddr_ll all{};
+  all.sll_family = AF_PACKET;
+  all.sll_protocol = htons(protocol);
+  epoll_event readable{.events = EPOLLIN, .data = {}};
+  if (!fresh.valid() ||
+      ::setsockopt(fresh.get(), SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) != 0 ||
+      ::bind(fresh.get(), reinterpret_cast<const sockaddr*>(&all), sizeof(all)) != 0 ||
+      ::epoll_ctl(events_.get(), EPOLL_CTL_ADD, fresh.get(), &readable) != 0) {
+    return fail("cannot listen for who claims an address: " +
+                std::generic_category().message(errno));
+  }
+  socket = std::move(fresh);
+  return Done{};
+}
+
 void ClaimSocket::read(const std::function<void(InterfaceIndex, const AddressClaim&)>& on_claim) {
-  std::array<std::byte, kLongest> buffer{};
-  for (int i = 0; i < kBurst; ++i) {
-    sockaddr_ll from{};
-    socklen_t size = sizeof(from);
-    const ssize_t length = ::recvfrom(fd_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT,
-                                      reinterpret_cast<sockaddr*>(&from), &size);
-    if (length < 0) return;
-    if (from.sll_pkttype == PACKET_OUTGOING) continue;
-    const auto claim =
-        parse_claim(std::span<const std::byte>(buffer).first(static_cast<std::size_t>(length)));
-    if (claim) on_claim(InterfaceIndex{static_cast<std::uint32_t>(from.sll_ifindex)}, *claim);
+  for (const FileDescriptor* socket : {&arp_, &neighbors_}) {
+    if (socket->valid()) read_some(socket->get(), on_claim);
   }
 }
 

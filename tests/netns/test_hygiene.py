@@ -141,6 +141,26 @@ def test_it_can_be_told_to_look_on(flat):
         assert not announcements(wire.frames, VIP, own)
 
 
+def listeners(lvsd):
+    """The protocols that the director's packet sockets receive; a sender's is 0, all is 3."""
+    lines = lvsd.lab.run("director", ["cat", "/proc/net/packet"]).splitlines()[1:]
+    return sorted({line.split()[3] for line in lines} - {"0000"})
+
+
+def test_it_listens_for_the_protocols_of_its_addresses_only(flat):
+    # What listens for all has each packet copied that the director forwards.
+    web = service("web", f"{VIP}:80/tcp", "dr", RIPS[0])
+    web6 = service("web6", f"[{VIP6}]:80/tcp", "dr", "fd00:2::11")
+    with Lvsd(flat, configuration(web, web6)) as lvsd:
+        assert listeners(lvsd) == ["0806", "86dd"]
+        lvsd.reload(configuration(web))
+        assert listeners(lvsd) == ["0806"]
+        lvsd.reload(configuration(web, web6))
+        assert listeners(lvsd) == ["0806", "86dd"]
+        lvsd.reload(configuration(web, web6, director={"announce": False}))
+        assert listeners(lvsd) == []
+
+
 # ---- martians ------------------------------------------------------------------------------------
 def martians(vip):
     """Lines of the kernel's log; the address is nobody else's."""

@@ -46,9 +46,10 @@ class Exposure {
   void release(const Config& running, const Live& live, const Network& network);
 
   void repeat_announcements() { announcer_.repeat(); }  // about once a second
-  // Somebody said to have this address: if it is one of ours, the log is told once of each who
-  // does, and it is announced again, as often as director.announce.defend says.
-  void notice(InterfaceIndex heard_on, const AddressClaim& claim, const Network& network);
+  // Readable when somebody said to have an address. If it is one of ours, the log is told once of
+  // each who does, and it is announced again, as often as director.announce.defend says.
+  int claims_fd() const { return claims_.fd(); }
+  void read_claims(const Network& network);
 
   struct View {
     std::string backend;
@@ -67,12 +68,14 @@ class Exposure {
   Status put_rules(const Config& captured);
   Status put_addresses(const Network& network);
   void put_settings(const Network& network);
+  void notice(InterfaceIndex heard_on, const AddressClaim& claim, const Network& network);
 
   CaptureRules rules_;
   SteeringHash hash_;
   Announcer announcer_;
   HostSettings settings_;
   VipGuard guard_;
+  ClaimSocket claims_;
   Config captured_;
   std::vector<IpAddress> addresses_;  // that should be there
   CapturePlan plan_;                  // as last asked for: of captured_, but amid a reload

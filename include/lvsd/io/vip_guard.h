@@ -18,6 +18,7 @@
 #include "lvsd/io/file_descriptor.h"
 #include "lvsd/model/network.h"
 #include "lvsd/model/time.h"
+#include "lvsd/net/result.h"
 
 namespace lvsd {
 
@@ -51,15 +52,20 @@ class VipGuard {
   std::uint64_t conflicts_ = 0;
 };
 
-// Hears claims on all interfaces; the kernel filters all else away.
+// Hears claims on all interfaces, by a packet socket for each protocol that may claim one of the
+// addresses listened for; the kernel filters all else of that protocol away. A socket for every
+// protocol at once would see, and have copied, each packet that the host receives or sends.
 class ClaimSocket {
  public:
-  ClaimSocket();  // throws std::system_error
-  int fd() const { return fd_.get(); }
+  ClaimSocket();                            // throws std::system_error
+  int fd() const { return events_.get(); }  // readable when a claim waits
+  Status listen(const std::vector<IpAddress>& addresses);
   void read(const std::function<void(InterfaceIndex, const AddressClaim&)>& on_claim);
 
  private:
-  FileDescriptor fd_;
+  Status hear(FileDescriptor& socket, bool wanted, std::uint16_t protocol);
+
+  FileDescriptor events_, arp_, neighbors_;
 };
 
 }  // namespace lvsd
