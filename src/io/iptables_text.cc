@@ -161,8 +161,9 @@ class IptablesWriter {
   void ports(bool replies) {
     if (sets_) {
       const std::string match = set_match(kPortStem, replies, replies ? "src,src" : "dst,dst");
-      if (streams_) queue("-p tcp " + match, {from(replies), QueueRole::streams});
-      return queue(match, {from(replies)});
+      if (!streams_) return queue(match, {from(replies)});
+      queue("-p tcp " + match, {from(replies), QueueRole::streams});
+      return queue("! -p tcp " + match, {from(replies)});  // or it is looked up twice
     }
     for (const ServiceKey& key : side(replies).ports) {
       queue(port_match(key, replies),

@@ -99,12 +99,12 @@ TEST(IptablesText, EarlyStageHasRequestsAndRepliesInRaw) {
                                  "-p icmp -m icmp --icmp-type 4" + queue,
                                  "-p icmp -m icmp --icmp-type 11" + queue,
                                  "-p tcp -m set --match-set lvsd-services4 dst,dst" + streams,
-                                 "-m set --match-set lvsd-services4 dst,dst" + queue,
+                                 "! -p tcp -m set --match-set lvsd-services4 dst,dst" + queue,
                                  "-m addrtype --dst-type LOCAL -j RETURN",
                                  "-p tcp -f -m set --match-set lvsd-nat-addresses4 src" + queue,
                                  "-p udp -f -m set --match-set lvsd-nat-addresses4 src" + queue,
                                  "-p tcp -m set --match-set lvsd-nat-sources4 src,src" + streams,
-                                 "-m set --match-set lvsd-nat-sources4 src,src" + queue,
+                                 "! -p tcp -m set --match-set lvsd-nat-sources4 src,src" + queue,
                              }));
   // Replies to the director's own sockets, and those of its own processes.
   const std::vector<std::string> replies{"-m set --match-set lvsd-nat-sources4 src,src" + queue};
@@ -304,12 +304,12 @@ TEST(CaptureText, EachVersionOfIpHasItsOwnSetsAndRules) {
                 "-p ipv6-icmp -m icmp6 --icmpv6-type 3" + queue,
                 "-p ipv6-icmp -m icmp6 --icmpv6-type 4" + queue,
                 "-p tcp -m set --match-set lvsd-services6 dst,dst" + streams,
-                "-m set --match-set lvsd-services6 dst,dst" + queue,
+                "! -p tcp -m set --match-set lvsd-services6 dst,dst" + queue,
                 "-m addrtype --dst-type LOCAL -j RETURN",
                 "-p tcp -m frag -m set --match-set lvsd-nat-addresses6 src" + queue,
                 "-p udp -m frag -m set --match-set lvsd-nat-addresses6 src" + queue,
                 "-p tcp -m set --match-set lvsd-nat-sources6 src,src" + streams,
-                "-m set --match-set lvsd-nat-sources6 src,src" + queue,
+                "! -p tcp -m set --match-set lvsd-nat-sources6 src,src" + queue,
             }));
   const std::string text = iptables_text(plan, {});
   EXPECT_EQ(count(text, "create lvsd-services6 hash:ip,port family inet6 maxelem 65536\n"), 1U);
