@@ -39,9 +39,9 @@ Status Exposure::close() {
 std::vector<std::string> Exposure::before_reload(const Config& next, const Live& live,
                                                  const Network& network) {
   std::vector<std::string> problems;
-  // Nothing goes, and nothing is to be tried again.
-  if (!rules_failed_ && !addresses_failed_ && !has_removed(captured_, next)) return problems;
-  const Config kept = without_dead(captured_, next, live);
+  const bool changes = has_removed(captured_, next) || has_coming(captured_, next);
+  if (!changes && !rules_failed_ && !addresses_failed_) return problems;
+  const Config kept = with_coming(without_dead(captured_, next, live), next);
   std::vector<IpAddress> addresses = announced(kept, next, live);
   if (addresses != std::exchange(addresses_, addresses)) {
     collect(problems, put_addresses(network));

@@ -2,6 +2,8 @@
 #include "lvsd/daemon/retire.h"
 
 #include <algorithm>
+#include <iterator>
+#include <map>
 
 #include "lvsd/model/overloaded.h"
 #include "lvsd/model/service_index.h"
@@ -32,6 +34,23 @@ bool knows(const VirtualService& service, const Endpoint& endpoint) {
 bool same_endpoints(const VirtualService& a, const VirtualService& b) {
   return std::ranges::equal(a.destinations, b.destinations, {}, &Destination::endpoint,
                             &Destination::endpoint);
+}
+
+// Of `next`, what needs more than is captured for the service now.
+std::vector<Destination> coming(const VirtualService& captured, const VirtualService& next) {
+  std::vector<Destination> result;
+  if (captured.destinations == next.destinations) return result;
+  std::map<Endpoint, int> there;
+  for (const Destination& destination : captured.destinations) {
+    int& most = there[destination.endpoint];
+    most = std::max(most, breadth(destination.method));
+  }
+  for (const Destination& destination : next.destinations) {
+    const int wanted = breadth(destination.method);
+    const auto now = there.find(destination.endpoint);
+    if (wanted > (now == there.end() ? 0 : now->second)) result.push_back(destination);
+  }
+  return result;
 }
 
 std::vector<Destination> among(const std::set<LiveDestination>& live,
@@ -92,6 +111,26 @@ Config with_retired(const Config& captured, const Config& next, const Live& live
     }
   }
   return result;
+}
+
+Config with_coming(const Config& captured, const Config& next) {
+  ServiceIndex places(next.services);
+  Config result = captured;
+  for (VirtualService& service : result.services) {
+    const auto place = places.find(service.key);
+    if (!place) continue;
+    std::ranges::copy(coming(service, next.services[*place]),
+                      std::back_inserter(service.destinations));
+  }
+  return result;
+}
+
+bool has_coming(const Config& captured, const Config& next) {
+  ServiceIndex places(next.services);
+  return std::any_of(captured.services.begin(), captured.services.end(), [&](const auto& service) {
+    const auto place = places.find(service.key);
+    return place && !coming(service, next.services[*place]).empty();
+  });
 }
 
 bool has_removed(const Config& captured, const Config& next) {

@@ -43,6 +43,19 @@ TEST_F(DaemonExposure, AnIdleServiceGoesWithTheReload) {
   EXPECT_FALSE(exposure_.exceeds(next_));
 }
 
+TEST_F(DaemonExposure, RepliesOfANewDestinationAreCapturedBeforeItsFirstConnection) {
+  next_.services[0].destinations.push_back({at("10.0.0.2", 8080), Masquerade{}, Weight(1)});
+  const auto replies = [&](const char* member) {
+    return exposure_.print_rules().find(std::string("nat-sources4 ") + member) != std::string::npos;
+  };
+  EXPECT_TRUE(exposure_.before_reload(next_, {}, network_).empty());
+  EXPECT_TRUE(replies("10.0.0.1,tcp:8080"));
+  EXPECT_TRUE(replies("10.0.0.2,tcp:8080"));
+  EXPECT_TRUE(exposure_.after_reload(next_, {}, network_).empty());
+  EXPECT_TRUE(replies("10.0.0.2,tcp:8080"));
+  EXPECT_FALSE(exposure_.exceeds(next_));
+}
+
 TEST_F(DaemonExposure, AConnectionThatBeganAmidTheReloadIsCaptured) {
   EXPECT_TRUE(exposure_.before_reload(next_, {}, network_).empty());
   Live live;

@@ -67,6 +67,20 @@ TEST(DaemonRetire, ARemovedDestinationStaysCapturedWhileItHasConnections) {
   EXPECT_EQ(with_retired(kept, next, {}), next);
 }
 
+TEST(DaemonRetire, OnlyWhatNeedsMoreIsCapturedAhead) {
+  Config captured, next;
+  const Destination direct{at("10.0.0.1", 8080), DirectRouting{}, Weight(1)};
+  captured.services = {service(kWeb, {direct})};
+  next.services = {service(kWeb, {direct, {at("10.0.0.2", 8080), DirectRouting{}, Weight(1)}})};
+  EXPECT_FALSE(has_coming(captured, next)) << "requests are captured for the service";
+  next.services = {service(kWeb, {nat("10.0.0.1")})};
+  EXPECT_TRUE(has_coming(captured, next)) << "an edited method";
+  ASSERT_EQ(with_coming(captured, next).services[0].destinations.size(), 2U);
+  next.services.push_back(service(key("192.0.2.20", ServiceProtocol::tcp), {nat("10.0.0.3")}));
+  EXPECT_EQ(with_coming(captured, next).services.size(), 1U) << "nobody sends to that one yet";
+  EXPECT_FALSE(has_coming(next, captured));
+}
+
 TEST(DaemonRetire, AnotherMethodKeepsTheOldOneCaptured) {
   Config captured, next;
   captured.services = {service(kWeb, {nat("10.0.0.1")})};

@@ -60,7 +60,7 @@ class Exposure {
     std::map<AddressClaim, std::uint64_t> thieves;
   };
   View view() const;
-  std::string print_rules() const { return rules_.print(make_capture_plan(captured_, hash_)); }
+  std::string print_rules() const { return rules_.print(plan_); }
   const Config& captured() const { return captured_; }
   int watch_fd() const { return rules_.watch_fd(); }
 

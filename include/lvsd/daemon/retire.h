@@ -41,6 +41,11 @@ Config without_dead(const Config& captured, const Config& next, const Live& live
 // `next`, and what of `captured` is not in it but live.
 Config with_retired(const Config& captured, const Config& next, const Live& live);
 
+// `captured`, and what its services get by `next` that needs more captured than requests: replies
+// of a new NAT destination must reach the queue before a worker sends the first connection there.
+Config with_coming(const Config& captured, const Config& next);
+bool has_coming(const Config& captured, const Config& next);  // whether that is anything
+
 // Whether `captured` has a service that is not in `next`.
 bool has_removed(const Config& captured, const Config& next);
 
