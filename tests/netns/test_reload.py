@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Reloading under load costs nobody a request, and a bad file changes nothing."""
 import re
+import socket
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -77,6 +81,39 @@ def test_a_service_comes_and_goes(lab, lvsd):
     daemon.reload(first_file())
     assert OTHER not in lab.run("director", ["ip", "-o", "addr"])
     assert curl_many(lab, VIP["dr"], 6) == {"rs1": 3, "rs2": 2, "rs3": 1}
+
+
+def connecting_times(lab, vip, until):
+    """What each connection took, one after the other, until the event is set."""
+    took = []
+    while not until.is_set():
+        with lab.socket("client", socket.AF_INET, socket.SOCK_STREAM) as out:
+            out.settimeout(5)
+            start = time.monotonic()
+            out.connect((vip, 80))
+            took.append(time.monotonic() - start)
+    return took
+
+
+def test_the_first_connection_to_a_new_destination_waits_for_nothing(lab, lvsd):
+    """Its answers are captured before a worker sends it anything: no SYN has to be sent again."""
+    vip = VIP["nat"]
+    old, new = (configuration(service("web", f"{vip}:80/tcp", "nat", *servers, scheduler="wlc"))
+                for servers in ((RS1,), (RS1, RS2, RS3)))
+    for server in (RS2, RS3):  # or the first packets wait for a neighbour, and what follows catches up
+        lab.run("director", ["ping", "-c", "1", "-W", "5", server])
+    daemon = lvsd(old)
+    over = threading.Event()
+    with ThreadPoolExecutor(4) as threads:
+        runs = [threads.submit(connecting_times, lab, vip, over) for _ in range(4)]
+        try:
+            time.sleep(0.3)
+            daemon.reload(new)
+            time.sleep(0.3)
+        finally:
+            over.set()
+        took = [time for run in runs for time in run.result()]
+    assert len(took) > 100 and max(took) < 0.9, f"{len(took)} connections, {max(took):.3f} s"
 
 
 def test_broken_files_are_refused_and_change_nothing(lab, lvsd):
