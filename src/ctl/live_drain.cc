@@ -70,32 +70,49 @@ int show_changed(LiveCommand& command, const json& reply) {
   return kFine;
 }
 
-// Connections that are left where the request drains; nothing where the daemon does not tell.
-std::optional<std::uint64_t> left(const json& reply, const Request& request) {
+struct Draining {
+  std::size_t destinations = 0;
+  std::uint64_t open_connections = 0;
+};
+
+// What the request drains, as the daemon tells now.
+Draining draining(const json& reply, const Request& request) {
   const auto named = parse_named_endpoint(request.override.destination);
-  std::uint64_t sum = 0;
+  Draining sum;
   for (const json& each : reply.at("drift")) {
     const auto other = parse_named_endpoint(each.at("destination").get<std::string>());
     const bool same_service = !request.service || each.at("service") == *request.service ||
                               each.at("key") == *request.service;
     if (!other || !other->port || !same_service || !each.contains("drain")) continue;
-    if (named->matches({other->address, *other->port})) {
-      sum += each.at("open_connections").get<std::uint64_t>();
-    }
+    if (!named->matches({other->address, *other->port})) continue;
+    ++sum.destinations;
+    sum.open_connections += each.at("open_connections").get<std::uint64_t>();
   }
   return sum;
 }
 
+// With --json, standard output has the reply to the drain and nothing behind it.
 int wait_for_end(OverrideCommand& command) {
+  const bool progress = !command.given("json");
+  std::optional<std::size_t> destinations;  // that it drained at first
   while (true) {
     const auto reply = command.ask(Request{Command::drift});
     if (!reply) return command.failure();
-    const auto open = left(*reply, command.request);
-    if (!open || *open == 0) {
-      std::cout << "no open connections are left\n";
+    const Draining now = draining(*reply, command.request);
+    if (now.destinations < destinations.value_or(1)) {
+      std::cerr << "lvsctl: " << command.request.override.destination
+                << " is no longer drained: somebody ended that, or it left the configuration\n";
+      return kNo;
+    }
+    destinations = now.destinations;
+    if (now.open_connections == 0) {
+      if (progress) std::cout << "no open connections are left\n";
       return kFine;
     }
-    std::cerr << "\r" << counted(*open, "open connection") << " left   " << std::flush;
+    if (progress) {
+      std::cerr << "\r" << counted(now.open_connections, "open connection") << " left   "
+                << std::flush;
+    }
     std::this_thread::sleep_for(kBetweenLooks);
   }
 }

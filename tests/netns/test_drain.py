@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Taking a server out and putting it back: nobody notices before the deadline, and what was changed
 outlives reload and restart."""
+import json
 import os
 import socket
 
-from daemon import configuration, service
+from daemon import build_directory, configuration, service
 from lab import ADDRESS, VIP, wait_for
 from load import Load, under_load
+from servers import read
 from traffic import curl_many
 
 RS1, RS2 = ADDRESS["rs1"], ADDRESS["rs2"]
@@ -168,3 +170,26 @@ def test_every_key_of_the_replies_is_documented(lab, lvsd):
         missing = {key for key in keys_of(reply) if f"`{key}`" not in text and
                    f'"{key}"' not in text}
         assert not missing, (words, missing)
+
+
+def test_who_waits_for_a_drain_learns_that_it_was_ended(lab, lvsd):
+    daemon = lvsd(web())
+    with lab.socket("client", socket.AF_INET, socket.SOCK_STREAM) as idle:
+        idle.connect((VIP["nat"], 80))
+        wait_for(lambda: established(lab, "rs1") + established(lab, "rs2"), "a connection")
+        server = RS1 if established(lab, "rs1") else RS2
+        words = [os.path.join(build_directory(), "lvsctl"), "drain", server, "--wait", "--json",
+                 "--run-dir", daemon.run_dir]
+        waiting = lab.start(daemon.space, words, log=lab.path("wait.log"))
+        wait_for(lambda: drift(daemon).get(("web", f"{server}:80")), "the drain")
+        daemon.ctl("undrain", server)
+        assert waiting.wait(10) == 1
+        lab.children.remove(waiting)
+    said = read(lab.path("wait.log"))
+    assert f"{server} is no longer drained" in said
+    reply, _, _ = said.partition("lvsctl:")
+    assert json.loads(reply)["changed"] == 2
+
+
+def test_who_waits_for_json_gets_nothing_else(lab, lvsd):
+    assert lvsd(web()).ctl_json("drain", RS1, "--wait")["changed"] == 2
