@@ -29,10 +29,10 @@ Status Exposure::open(const Config& config, const Network& network) {
 
 Status Exposure::close() {
   const Status withdrawn = announcer_.withdraw();
+  const Status restored = settings_.restore();
   // With an address still there the rules stay: silence is better than resets (design section 4).
   if (!withdrawn) return withdrawn;
   Status removed = rules_.remove();
-  const Status restored = settings_.restore();
   return removed ? restored : removed;
 }
 
@@ -101,8 +101,8 @@ void Exposure::read_claims(const Network& network) {
 void Exposure::notice(InterfaceIndex heard_on, const AddressClaim& claim, const Network& network) {
   const Interface* heard = network.interface(heard_on);
   if (heard == nullptr) return;
-  const auto decision = guard_.notice(claim, addresses_, network, captured_.announce.defend,
-                                      std::chrono::steady_clock::now());
+  const auto decision = guard_.notice(heard_on, claim, addresses_, network,
+                                      captured_.announce.defend, std::chrono::steady_clock::now());
   if (!decision) return;
   if (decision->report) {
     spdlog::warn("{} on {} claims the virtual address {}", to_string(claim.mac), heard->name,

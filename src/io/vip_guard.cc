@@ -94,7 +94,8 @@ std::optional<AddressClaim> parse_claim(std::span<const std::byte> frame) {
   return AddressClaim{message->target, message->mac};
 }
 
-std::optional<VipGuard::Decision> VipGuard::notice(const AddressClaim& claim,
+std::optional<VipGuard::Decision> VipGuard::notice(InterfaceIndex heard_on,
+                                                   const AddressClaim& claim,
                                                    const std::vector<IpAddress>& vips,
                                                    const Network& network, Duration interval,
                                                    Time now) {
@@ -113,9 +114,10 @@ std::optional<VipGuard::Decision> VipGuard::notice(const AddressClaim& claim,
     decision.report = true;
   }
   if (interval <= Duration::zero()) return decision;
-  const auto last = answered_.find(claim.address);
+  const std::pair where(claim.address, heard_on);
+  const auto last = answered_.find(where);
   decision.answer = last == answered_.end() || now - last->second >= interval;
-  if (decision.answer) answered_[claim.address] = now;
+  if (decision.answer) answered_[where] = now;
   return decision;
 }
 

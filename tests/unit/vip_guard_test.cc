@@ -16,6 +16,7 @@ namespace {
 
 using std::chrono::seconds;
 
+const InterfaceIndex kEth0{2}, kEth1{3};
 const Mac kOwn({2, 0, 0, 0, 0, 1}), kThief({2, 0, 0, 0, 0, 9});
 IpAddress ip(const char* text) { return *IpAddress::parse(text); }
 
@@ -53,7 +54,7 @@ TEST(VipGuard, TellsOnceCountsAllAndAnswersAtABoundedRate) {
   VipGuard::Time now{};
   int reports = 0, answers = 0;
   for (int i = 0; i < 100; ++i, now += std::chrono::milliseconds(100)) {  // ten seconds
-    const auto decision = guard.notice(claim, vips, around, seconds(2), now);
+    const auto decision = guard.notice(kEth0, claim, vips, around, seconds(2), now);
     ASSERT_TRUE(decision);
     reports += decision->report ? 1 : 0;
     answers += decision->answer ? 1 : 0;
@@ -64,19 +65,37 @@ TEST(VipGuard, TellsOnceCountsAllAndAnswersAtABoundedRate) {
   EXPECT_EQ(guard.thieves().at(claim), 100U);
 }
 
+TEST(VipGuard, AClaimOnOneNetworkKeepsNoAnswerFromAnother) {
+  VipGuard guard;
+  const std::vector<IpAddress> vips{ip("10.0.0.100")};
+  const Mac server({2, 0, 0, 0, 0, 8});
+  int answers = 0;
+  VipGuard::Time now{};
+  for (int i = 0; i < 40;
+       ++i, now += std::chrono::milliseconds(100)) {  // a server that talks a lot
+    guard.notice(kEth1, {vips[0], server}, vips, network(), seconds(2), now);
+    if (i % 10 != 5) continue;
+    const auto decision = guard.notice(kEth0, {vips[0], kThief}, vips, network(), seconds(2), now);
+    ASSERT_TRUE(decision);
+    answers += decision->answer ? 1 : 0;
+  }
+  EXPECT_EQ(answers, 2) << "in four seconds";
+}
+
 TEST(VipGuard, OwnMacsAndOtherAddressesAreNoConflict) {
   VipGuard guard;
   const Network around = network();
   const std::vector<IpAddress> vips{ip("10.0.0.100")};
-  EXPECT_FALSE(guard.notice({vips[0], kOwn}, vips, around, seconds(1), {}));
-  EXPECT_FALSE(guard.notice({ip("10.0.0.101"), kThief}, vips, around, seconds(1), {}));
+  EXPECT_FALSE(guard.notice(kEth0, {vips[0], kOwn}, vips, around, seconds(1), {}));
+  EXPECT_FALSE(guard.notice(kEth0, {ip("10.0.0.101"), kThief}, vips, around, seconds(1), {}));
   EXPECT_EQ(guard.conflicts(), 0U);
 }
 
 TEST(VipGuard, CanBeToldNotToAnswer) {
   VipGuard guard;
   const std::vector<IpAddress> vips{ip("10.0.0.100")};
-  const auto decision = guard.notice({vips[0], kThief}, vips, network(), Duration::zero(), {});
+  const auto decision =
+      guard.notice(kEth0, {vips[0], kThief}, vips, network(), Duration::zero(), {});
   ASSERT_TRUE(decision);
   EXPECT_TRUE(decision->report);
   EXPECT_FALSE(decision->answer);
@@ -87,7 +106,7 @@ TEST(VipGuard, MemoryIsBounded) {
   const std::vector<IpAddress> vips{ip("10.0.0.100")};
   for (int i = 0; i < 1000; ++i) {
     const Mac mac({4, 0, 0, 0, static_cast<std::uint8_t>(i / 256), static_cast<std::uint8_t>(i)});
-    EXPECT_TRUE(guard.notice({vips[0], mac}, vips, network(), seconds(1), {}));
+    EXPECT_TRUE(guard.notice(kEth0, {vips[0], mac}, vips, network(), seconds(1), {}));
   }
   EXPECT_EQ(guard.thieves().size(), VipGuard::kThieves);
   EXPECT_EQ(guard.conflicts(), 1000U);

@@ -4,8 +4,9 @@
 // An ARP packet whose sender has the address of ours, or a neighbour advertisement for it, that
 // carries a foreign MAC: a real server without arp_announce, a second director, a host by mistake.
 // Each thief is told of once; all are counted; and the address is announced again, as often as
-// `interval` allows for each address, so that two who both defend do not flood the network (RFC
-// 5227 section 2.4 asks for such a bound).
+// `interval` allows for each address and interface, so that two who both defend do not flood the
+// network (RFC 5227 section 2.4 asks for such a bound), and a claim on one network, where it may do
+// no harm, does not keep an answer from another.
 #pragma once
 
 #include <chrono>
@@ -13,6 +14,7 @@
 #include <map>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "lvsd/io/file_descriptor.h"
@@ -39,8 +41,9 @@ class VipGuard {
     bool answer = false;  // announce the address
   };
   // What to do about it; nothing where it is no conflict. `interval` zero: never answer.
-  std::optional<Decision> notice(const AddressClaim& claim, const std::vector<IpAddress>& vips,
-                                 const Network& network, Duration interval, Time now);
+  std::optional<Decision> notice(InterfaceIndex heard_on, const AddressClaim& claim,
+                                 const std::vector<IpAddress>& vips, const Network& network,
+                                 Duration interval, Time now);
   std::uint64_t conflicts() const { return conflicts_; }
   // How often each thief was heard, of the first kThieves.
   const std::map<AddressClaim, std::uint64_t>& thieves() const { return thieves_; }
@@ -48,7 +51,7 @@ class VipGuard {
 
  private:
   std::map<AddressClaim, std::uint64_t> thieves_;
-  std::map<IpAddress, Time> answered_;
+  std::map<std::pair<IpAddress, InterfaceIndex>, Time> answered_;
   std::uint64_t conflicts_ = 0;
 };
 
