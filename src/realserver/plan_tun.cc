@@ -105,7 +105,7 @@ Status Planner::plan_decapsulator(const std::vector<const Role*>& roles) {
     return fail("lvsd-decap is not installed, and this kernel has no tunnel device of its own");
   }
   std::set<std::string> vips, ports, directors;
-  const Words& running = facts_.decap_running;
+  const Words& running = facts_.decap_running.empty() ? facts_.decap_kept : facts_.decap_running;
   for (std::size_t i = 0; wanted_.adds && i + 1 < running.size(); ++i) {
     if (running[i] == "--vip") vips.insert(running[i + 1]);
     if (running[i] == "--from") directors.insert(running[i + 1]);

@@ -112,6 +112,7 @@ void Planner::setting(const std::string& path, const std::string& value,
             .undo = {},
             .why = why};
   step.done = std::find(good.begin(), good.end(), now->second) != good.end();
+  if (step.done) step.value = now->second;  // as good: the next boot need not change it
   plan_.steps.push_back(std::move(step));
 }
 
@@ -173,13 +174,14 @@ void Planner::answer_once() {
 }
 
 // Loose (2) rather than off: the larger of `all` and the interface's own value counts, so that 0
-// would not help where `all` is 1, and 2 wins over it.
+// would not help where `all` is 1, and 2 wins over it. One that is loose stays a step, done: an
+// earlier run may have made it so.
 void Planner::loosen_reverse_path(const std::string& interface, const std::string& why) {
-  const auto all = facts_.sysctls.find(setting_of("ipv4", kAll, "rp_filter"));
-  const auto own = facts_.sysctls.find(setting_of("ipv4", interface, "rp_filter"));
-  const bool strict = (all != facts_.sysctls.end() && all->second == "1") ||
-                      (own != facts_.sysctls.end() && own->second == "1");
-  if (!strict) return;
+  const auto is = [this](std::string_view scope, std::string_view value) {
+    const auto now = facts_.sysctls.find(setting_of("ipv4", scope, "rp_filter"));
+    return now != facts_.sysctls.end() && now->second == value;
+  };
+  if (!is(kAll, "1") && !is(interface, "1") && !is(interface, "2")) return;
   setting(setting_of("ipv4", interface, "rp_filter"), "2", {"2"}, why);
 }
 
