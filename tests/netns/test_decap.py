@@ -9,6 +9,7 @@ import servers
 from capture import Capture
 from lab import ADDRESS, MAC, VIP, VIP6, Lab, LabError, wait_for
 from scapy.layers.inet import ICMP, IPerror
+from scapy.layers.l2 import GRE
 from traffic import CLIENT, IP, UDP, Ether, assert_checksums, ip_frames
 
 DIRECTOR, RS1 = ADDRESS["director"], ADDRESS["rs1"]
@@ -30,9 +31,9 @@ def decap(lab):
     lab.stop(child)
 
 
-def send(lab, payload, source=DIRECTOR):
+def send(lab, payload, source=DIRECTOR, protocol=4):
     frame = Ether(src=MAC["director", "be"], dst=MAC["rs1", "eth0"]) / \
-        IP(src=source, dst=RS1, proto=4) / payload
+        IP(src=source, dst=RS1, proto=protocol) / payload
     lab.send_frame("director", "be", frame)
 
 
@@ -74,6 +75,9 @@ def test_it_takes_its_device_along(lab):
     (["--vip", "10.0.3.300", "--from", DIRECTOR], "10.0.3.300: not an IP address"),
     (["--vip", VIP["tun"], "--from", "everyone"], "everyone: not an IP address or prefix"),
     (["--vip", VIP["tun"], "--from", DIRECTOR, "--device", "x" * 16], "1 to 15 characters"),
+    (["--vip", VIP["tun"], "--from", DIRECTOR, "--tunnel", "vxlan"], "vxlan: it is ipip, gre or gue"),
+    (["--vip", VIP["tun"], "--from", DIRECTOR, "--tunnel", "gre", "--gue-port", "6080"],
+     "--gue-port needs --tunnel gue"),
     (["--vips", VIP["tun"]], "unrecognised option"),
 ])
 def test_wrong_arguments_are_explained(lab, arguments, message):
@@ -116,6 +120,50 @@ def test_refusals_are_told(lab, vips, source, code):
         assert (answer[IP].dst, answer[ICMP].code) == (source, code)
         assert (answer[IPerror].src, answer[IPerror].dst, answer[IPerror].proto) == (source, RS1, 4)
         assert_checksums(answer[IP])
+    finally:
+        lab.stop(child)
+
+
+def test_other_tunnels_of_the_host_are_left_alone(lab, decap):
+    """A raw socket gets their packets, too; an error would tell their other ends that nobody is there."""
+    inner = IP(src="10.9.0.1", dst="10.9.0.2") / UDP(sport=4000, dport=5353) / b"hello"
+    with Capture(lab, "rs1", ["eth0"]) as wire:
+        for _ in range(3):
+            send(lab, inner, source="10.0.2.12")
+            send(lab, GRE() / inner, source="10.0.2.12", protocol=47)
+            send(lab, b"what another tunnel has inside", source="10.0.2.12")
+        wait_for(lambda: servers.decap_counters(lab, "rs1", decap)["foreign"] == 9, "the counters")
+        send(lab, question(), source="10.0.2.12")  # for an address of ours: told
+        errors = wait_for(lambda: [frame for _, frame in ip_frames(wire.frames, outgoing=True)
+                                   if ICMP in frame and frame[ICMP].type == 3], "the ICMP error")
+    assert [error[ICMP].code for error in errors] == [13]
+    assert errors[0][IPerror].proto == 4
+    counters = servers.decap_counters(lab, "rs1", decap)
+    assert (counters["untrusted"], counters["delivered"], counters["malformed-inner"]) == (1, 0, 0)
+
+
+@pytest.mark.parametrize("words, vips, protocols", [
+    ([], [VIP["tun"]], {1, 4, 47}),
+    ([], [VIP["tun"], VIP6["tun"]], {1, 4, 41, 47}),
+    (["--tunnel", "ipip"], [VIP["tun"]], {1, 4}),
+    (["--tunnel", "gre"], [VIP["tun"]], {1, 47}),
+    (["--tunnel", "gue"], [VIP["tun"]], {1}),
+    (["--tunnel", "gue", "--tunnel", "ipip", "--gue-port", "6081"], [VIP6["tun"]], {1, 41}),
+])
+def test_only_those_sockets_are_open_that_are_needed(lab, words, vips, protocols):
+    """Protocol 1 is that of the answers to refused packets; it receives nothing."""
+    child = servers.start_tunnel_end(lab, "rs1", vips=vips, more=words)
+    try:
+        lines = lab.run("rs1", ["cat", "/proc/net/raw"]).splitlines()[1:]
+        assert {int(line.split()[1].split(":")[1], 16) for line in lines} == protocols
+        bound = lab.run("rs1", ["ss", "-Huln"])
+        for port in ("6080", "6081"):
+            wanted = "gue" in words and ("6081" if "--gue-port" in words else "6080") == port
+            assert (f":{port} " in bound) == wanted
+        if words == ["--tunnel", "gre"]:
+            with Capture(lab, "client", ["eth0"]) as wire:
+                send(lab, GRE() / question(), protocol=47)
+                wait_for(lambda: list(ip_frames(wire.frames, outgoing=False)), "the answer")
     finally:
         lab.stop(child)
 

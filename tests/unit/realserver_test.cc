@@ -177,8 +177,8 @@ TEST(RealServerPlan, OurDecapsulatorIsUsedWhereTheKernelHasNone) {
   const auto plan = host.plan();
   ASSERT_TRUE(plan);
   EXPECT_EQ(command_text(plan->steps.back()),
-            "/usr/sbin/lvsd-decap --device lvsd-tun --vip 10.0.3.100 --from 10.0.2.1 --mtu 1500 "
-            "--detach /run/x/decap.pid");
+            "/usr/sbin/lvsd-decap --device lvsd-tun --vip 10.0.3.100 --from 10.0.2.1 "
+            "--tunnel ipip --mtu 1500 --detach /run/x/decap.pid");
   ASSERT_EQ(plan->notes.size(), 1U);
   EXPECT_NE(plan->notes[0].find("method dr would do"), std::string::npos);
   host.facts.decap_running = plan->steps.back().apply;
@@ -206,8 +206,21 @@ TEST(RealServerPlan, OneMoreVipLeavesTheDecapsulatorWhatItHas) {
             "--detach /run/x/decap.pid");
   host.wanted.adds = false;  // a file says all
   EXPECT_EQ(command_text(host.plan()->steps.back()),
-            "/usr/sbin/lvsd-decap --device lvsd-tun --vip 10.0.3.100 --from 10.0.2.1 --mtu 1500 "
-            "--detach /run/x/decap.pid");
+            "/usr/sbin/lvsd-decap --device lvsd-tun --vip 10.0.3.100 --from 10.0.2.1 "
+            "--tunnel ipip --mtu 1500 --detach /run/x/decap.pid");
+}
+
+TEST(RealServerPlan, TheDecapsulatorTakesTheTunnelsThatAreUsed) {
+  Host host;
+  host.role(Tunnel{.encapsulation = Encapsulation::gre});
+  host.wanted.directors = {ip("10.0.2.1")};
+  host.wanted.adds = true;
+  EXPECT_NE(host.to_do().back().find(" --tunnel gre --mtu "), std::string::npos);
+  host.facts.decap_running = {"lvsd-decap", "--tunnel", "gue", "--gue-port", "6081"};
+  EXPECT_NE(host.to_do().back().find(" --tunnel gre --tunnel gue --gue-port 6081 --mtu "),
+            std::string::npos);
+  host.facts.decap_running = {"lvsd-decap", "--vip", "10.0.3.99"};
+  EXPECT_EQ(host.to_do().back().find("--tunnel"), std::string::npos) << "it takes all";
 }
 
 TEST(RealServerPlan, NatWithoutADefaultRouteGetsOne) {
