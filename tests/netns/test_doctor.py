@@ -207,6 +207,65 @@ def udp_port_closed(ward):
     ward.restart()
 
 
+@fault("port-closed")
+def udp_port_closed_behind_a_tunnel(ward):
+    ward.restart(text_of(service("closed", VIP["tun"] + ":5354/udp", "tun", "10.0.2.11")))
+    yield
+    ward.restart()
+
+
+@contextmanager
+def firewall(ward, *rule, tool="iptables"):
+    ward.run("rs1", [tool, "-I", "INPUT", *rule])
+    yield
+    ward.run("rs1", [tool, "-D", "INPUT", *rule])
+
+
+@fault("rejected")
+def a_firewall_rejects_dr(ward):
+    """With the answer that is the default, which for UDP would say that nothing listens."""
+    with firewall(ward, "-d", VIP["dr"], "-p", "tcp", "--dport", "80", "-j", "REJECT"):
+        yield
+
+
+@fault("rejected")
+def a_firewall_rejects_dr_of_ipv6(ward):
+    with firewall(ward, "-d", VIP6["dr"], "-p", "tcp", "-j", "REJECT", "--reject-with",
+                  "icmp6-adm-prohibited", tool="ip6tables"):
+        yield
+
+
+@fault("rejected")
+def a_firewall_rejects_what_comes_out_of_the_tunnel(ward):
+    with firewall(ward, "-d", VIP["tun"], "-p", "tcp", "-j", "REJECT"):
+        yield
+
+
+@fault("rejected")
+def a_firewall_rejects_tunnels(ward):
+    """GRE: for IP in IP, Linux answers nothing, as if there were a checksum of all that is wrong."""
+    ward.restart(text_of(service("gre", f"{VIP['tun']}:81/tcp", "tun", "10.0.2.11", tunnel={"type": "gre"})))
+    with firewall(ward, "-p", "gre", "-j", "REJECT", "--reject-with", "icmp-host-prohibited"):
+        yield
+    ward.restart()
+
+
+@fault("rejected")
+def a_firewall_rejects_nat(ward):
+    with firewall(ward, "-d", "10.0.2.11", "-p", "tcp", "--dport", "80", "-j", "REJECT", "--reject-with",
+                  "icmp-admin-prohibited"):
+        yield
+
+
+@fault("rejected")
+def a_firewall_rejects_clients_of_nat(ward):
+    """Whose errors come back through the director, too: the default route leads there."""
+    ward.ip("rs1", "route replace default via 10.0.2.1")
+    with firewall(ward, "-d", "10.0.2.11", "!", "-s", "10.0.2.0/24", "-p", "tcp", "-j", "REJECT"):
+        yield
+    ward.ip("rs1", "route replace default via 10.0.2.254")
+
+
 @fault("neighbor-unresolved")
 def server_is_away(ward):
     ward.restart(text_of(service("away", "10.0.1.104:80/tcp", "nat", "10.0.2.99")))

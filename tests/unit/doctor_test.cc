@@ -207,13 +207,68 @@ TEST(DoctorJudge, NamesOneFaultForOneCause) {
        [](Evidence& e) {
          first(e).path = {Reply::error, false, 3, 13, ip("10.0.2.11")};
        },
+       {"rejected"}},
+      {"dr: a firewall, in the name of the VIP",
+       DirectRouting{},
+       [](Evidence& e) {
+         first(e).path = {Reply::error, false, 3, 3, ip("10.0.1.100")};
+       },
+       {"rejected"}},
+      {"dr: a router's firewall",
+       DirectRouting{},
+       [](Evidence& e) {
+         first(e).path = {Reply::error, false, 3, 3, ip("10.0.2.254")};
+       },
        {"no-answer"}},
+      {"dr: no way to the VIP from there",
+       DirectRouting{},
+       [](Evidence& e) {
+         first(e).path = {Reply::error, false, 3, 1, ip("10.0.2.11")};
+       },
+       {"no-answer"}},
+      {"dr: a firewall that takes no echo requests",
+       DirectRouting{},
+       [](Evidence& e) {
+         first(e).virtual_service.key.protocol = ServiceProtocol::udp;
+         first(e).path = {Reply::error, false, 3, 3, ip("10.0.1.100")};
+       },
+       {"no-answer"}},
+      {"tun: a firewall behind the tunnel",
+       Tunnel{},
+       [](Evidence& e) {
+         first(e).path = {Reply::error, false, 3, 3, ip("10.0.1.100")};
+       },
+       {"rejected"}},
+      {"tun: a firewall before it",
+       Tunnel{},
+       [](Evidence& e) {
+         first(e).path = {Reply::error, false, 3, 10, ip("10.0.2.11")};
+       },
+       {"rejected"}},
+      {"tun: datagrams",
+       Tunnel{},
+       [](Evidence& e) {
+         first(e).datagram = {Reply::error, false, 3, 3, ip("10.0.1.100")};
+       },
+       {"port-closed"}},
+      {"nat: a firewall that rejects clients",
+       Masquerade{},
+       [](Evidence& e) {
+         first(e).returned = {Reply::error, false, 3, 3, ip("10.0.2.11")};
+       },
+       {"rejected"}},
+      {"nat: a firewall, of datagrams",
+       Masquerade{},
+       [](Evidence& e) {
+         first(e).datagram = {Reply::error, false, 3, 13, ip("10.0.2.11")};
+       },
+       {"rejected"}},
       {"nat: a firewall",
        Masquerade{},
        [](Evidence& e) {
          first(e).direct = {Reply::error, false, 3, 10, ip("10.0.2.11")};
        },
-       {"no-answer"}},
+       {"rejected"}},
       {"tun: not there",
        Tunnel{},
        [](Evidence& e) {
