@@ -233,6 +233,8 @@ void run(const Options& options) {
   try {
     Decapsulator decapsulator(options);
     give_up_privileges();
+    const std::string& warning = decapsulator.device().warning();
+    if (!warning.empty()) std::cerr << "lvsd-decap: warning: " << warning << std::endl;
     std::cout << "ready: " << decapsulator.device().name() << std::endl;
     if (detached) detached->ready();
     ::sd_notify(0, "READY=1");

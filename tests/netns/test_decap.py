@@ -7,8 +7,9 @@ import pytest
 
 import servers
 from capture import Capture
-from lab import ADDRESS, MAC, VIP, VIP6, Lab, LabError, wait_for
+from lab import ADDRESS, ADDRESS6, MAC, VIP, VIP6, Lab, LabError, wait_for
 from scapy.layers.inet import ICMP, IPerror
+from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import GRE
 from traffic import CLIENT, IP, UDP, Ether, assert_checksums, ip_frames
 
@@ -100,6 +101,39 @@ def test_strict_reverse_path_filtering_does_not_matter(lab):
             lab.stop(child)
     finally:
         lab.sysctl("rs1", "net/ipv4/conf/all/rp_filter", 0)
+
+
+READ_ONLY = ["unshare", "-m", "sh", "-c", "mount --bind /proc/sys /proc/sys && "
+             "mount -o remount,bind,ro /proc/sys && exec \"$@\"", "sh"]
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_settings_that_cannot_be_written(lab, strict):
+    """As in a container. Only where a setting would have to be changed does that matter."""
+    key = "net/ipv4/conf/all/rp_filter"
+    with pytest.raises(LabError, match="Read-only file system"):
+        lab.run("rs1", [*READ_ONLY, "sh", "-c", f"echo 1 > /proc/sys/{key}"])
+    log, program = lab.path("rs1-decap.log"), os.path.join(servers.build_directory(), "lvsd-decap")
+    lab.sysctl("rs1", key, int(strict))
+    try:
+        child = servers.start_until_ready(
+            lab, "rs1", [*READ_ONLY, program, "--device", "tun0", "--from", DIRECTOR],
+            [VIP["tun"], VIP6["tun"]], log)
+        try:
+            assert ("warning: cannot write net.ipv4.conf.tun0.rp_filter" in servers.read(log)) == strict
+            packet, protocol = question(), 4
+            if strict:
+                packet = IPv6(src=ADDRESS6["client"], dst=VIP6["tun"]) / UDP(sport=4000, dport=5353) / b"hello"
+                protocol = 41
+            with Capture(lab, "client", ["eth0"]) as wire:
+                send(lab, packet, protocol=protocol)
+                wait_for(lambda: [frame for frame in wire.frames if not frame.outgoing
+                                  and Ether(frame.data).haslayer(UDP)], "the answer")
+            assert servers.decap_counters(lab, "rs1", child)["delivered"] == 1
+        finally:
+            lab.stop(child)
+    finally:
+        lab.sysctl("rs1", key, 0)
 
 
 @pytest.mark.parametrize("vips, source, code", [((VIP["tun"],), "10.0.2.12", 13),
