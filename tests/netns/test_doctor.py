@@ -422,6 +422,30 @@ def test_three_interfaces_answer_three_times_or_once():
             assert names(examine(lab)) == set()
 
 
+class TwoNetworks(Small):
+    """On one interface of the director's, the one that the server is not on first."""
+    LINKS = (("director", "eth0", "lan", ("10.0.9.1/24", "10.0.2.1/24")),
+             ("rs1", "eth0", "lan", ("10.0.2.11/24",)))
+
+
+def test_arp_is_asked_as_the_address_on_that_network():
+    """A server that answers its own network alone is not away, and hears nothing of another one."""
+    with TwoNetworks() as lab:
+        servers.start_nginx(lab, "rs1")
+        lab.sysctl("rs1", "net/ipv4/conf/eth0/arp_ignore", 2)
+        lab.ip("rs1", "addr add 10.0.2.100/32 dev lo")
+        for scope in ("all", "eth0"):
+            lab.sysctl("rs1", f"net/ipv4/conf/{scope}/arp_announce", 2)
+        text = configuration(service("web", "10.0.2.100:80/tcp", "dr", "10.0.2.11"))
+        with Lvsd(lab, text) as lab.daemon, Capture(lab, "rs1", ["eth0"]) as wire:
+            report = examine(lab)
+            asked = [Ether(frame.data)[ARP] for frame in sorted(wire.frames)
+                     if frame.data[12:14] == b"\x08\x06"]
+        assert names(report) == set(), report["findings"]
+        sources = {one.psrc for one in asked if one.op == 1 and one.pdst.startswith("10.0.2.")}
+        assert "10.0.2.1" in sources and "10.0.9.1" not in sources, sources
+
+
 # ---- the words -----------------------------------------------------------------------------------
 def test_the_table_for_people(ward):
     program = os.path.join(servers.build_directory(), "lvsctl")
