@@ -216,6 +216,22 @@ void Planner::put_address(const IpAddress& vip, const std::string& device, const
   command(std::move(add), {"ip", "addr", "del", prefix, "dev", device}, done, why);
 }
 
+// By which interface answers to clients leave: by the default route, or by the one that NAT is
+// about to get.
+std::optional<InterfaceIndex> Planner::way_back(bool v4) const {
+  const auto now = network_.route(v4 ? IpAddress(192, 0, 2, 1) : IpAddress());
+  if (now) return now->interface;
+  const bool nat = std::any_of(wanted_.roles.begin(), wanted_.roles.end(), [v4](const Role& role) {
+    return std::holds_alternative<Masquerade>(role.method) && role.address.is_v4() == v4;
+  });
+  const auto director =
+      std::find_if(wanted_.directors.begin(), wanted_.directors.end(),
+                   [v4](const IpAddress& address) { return address.is_v4() == v4; });
+  if (!nat || director == wanted_.directors.end()) return std::nullopt;
+  const auto then = network_.route(*director);
+  return then ? std::optional(then->interface) : std::nullopt;
+}
+
 Result<Plan, Error> Planner::make() {
   for (const Role& role : wanted_.roles) {
     if (network_.is_local(role.address)) continue;
@@ -227,8 +243,8 @@ Result<Plan, Error> Planner::make() {
     if (!std::holds_alternative<DirectRouting>(role.method)) continue;
     put_address(role.vip, "lo", "direct routing leaves the VIP as destination in the packet");
     const Interface* in = interface_of(role.address);
-    const auto back = network_.route(role.vip.is_v4() ? IpAddress(192, 0, 2, 1) : IpAddress());
-    if (in != nullptr && back && back->interface != in->index) {
+    const auto back = way_back(role.vip.is_v4());
+    if (in != nullptr && back && *back != in->index) {
       loosen_reverse_path(in->name, "requests come in here, answers leave by another interface");
     }
   }

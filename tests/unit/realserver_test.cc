@@ -249,6 +249,26 @@ TEST(RealServerPlan, WhatARunHasDoneStaysAStep) {
   EXPECT_TRUE(plan->steps.back().done);
 }
 
+TEST(RealServerPlan, RequestsMayComeInWhereNatWillNotAnswer) {
+  Host host;
+  host.parts.interfaces.push_back(ethernet(3, "eth1", {{ip("10.0.4.11"), 24}}));
+  host.parts.routes = {{Prefix{ip("10.0.4.0"), 24}, RouteKind::unicast, std::nullopt,
+                        InterfaceIndex{3}, std::nullopt}};
+  host.settings("1");
+  host.role(DirectRouting{});
+  host.role(Masquerade{}, "10.0.3.101", "10.0.4.11");
+  host.wanted.directors = {ip("10.0.4.1")};
+  const auto loosened = [&host] {
+    const Commands commands = host.to_do();
+    return std::count(commands.begin(), commands.end(),
+                      "echo 2 > /proc/sys/net/ipv4/conf/eth0/rp_filter");
+  };
+  EXPECT_EQ(loosened(), 1) << "the default route is not there yet";
+  host.parts.routes.push_back({Prefix{ip("0.0.0.0"), 0}, RouteKind::unicast, ip("10.0.4.1"),
+                               InterfaceIndex{3}, std::nullopt});
+  EXPECT_EQ(loosened(), 1);
+}
+
 TEST(RealServerPlan, ASettingThatDoesAsWellStaysAsItIs) {
   Host host;
   host.role(DirectRouting{});
