@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <filesystem>
 #include <iostream>
+#include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "lvsd/config/check.h"
 #include "lvsd/ctl/options.h"
 #include "lvsd/io/network_monitor.h"
 #include "lvsd/realserver/host.h"
+#include "lvsd/realserver/lasting.h"
 #include "lvsd/realserver/persist.h"
 #include "lvsd/realserver/state.h"
 
@@ -174,10 +176,19 @@ int refuse(const std::string& message) {
   return kNo;
 }
 
+bool is_file(const rs::Step& step) { return step.kind == rs::StepKind::file; }
+
 // What was done until the next boot, and the files, which are longer there.
 struct Records {
   rs::State host, files;
-  rs::State& of(const rs::Step& step) { return step.kind == rs::StepKind::file ? files : host; }
+  rs::State& of(const rs::Step& step) { return is_file(step) ? files : host; }
+  // Of all runs that nobody has undone.
+  rs::Lasting lasting() const {
+    rs::Lasting all = files.lasting();
+    all.add(host.lasting());
+    all.add({{}, host.steps()});  // one that failed half-way, too
+    return all;
+  }
 };
 
 Records records(const ParsedOptions& options) {
@@ -188,19 +199,53 @@ Records records(const ParsedOptions& options) {
                         : (std::filesystem::path(file).parent_path() / "files.json").string())};
 }
 
-int apply(const rs::Plan& plan, Records& kept, bool quiet) {
+// What a plan is made of, and what is to come back with it at the next boot.
+struct Work {
+  rs::Plan plan;
+  List command;         // that gives this plan again
+  rs::Lasting lasting;  // of all runs
+  List obsolete;        // files of an earlier run that others take the place of
+};
+
+// What the others hold now: the last one first, as undo does.
+Status remove_obsolete(const List& obsolete, rs::State& files) {
+  for (std::size_t place = files.steps().size(); place-- > 0;) {
+    const rs::Step step = files.steps()[place];
+    if (std::find(obsolete.begin(), obsolete.end(), step.what) == obsolete.end()) continue;
+    if (const Status taken = rs::take_back(step); !taken) return taken;
+    if (const Status saved = files.drop(place); !saved) return saved;
+  }
+  return Done{};
+}
+
+// Once all of it is done: what did not succeed is not brought back.
+Status remember(const Work& work, Records& kept) {
+  const bool files = std::any_of(work.plan.steps.begin(), work.plan.steps.end(), is_file);
+  if (files) {
+    if (const Status removed = remove_obsolete(work.obsolete, kept.files); !removed) return removed;
+    if (const Status saved = kept.files.keep(work.lasting); !saved) return saved;
+  }
+  return kept.host.keep({{work.command}, work.plan.steps});
+}
+
+int apply(const Work& work, Records& kept, bool quiet) {
+  const rs::Plan& plan = work.plan;
   std::size_t done = 0;
   for (const rs::Step& step : plan.steps) {
     if (step.done) continue;
     rs::State& state = kept.of(step);
+    const std::size_t before = state.steps().size();
     if (const Status saved = state.add(step); !saved) return refuse(saved.error().message);
     if (const Status carried = rs::carry_out(step); !carried) {
-      const Status dropped = state.drop(state.steps().size() - 1);
+      const Status dropped = state.steps().size() > before ? state.drop(before) : Status(Done{});
       return refuse(carried.error().message + (dropped ? "" : "; " + dropped.error().message) +
                     "; what was done before stays until lvsctl realserver undo");
     }
     if (!quiet) std::cout << "done     " << rs::command_text(step) << "\n";
     ++done;
+  }
+  if (const Status kept_too = remember(work, kept); !kept_too) {
+    return refuse(kept_too.error().message);
   }
   if (quiet) return kFine;
   for (const std::string& note : plan.notes) std::cout << "note     " << note << "\n";
@@ -224,6 +269,11 @@ int undo(rs::State& state) {
 }
 
 int undo(Records& kept) {
+  for (rs::State* state : {&kept.files, &kept.host}) {
+    if (const Status forgotten = state->forget(); !forgotten) {
+      return refuse(forgotten.error().message);
+    }
+  }
   if (kept.host.steps().empty() && kept.files.steps().empty()) {
     std::cout << "nothing was done here (" << kept.host.file() << ")\n";
     return kFine;
@@ -256,25 +306,32 @@ List same_again(const ParsedOptions& options) {
   return again;
 }
 
-Status add_files(const ParsedOptions& options, rs::Plan& plan) {
-  if (!options.has("persist")) return Done{};
-  const auto how = rs::parse_persistence(options.text("persist"));
-  if (!how) return fail("--persist is systemd, networkd or ifupdown");
+std::optional<rs::Persistence> persistence(const ParsedOptions& options) {
+  return options.has("persist") ? rs::parse_persistence(options.text("persist")) : std::nullopt;
+}
+
+void add_files(const ParsedOptions& options, rs::Persistence how, const Records& kept, Work& work) {
   std::error_code error;
   std::string root = options.text("root");
   if (!root.empty()) root = std::filesystem::absolute(root, error).string();
-  for (rs::Step& step : rs::persist(plan, *how, root, same_again(options))) {
-    plan.steps.push_back(std::move(step));
+  std::vector<rs::Step> files = rs::persist(work.lasting, how, root);
+  for (const rs::Step& earlier : kept.files.steps()) {
+    const bool made = std::any_of(files.begin(), files.end(), [&earlier](const rs::Step& file) {
+      return file.what == earlier.what;
+    });
+    if (made || !rs::is_persisted(earlier.what, root)) continue;
+    work.obsolete.push_back(earlier.what);
+    work.plan.notes.push_back(earlier.what + " goes: the other files hold what it did");
   }
-  plan.notes.push_back(rs::activation(*how));
-  return Done{};
+  std::move(files.begin(), files.end(), std::back_inserter(work.plan.steps));
+  work.plan.notes.push_back(rs::activation(how));
 }
 
-int act(const std::string& verb, const ParsedOptions& options, const rs::Plan& plan,
-        Records& kept) {
+int act(const std::string& verb, const ParsedOptions& options, const Work& work, Records& kept) {
+  const rs::Plan& plan = work.plan;
   const bool as_json = options.has("json");
   if (verb == "apply") {
-    const int status = apply(plan, kept, as_json);
+    const int status = apply(work, kept, as_json);
     if (as_json) print_json(plan);
     return status;
   }
@@ -283,6 +340,24 @@ int act(const std::string& verb, const ParsedOptions& options, const rs::Plan& p
   const bool all = std::all_of(plan.steps.begin(), plan.steps.end(),
                                [](const rs::Step& step) { return step.done; });
   return all ? kFine : kNo;
+}
+
+Result<Work, Error> prepare(const ParsedOptions& options, const rs::Wanted& demand,
+                            const Network& network, const Records& kept) {
+  Work work;
+  work.command = same_again(options);
+  work.lasting = kept.lasting();
+  const auto directory = std::filesystem::absolute(kept.host.file()).parent_path().string();
+  rs::HostFacts facts = rs::read_host(network, directory);
+  for (const rs::Step& step : work.lasting.steps) {
+    if (step.kind == rs::StepKind::decapsulator) facts.decap_kept = step.undo;
+  }
+  auto plan = rs::make_plan(demand, network, facts);
+  if (!plan) return Unexpected{plan.error()};
+  work.plan = std::move(*plan);
+  work.lasting.add({{work.command}, work.plan.steps});
+  if (const auto how = persistence(options)) add_files(options, *how, kept, work);
+  return work;
 }
 
 }  // namespace
@@ -300,18 +375,17 @@ int realserver(const Words& words) {
     if (const Status loaded = state->load(); !loaded) return refuse(loaded.error().message);
   }
   if (verb == "undo") return undo(kept);
+  if (options.has("persist") && !persistence(options)) {
+    return usage_error(kName, "--persist is systemd, networkd or ifupdown");
+  }
 
   const NetworkMonitor monitor;
   const std::shared_ptr<const Network> network = monitor.network();
   const auto demand = wanted(options, *network);
   if (!demand) return refuse(demand.error().message);
-  const auto directory = std::filesystem::absolute(kept.host.file()).parent_path().string();
-  auto plan = rs::make_plan(*demand, *network, rs::read_host(*network, directory));
-  if (!plan) return refuse(plan.error().message);
-  if (const Status files = add_files(options, *plan); !files) {
-    return usage_error(kName, files.error().message);
-  }
-  return act(verb, options, *plan, kept);
+  const auto work = prepare(options, *demand, *network, kept);
+  if (!work) return refuse(work.error().message);
+  return act(verb, options, *work, kept);
 }
 
 }  // namespace lvsd::ctl

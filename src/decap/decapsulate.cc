@@ -163,6 +163,8 @@ std::string_view to_string(Refusal refusal) {
       return "malformed-outer";
     case Refusal::untrusted:
       return "untrusted";
+    case Refusal::foreign:
+      return "foreign";
     case Refusal::malformed_inner:
       return "malformed-inner";
     case Refusal::not_ours:
@@ -184,16 +186,18 @@ Result<Arrival, Refusal> arrival_of(std::span<const std::byte> outer) {
 
 Result<Inner, Refusal> decapsulate(const Arrival& arrival, const Trust& trust) {
   const auto is_sender = [&](const Prefix& prefix) { return prefix.contains(arrival.source); };
-  if (std::none_of(trust.directors.begin(), trust.directors.end(), is_sender)) {
-    return Unexpected{Refusal::untrusted};
-  }
+  const bool trusted = std::any_of(trust.directors.begin(), trust.directors.end(), is_sender);
+  const auto refused = [trusted](Refusal refusal) {
+    return Unexpected{trusted ? refusal : Refusal::foreign};
+  };
   const auto unwrapped = unwrap(arrival);
-  if (!unwrapped) return Unexpected{Refusal::malformed_outer};
+  if (!unwrapped) return refused(Refusal::malformed_outer);
   const auto inner = find_inner(unwrapped->bytes, unwrapped->v6);
-  if (!inner) return Unexpected{Refusal::malformed_inner};
+  if (!inner) return refused(Refusal::malformed_inner);
   if (std::find(trust.vips.begin(), trust.vips.end(), inner->destination) == trust.vips.end()) {
-    return Unexpected{Refusal::not_ours};
+    return refused(Refusal::not_ours);
   }
+  if (!trusted) return Unexpected{Refusal::untrusted};
   return Inner{inner->packet, find_unfinished(*inner)};
 }
 

@@ -22,11 +22,12 @@ namespace lvsd::decap {
 
 enum class Refusal : std::uint8_t {
   malformed_outer,  // not a whole packet, or a header of GRE or GUE that is not understood
-  untrusted,        // its source is no director of ours
+  untrusted,        // for an address on the device, but its source is no director of ours
+  foreign,          // neither its source nor its address is of ours: of another tunnel of this host
   malformed_inner,  // what is inside is not a whole IP packet
-  not_ours,         // what is inside is for an address that is not on the device
+  not_ours,         // from a director, for an address that is not on the device
 };
-inline constexpr std::size_t kRefusals = 4;
+inline constexpr std::size_t kRefusals = 5;
 std::string_view to_string(Refusal refusal);
 
 // What came, without its outer IP header: `protocol` is that header's (4 and 41: IP in IP, 47: GRE,
@@ -62,7 +63,8 @@ Result<Inner, Refusal> decapsulate(const Arrival& arrival, const Trust& trust);
 
 // What the director is told about a refused packet, so that silence means something else: an ICMP
 // error (RFC 792, RFC 4443; for IPv6 the kernel fills its checksum in) that quotes it. Nothing for
-// what is malformed.
+// what is malformed, and nothing for what is foreign: raw sockets also get the packets of the
+// kernel's own tunnels, and an error would tell their other ends that they are broken.
 std::vector<std::byte> refusal_answer(const Arrival& arrival, Refusal refusal);
 
 }  // namespace lvsd::decap

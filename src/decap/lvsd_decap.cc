@@ -33,7 +33,7 @@ constexpr int kAnswersPerSecond = 10;  // of refusals; as ICMP errors of the ker
 struct Options {
   std::string device, pid_file;
   Trust trust;
-  std::vector<Port> gue_ports;
+  Tunnels tunnels;
   unsigned mtu = 1500;
   bool answer = true;
 };
@@ -52,8 +52,11 @@ po::options_description describe() {
       "a virtual address to put on the device, as /32 or /128; may be repeated");
   add("from", po::value<Texts>()->composing(),
       "a director's address, or a prefix; packets of all others are refused; may be repeated");
+  add("tunnel", po::value<Texts>()->composing(),
+      "ipip, gre or gue: open sockets for these alone; may be repeated; by default all, GUE where "
+      "--gue-port is given");
   add("gue-port", po::value<std::vector<std::uint16_t>>()->composing(),
-      "a UDP port on which GUE comes; may be repeated");
+      "a UDP port on which GUE comes; may be repeated; 6080 with --tunnel gue alone");
   add("mtu", po::value<unsigned>()->default_value(1500), "of the device: 1280 to 65535");
   add("no-icmp", "refuse without telling the sender");
   add("detach", po::value<std::string>(),
@@ -70,6 +73,31 @@ std::vector<std::string> words(const po::variables_map& given, const char* name)
   return given[name].as<std::vector<std::string>>();
 }
 
+Tunnels read_tunnels(const po::variables_map& given) {
+  constexpr Port kGuePort{std::uint16_t{6080}};  // lvsd's default
+  Tunnels tunnels;
+  if (given.count("gue-port") != 0) {
+    for (const std::uint16_t port : given["gue-port"].as<std::vector<std::uint16_t>>()) {
+      if (port == 0) throw std::runtime_error("--gue-port 0: there is no such port");
+      tunnels.gue_ports.emplace_back(port);
+    }
+  }
+  if (given.count("tunnel") == 0) return tunnels;
+  tunnels.ipip = tunnels.gre = false;
+  bool gue = false;
+  for (const auto& kind : words(given, "tunnel")) {
+    if (kind != "ipip" && kind != "gre" && kind != "gue") {
+      throw std::runtime_error("--tunnel " + kind + ": it is ipip, gre or gue");
+    }
+    (kind == "ipip" ? tunnels.ipip : kind == "gre" ? tunnels.gre : gue) = true;
+  }
+  if (!gue && !tunnels.gue_ports.empty()) {
+    throw std::runtime_error("--gue-port needs --tunnel gue, where there is any --tunnel");
+  }
+  if (gue && tunnels.gue_ports.empty()) tunnels.gue_ports.push_back(kGuePort);
+  return tunnels;
+}
+
 Options read_options(const po::variables_map& given) {
   constexpr unsigned kLeastMtu = 1280, kMostMtu = 65535;
   Options options;
@@ -84,12 +112,7 @@ Options read_options(const po::variables_map& given) {
     if (!prefix) throw std::runtime_error("--from " + text + ": not an IP address or prefix");
     options.trust.directors.push_back(*prefix);
   }
-  if (given.count("gue-port") != 0) {
-    for (const std::uint16_t port : given["gue-port"].as<std::vector<std::uint16_t>>()) {
-      if (port == 0) throw std::runtime_error("--gue-port 0: there is no such port");
-      options.gue_ports.emplace_back(port);
-    }
-  }
+  options.tunnels = read_tunnels(given);
   options.mtu = given["mtu"].as<unsigned>();
   if (options.mtu < kLeastMtu || options.mtu > kMostMtu) {
     throw std::runtime_error("--mtu is 1280 to 65535");
@@ -117,7 +140,7 @@ class Decapsulator {
  public:
   explicit Decapsulator(const Options& options)
       : options_(options),
-        sources_(options.trust.directors, options.gue_ports),
+        sources_(options.trust, options.tunnels),
         device_(options.device, options.trust.vips, options.mtu) {}
 
   const TunnelDevice& device() const { return device_; }
@@ -210,6 +233,8 @@ void run(const Options& options) {
   try {
     Decapsulator decapsulator(options);
     give_up_privileges();
+    const std::string& warning = decapsulator.device().warning();
+    if (!warning.empty()) std::cerr << "lvsd-decap: warning: " << warning << std::endl;
     std::cout << "ready: " << decapsulator.device().name() << std::endl;
     if (detached) detached->ready();
     ::sd_notify(0, "READY=1");

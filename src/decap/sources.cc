@@ -80,7 +80,7 @@ void read_addresses(const sockaddr_storage& from, msghdr& message, Arrival& arri
 
 }  // namespace
 
-Sources::Sources(const std::vector<Prefix>& directors, const std::vector<Port>& gue_ports)
+Sources::Sources(const Trust& trust, const Tunnels& tunnels)
     : icmp_(::socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_ICMP)),
       icmpv6_(::socket(AF_INET6, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_ICMPV6)) {
   // They only send; what they would receive is not read.
@@ -88,15 +88,17 @@ Sources::Sources(const std::vector<Prefix>& directors, const std::vector<Port>& 
   for (const FileDescriptor* out : {&icmp_, &icmpv6_}) {
     if (out->valid()) ::setsockopt(out->get(), SOL_SOCKET, SO_RCVBUF, &least, sizeof(least));
   }
+  const auto has_vip = [&trust](bool v4) {
+    return std::any_of(trust.vips.begin(), trust.vips.end(),
+                       [v4](const IpAddress& vip) { return vip.is_v4() == v4; });
+  };
   for (const bool v4 : {true, false}) {
-    const bool used = std::any_of(directors.begin(), directors.end(), [v4](const Prefix& prefix) {
-      return prefix.address.is_v4() == v4;
-    });
-    if (!used) continue;
-    for (const IpProtocol protocol : {IpProtocol::ipip, IpProtocol::ipv6, IpProtocol::gre}) {
-      add(v4, protocol, {});
-    }
-    for (const Port port : gue_ports) add(v4, IpProtocol::udp, port);
+    const auto is_of = [v4](const Prefix& prefix) { return prefix.address.is_v4() == v4; };
+    if (std::none_of(trust.directors.begin(), trust.directors.end(), is_of)) continue;
+    if (tunnels.ipip && has_vip(true)) add(v4, IpProtocol::ipip, {});
+    if (tunnels.ipip && has_vip(false)) add(v4, IpProtocol::ipv6, {});
+    if (tunnels.gre) add(v4, IpProtocol::gre, {});
+    for (const Port port : tunnels.gue_ports) add(v4, IpProtocol::udp, port);
   }
 }
 

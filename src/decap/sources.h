@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The sockets that tunnel packets come in by, and the ones that refusals leave by. Of each version
-// of IP that a director uses: raw sockets for IPv4 in IP, IPv6 in IP and GRE, and a UDP socket for
-// each port of GUE.
+// of IP that a director uses: raw sockets for IPv4 in IP, IPv6 in IP and GRE, as far as they are
+// wanted, and a UDP socket for each port of GUE. A raw socket gets a copy of each such packet of
+// this host, those of the kernel's own tunnels included, so none is opened for what cannot be
+// delivered.
 #pragma once
 
 #include <array>
@@ -12,10 +14,15 @@
 
 namespace lvsd::decap {
 
+struct Tunnels {
+  bool ipip = true, gre = true;
+  std::vector<Port> gue_ports;
+};
+
 class Sources {
  public:
   // Throws std::system_error.
-  Sources(const std::vector<Prefix>& directors, const std::vector<Port>& gue_ports);
+  Sources(const Trust& trust, const Tunnels& tunnels);
 
   std::size_t size() const { return sources_.size(); }
   int fd(std::size_t index) const { return sources_[index].socket.get(); }

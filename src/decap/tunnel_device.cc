@@ -116,16 +116,20 @@ void bring_up(int control, const std::string& name) {
   if (::ioctl(control, SIOCSIFFLAGS, &request) < 0) fail_with("cannot bring up " + name);
 }
 
-void allow_asymmetric_paths(const std::string& name) {
+// What is to be said where that fails.
+std::string allow_asymmetric_paths(const std::string& name) {
   const std::string base = "/proc/sys/net/ipv4/conf/";
   int for_all = 0, own = 1;
   std::ifstream(base + "all/rp_filter") >> for_all;
   std::ifstream(base + name + "/rp_filter") >> own;
   // The larger counts, and only 1 is strict. In a container /proc/sys is often read-only.
-  if (std::max(for_all, own) != 1) return;
+  if (std::max(for_all, own) != 1) return {};
   std::ofstream setting(base + name + "/rp_filter");
   setting << (for_all == 0 ? 0 : 2) << std::flush;
-  if (!setting) throw std::runtime_error("cannot write net.ipv4.conf." + name + ".rp_filter");
+  if (setting) return {};
+  return "cannot write net.ipv4.conf." + name +
+         ".rp_filter: it is strict, so that all IPv4 packets out of tunnels will be dropped; set "
+         "net.ipv4.conf.all.rp_filter to 2 where it can be written";
 }
 
 }  // namespace
@@ -135,7 +139,7 @@ TunnelDevice::TunnelDevice(std::string name, const std::vector<IpAddress>& addre
   const FileDescriptor control(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   try {
     if (!control.valid()) fail_with("cannot open a control socket");
-    allow_asymmetric_paths(name_);
+    warning_ = allow_asymmetric_paths(name_);
     set_mtu(control.get(), name_, mtu);
     bring_up(control.get(), name_);
     set_addresses(control.get(), name_, addresses);

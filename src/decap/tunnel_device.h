@@ -5,7 +5,7 @@
 // Reverse path filtering would drop every packet that comes out of the tunnel (the way back to the
 // client is another interface), so it is switched off for the device. The larger of the device's
 // setting and that of *all* interfaces counts; where the latter is not 0, the device's is 2, loose,
-// which wins over 1.
+// which wins over 1. Where it cannot be switched off, IPv6 works all the same: a warning.
 #pragma once
 
 #include <string>
@@ -24,10 +24,11 @@ class TunnelDevice {
   TunnelDevice& operator=(const TunnelDevice&) = delete;
 
   const std::string& name() const { return name_; }
+  const std::string& warning() const { return warning_; }  // empty: none
   bool write(const Inner& inner);  // false, errno set, where the kernel refused it
 
  private:
-  std::string name_;
+  std::string name_, warning_;
   int fd_ = -1;
 };
 

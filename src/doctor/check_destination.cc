@@ -8,6 +8,9 @@ namespace {
 bool is_dr(const DestinationEvidence& seen) {
   return std::holds_alternative<DirectRouting>(seen.destination.method);
 }
+bool is_tunnel(const DestinationEvidence& seen) {
+  return std::holds_alternative<Tunnel>(seen.destination.method);
+}
 bool is_nat(const DestinationEvidence& seen) {
   return std::holds_alternative<Masquerade>(seen.destination.method);
 }
@@ -47,10 +50,25 @@ bool says_not_ours(const Answer& answer) {
   if (answer.reply != Reply::error) return false;
   return answer.v6 ? answer.type == 1 && answer.code == 3 : answer.type == 3 && answer.code == 1;
 }
-bool says_port_closed(const Answer& answer) {
-  if (answer.reply == Reply::refused) return true;
+// Of a datagram it says that nothing listens. A TCP port that is closed answers by a reset (RFC
+// 9293 section 3.10.7.1), so of TCP only a firewall says it.
+bool says_port_unreachable(const Answer& answer) {
   if (answer.reply != Reply::error) return false;
   return answer.v6 ? answer.type == 1 && answer.code == 4 : answer.type == 3 && answer.code == 3;
+}
+// What firewalls answer with: port unreachable is the default of REJECT; RFC 792, RFC 1812 section
+// 5.2.7.1 and RFC 4443 section 3.1 have the others.
+bool says_rejected(const Answer& answer) {
+  if (answer.reply != Reply::error) return false;
+  if (says_port_unreachable(answer)) return true;
+  const auto code = answer.code;
+  if (answer.v6) return answer.type == 1 && (code == 1 || code == 5 || code == 6);
+  return answer.type == 3 && (code == 9 || code == 10 || code == 13);
+}
+// Its errors about what was for the virtual address have that as source (RFC 1122 section 3.2.2).
+bool from_server(const DestinationEvidence& seen, const Answer& answer) {
+  return answer.from == seen.destination.endpoint.address ||
+         answer.from == seen.virtual_service.key.listen.address;
 }
 
 void cannot_tell(Findings& out, const DestinationEvidence& seen, std::string what,
@@ -69,16 +87,58 @@ std::string apply_there(const DestinationEvidence& seen) {
          std::string(to_string(seen.destination.method)) + " --director " + director_of(seen);
 }
 
-// By a router or a firewall: it says nothing of what the real server has.
-void rejected(Findings& out, const DestinationEvidence& seen, const Answer& answer) {
-  cannot_tell(out, seen,
-              "packets for " + rip(seen) + " are rejected on their way there, or by its firewall",
-              describe(answer));
+// What a firewall sees of a tunnel.
+std::string outer_match(const DestinationEvidence& seen) {
+  constexpr Port kGuePort{std::uint16_t{6080}};
+  const Tunnel& tunnel = std::get<Tunnel>(seen.destination.method);
+  switch (tunnel.encapsulation) {
+    case Encapsulation::ipip:
+      return seen.virtual_service.key.listen.address.is_v4() ? "4" : "41";
+    case Encapsulation::gre:
+      return "47";
+    case Encapsulation::gue:
+      break;
+  }
+  return "udp --dport " + to_string(tunnel.port == Port() ? kGuePort : tunnel.port);
+}
+
+// The rule that lets in what was rejected: the tunnel's packets, or the service's.
+std::string accept_there(const DestinationEvidence& seen, bool outer) {
+  const ServiceKey& key = seen.virtual_service.key;
+  const Endpoint& server = seen.destination.endpoint;
+  const IpAddress& target = outer || is_nat(seen) ? server.address : key.listen.address;
+  const std::string match =
+      outer ? outer_match(seen) + " -s " + director_of(seen)
+            : std::string(to_string(key.protocol)) + " --dport " + to_string(server.port);
+  return std::string("there: ") + (target.is_v4() ? "iptables" : "ip6tables") + " -I INPUT -d " +
+         to_string(target) + " -p " + match +
+         " -j ACCEPT, or the like in what its firewall is configured by";
+}
+
+// By a firewall on the real server, where it is what the service's clients send; else by somebody
+// on the way, which says nothing of what the server has.
+void rejected(Findings& out, const DestinationEvidence& seen, const Answer& answer,
+              bool as_clients_send, const std::string& evidence) {
+  if (!as_clients_send || !from_server(seen, answer) || !says_rejected(answer)) {
+    return cannot_tell(
+        out, seen,
+        "packets for " + rip(seen) + " are rejected on their way there, or by its firewall",
+        evidence);
+  }
+  const bool outer = is_tunnel(seen) && answer.from == seen.destination.endpoint.address;
+  add(out, seen, "rejected",
+      "a firewall on " + rip(seen) + " rejects " +
+          (outer ? "tunnel packets"
+                 : "what comes for port " + to_string(seen.destination.endpoint.port)),
+      evidence, accept_there(seen, outer));
 }
 
 void port_closed(Findings& out, const DestinationEvidence& seen, const Answer& answer) {
+  const bool reset = answer.reply == Reply::refused;
   add(out, seen, "port-closed",
-      "nothing listens on port " + to_string(seen.destination.endpoint.port), describe(answer),
+      "nothing listens on port " + to_string(seen.destination.endpoint.port) +
+          (reset ? "" : ", or a firewall there rejects what comes for it"),
+      describe(answer),
       is_nat(seen)
           ? "start the server there, or correct the port"
           : "start the server there; it has to listen on " + vip(seen) + " or on all addresses");
@@ -89,10 +149,25 @@ void vip_missing(Findings& out, const DestinationEvidence& seen, const std::stri
       evidence, apply_there(seen));
 }
 
+// False: neither the port nor a firewall has refused anything.
+bool check_refusals(const DestinationEvidence& seen, const Answer& answer, Findings& out) {
+  const Answer& datagram = seen.datagram;
+  if (answer.reply == Reply::refused) {
+    port_closed(out, seen, answer);
+  } else if (from_server(seen, datagram) && says_port_unreachable(datagram)) {
+    port_closed(out, seen, datagram);
+  } else if (answer.reply == Reply::error) {
+    rejected(out, seen, answer, seen.asks_tcp(), describe(answer));
+  } else if (datagram.reply == Reply::error) {
+    rejected(out, seen, datagram, true, describe(datagram));
+  } else {
+    return false;
+  }
+  return true;
+}
+
 void check_dr(const DestinationEvidence& seen, Findings& out) {
-  if (says_port_closed(seen.path)) return port_closed(out, seen, seen.path);
-  if (says_port_closed(seen.datagram)) return port_closed(out, seen, seen.datagram);
-  if (seen.path.reply == Reply::error) return rejected(out, seen, seen.path);
+  if (check_refusals(seen, seen.path, out)) return;
   if (!seen.path.silent()) return;
   if (seen.direct.reply != Reply::silence) {
     return vip_missing(out, seen,
@@ -118,22 +193,20 @@ void check_silent_tunnel(const DestinationEvidence& seen, Findings& out) {
 }
 
 void check_tunnel(const DestinationEvidence& seen, Findings& out) {
-  const bool from_server = seen.path.from == seen.destination.endpoint.address;
-  if (from_server && says_no_decapsulator(seen.path)) {
+  const bool outer = seen.path.from == seen.destination.endpoint.address;
+  if (outer && says_no_decapsulator(seen.path)) {
     return add(
         out, seen, "decapsulator-missing",
         "nothing on " + rip(seen) + " takes tunnel packets apart", describe(seen.path),
         apply_there(seen) + ", which starts lvsd-decap where the kernel has no tunnel device");
   }
-  if (from_server && says_untrusted(seen.path)) {
+  if (outer && says_untrusted(seen.path)) {
     return add(out, seen, "decapsulator-untrusting",
                "the decapsulator on " + rip(seen) + " does not trust this director",
                describe(seen.path), apply_there(seen));
   }
-  if (from_server && says_not_ours(seen.path)) return vip_missing(out, seen, describe(seen.path));
-  if (says_port_closed(seen.path)) return port_closed(out, seen, seen.path);
-  if (says_port_closed(seen.datagram)) return port_closed(out, seen, seen.datagram);
-  if (seen.path.reply == Reply::error) return rejected(out, seen, seen.path);
+  if (outer && says_not_ours(seen.path)) return vip_missing(out, seen, describe(seen.path));
+  if (check_refusals(seen, seen.path, out)) return;
   if (seen.path.silent()) return check_silent_tunnel(seen, out);
   if (seen.path.reply == Reply::accepted && seen.full_size.reply != Reply::not_asked &&
       !seen.full_size.alive()) {
@@ -160,13 +233,15 @@ void check_oversize(const DestinationEvidence& seen, Findings& out) {
 }
 
 void check_nat(const DestinationEvidence& seen, Findings& out) {
-  if (says_port_closed(seen.direct)) return port_closed(out, seen, seen.direct);
-  if (says_port_closed(seen.datagram)) return port_closed(out, seen, seen.datagram);
+  if (check_refusals(seen, seen.direct, out)) return;
   if (seen.direct.silent()) {
     return cannot_tell(out, seen, rip(seen) + " does not answer",
                        "port " + to_string(seen.destination.endpoint.port) + ": no answer");
   }
-  if (seen.direct.reply == Reply::error) return rejected(out, seen, seen.direct);
+  if (from_server(seen, seen.returned) && says_rejected(seen.returned)) {
+    rejected(out, seen, seen.returned, true,
+             "asked as " + to_string(seen.client) + ": " + describe(seen.returned));
+  }
   if (seen.returned.silent() && seen.direct.alive()) {
     add(out, seen, "nat-wrong-gateway",
         "answers of " + rip(seen) + " do not come back through the director",
@@ -251,7 +326,7 @@ void check_local(const DestinationEvidence& seen, Findings& out) {
 void check_server(const DestinationEvidence& seen, Findings& out) {
   check_asked(seen, out);
   if (is_dr(seen)) check_dr(seen, out);
-  if (std::holds_alternative<Tunnel>(seen.destination.method)) {
+  if (is_tunnel(seen)) {
     check_tunnel(seen, out);
     check_oversize(seen, out);
   }

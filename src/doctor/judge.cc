@@ -8,7 +8,7 @@
 namespace lvsd::doctor {
 namespace {
 
-constexpr std::array<std::string_view, 29> kNames{"daemon-not-running",
+constexpr std::array<std::string_view, 30> kNames{"daemon-not-running",
                                                   "queue-taken",
                                                   "queue-unread",
                                                   "rules-missing",
@@ -27,6 +27,7 @@ constexpr std::array<std::string_view, 29> kNames{"daemon-not-running",
                                                   "neighbor-unresolved",
                                                   "duplicate-arp",
                                                   "port-closed",
+                                                  "rejected",
                                                   "vip-missing",
                                                   "decapsulator-missing",
                                                   "decapsulator-untrusting",

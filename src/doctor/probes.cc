@@ -15,13 +15,6 @@ constexpr std::chrono::milliseconds kBetween{400};
 constexpr std::uint32_t kPorts = 65536 - kFirstProbePort;
 constexpr std::uint32_t kUsualMtu = 1500;  // of clients
 
-// Behind which a whole connection can be opened; all else is asked by echo requests.
-bool asks_tcp(const DestinationEvidence& seen) {
-  const ServiceKey& key = seen.virtual_service.key;
-  return !key.is_by_mark() && key.protocol == ServiceProtocol::tcp &&
-         seen.destination.endpoint.port != Port();
-}
-
 bool on_one_network(const DestinationEvidence& seen, const Interface& out) {
   const IpAddress& vip = seen.virtual_service.key.listen.address;
   for (const InterfaceAddress& own : out.addresses) {
@@ -104,7 +97,7 @@ void Probes::add(DestinationEvidence& seen, Answer DestinationEvidence::*answer,
   const Port mine = next_port(), port = seen.destination.endpoint.port;
   const std::size_t headers =
       (target.is_v4() ? sizeof(Ipv4Header) : sizeof(Ipv6Header)) + sizeof(TcpHeader);
-  const bool tcp = asks_tcp(seen);
+  const bool tcp = seen.asks_tcp();
   const Bytes packet = tcp ? syn(from, mine, target, port, size > headers ? size - headers : 0)
                            : echo(from, mine, target);
   Bytes frame = wrap(seen, wrapping, packet, size != 0);
@@ -142,7 +135,7 @@ void Probes::add_tunnel(DestinationEvidence& seen, const IpAddress& from) {
   const IpAddress& server = seen.destination.endpoint.address;
   add(seen, &DestinationEvidence::path, from, vip, Wrapping::tunnel);
   add_datagram(seen, from, vip, Wrapping::tunnel);
-  if (!asks_tcp(seen)) return;
+  if (!seen.asks_tcp()) return;
   const auto overhead = static_cast<std::uint32_t>(
       tunnel_overhead(std::get<Tunnel>(seen.destination.method), !server.is_v4()));
   seen.full_bytes = std::min(seen.hop->mtu, kUsualMtu + overhead);
@@ -153,7 +146,7 @@ void Probes::add_tunnel(DestinationEvidence& seen, const IpAddress& from) {
 void Probes::add_nat(DestinationEvidence& seen) {
   const IpAddress& server = seen.destination.endpoint.address;
   add_datagram(seen, source_for(seen, server.is_v4()), server, Wrapping::none);
-  if (!asks_tcp(seen)) return;  // a way back may be chosen by port, which an echo has not
+  if (!seen.asks_tcp()) return;  // a way back may be chosen by port, which an echo has not
   seen.client = client_for(seen);
   add(seen, &DestinationEvidence::returned, seen.client, server, Wrapping::none);
   const Interface* out = network_.interface(seen.hop->interface);
@@ -196,12 +189,14 @@ bool Probes::answers(const Probe& probe, const Heard& heard) const {
     case Heard::Kind::claim:
       return false;
   }
-  if (heard.quotes_tunnel != probe.tunnel) return false;
-  if (heard.quotes_tunnel && heard.address != probe.seen->destination.endpoint.address)
-    return false;
-  if (heard.quotes_tunnel && !heard.has_inner) return true;
-  return heard.tuple.destination == probe.target &&
-         (heard.tuple.source_port == probe.mine || heard.tuple.source_port == Port());
+  if (heard.quotes_tunnel) {
+    if (!probe.tunnel || heard.address != probe.seen->destination.endpoint.address) return false;
+    if (!heard.has_inner) return true;
+  }
+  if (heard.tuple.destination != probe.target) return false;
+  if (heard.tuple.source_port == probe.mine) return true;
+  // Without ports it may be anybody's; what came out of a tunnel is quoted like what never was in.
+  return heard.tuple.source_port == Port() && heard.quotes_tunnel == probe.tunnel;
 }
 
 void Probes::hear(const Heard& heard) {

@@ -2,12 +2,19 @@
 #include "lvsd/realserver/persist.h"
 
 #include <algorithm>
+#include <array>
 #include <fstream>
 #include <iterator>
 #include <map>
 
 namespace lvsd::realserver {
 namespace {
+
+constexpr const char* kApplyUnit = "/etc/systemd/system/lvsd-realserver.service";
+constexpr const char* kDecapUnit = "/etc/systemd/system/lvsd-decap-realserver.service";
+constexpr const char* kSettings = "/etc/sysctl.d/60-lvsd-realserver.conf";
+constexpr const char* kLoopback = "/etc/systemd/network/60-lvsd-realserver-lo.network";
+constexpr const char* kIfUp = "/etc/network/if-up.d/lvsd-realserver";
 
 constexpr const char* kMade =
     "# Made by lvsctl realserver; lvsctl realserver undo takes it away.\n";
@@ -47,24 +54,26 @@ Step file(const std::string& root, const std::string& path, std::string text) {
   return step;
 }
 
-std::string settings(const Plan& plan) {
+std::string settings(const Lasting& lasting) {
   std::string text = kMade;
-  for (const Step& step : plan.steps) {
+  for (const Step& step : lasting.steps) {
     if (step.kind == StepKind::sysctl) text += step.what + " = " + step.value + "\n";
   }
   return text;
 }
 
 // lvsctl itself, at boot: whatever the host's network is configured by.
-std::string apply_unit(const std::vector<std::string>& again) {
-  return std::string(kMade) +
-         "[Unit]\nDescription=What a real server of lvsd needs\n"
-         "Documentation=man:lvsctl(8)\nWants=network-online.target\nAfter=network-online.target\n\n"
-         "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=" +
-         joined(again, quote_for_systemd) +
-         "\n"
-         // The decapsulator that it starts goes on by itself.
-         "KillMode=process\n\n[Install]\nWantedBy=multi-user.target\n";
+std::string apply_unit(const Lasting& lasting) {
+  std::string text =
+      std::string(kMade) +
+      "[Unit]\nDescription=What a real server of lvsd needs\n"
+      "Documentation=man:lvsctl(8)\nWants=network-online.target\nAfter=network-online.target\n\n"
+      "[Service]\nType=oneshot\nRemainAfterExit=yes\n";
+  for (const auto& command : lasting.commands) {
+    text += "ExecStart=" + joined(command, quote_for_systemd) + "\n";
+  }
+  // The decapsulator that it starts goes on by itself.
+  return text + "KillMode=process\n\n[Install]\nWantedBy=multi-user.target\n";
 }
 
 std::string decap_unit(const Step& step) {
@@ -76,10 +85,10 @@ std::string decap_unit(const Step& step) {
 }
 
 // networkd keeps the addresses of lo, and routing rules, in files of its own.
-std::string loopback_network(const Plan& plan) {
+std::string loopback_network(const Lasting& lasting) {
   std::string text = std::string(kMade) + "[Match]\nName=lo\n\n[Network]\n";
   bool any = false;
-  for (const Step& step : plan.steps) {
+  for (const Step& step : lasting.steps) {
     if (step.kind != StepKind::command || step.apply.size() < 6) continue;
     if (step.apply[1] != "addr" || step.apply[2] != "add" || step.apply[5] != "lo") continue;
     text += "Address=" + step.apply[3] + "\n";
@@ -101,9 +110,9 @@ std::string interface_for(const Step& step) {
 }
 
 // A hook of ifup's. What is there already when an interface is brought up again is no mistake.
-std::string if_up_script(const Plan& plan) {
+std::string if_up_script(const Lasting& lasting) {
   std::map<std::string, std::string> by_interface;
-  for (const Step& step : plan.steps) {
+  for (const Step& step : lasting.steps) {
     if (step.kind != StepKind::command && step.kind != StepKind::decapsulator) continue;
     by_interface[interface_for(step)] +=
         "    " + joined(step.apply, quote_for_shell) + " || true\n";
@@ -115,8 +124,8 @@ std::string if_up_script(const Plan& plan) {
   return text + "esac\n";
 }
 
-bool has_other_commands(const Plan& plan) {
-  for (const Step& step : plan.steps) {
+bool has_other_commands(const Lasting& lasting) {
+  for (const Step& step : lasting.steps) {
     if (step.kind != StepKind::command) continue;
     if (step.apply.size() < 6 || step.apply[1] != "addr" || step.apply[5] != "lo") return true;
   }
@@ -143,29 +152,32 @@ std::optional<Persistence> parse_persistence(std::string_view name) {
   return std::nullopt;
 }
 
-std::vector<Step> persist(const Plan& plan, Persistence how, const std::string& root,
-                          const std::vector<std::string>& again) {
-  const std::string units = "/etc/systemd/system/";
+std::vector<Step> persist(const Lasting& lasting, Persistence how, const std::string& root) {
   std::vector<Step> files;
-  if (how == Persistence::systemd || (how == Persistence::networkd && has_other_commands(plan))) {
-    files.push_back(file(root, units + "lvsd-realserver.service", apply_unit(again)));
+  const bool others = has_other_commands(lasting);
+  if (how == Persistence::systemd || (how == Persistence::networkd && others)) {
+    files.push_back(file(root, kApplyUnit, apply_unit(lasting)));
     if (how == Persistence::systemd) return files;
   }
-  files.push_back(file(root, "/etc/sysctl.d/60-lvsd-realserver.conf", settings(plan)));
+  files.push_back(file(root, kSettings, settings(lasting)));
   if (how == Persistence::ifupdown) {
-    files.push_back(file(root, "/etc/network/if-up.d/lvsd-realserver", if_up_script(plan)));
+    files.push_back(file(root, kIfUp, if_up_script(lasting)));
     return files;
   }
-  if (std::string text = loopback_network(plan); !text.empty()) {
-    files.push_back(
-        file(root, "/etc/systemd/network/60-lvsd-realserver-lo.network", std::move(text)));
+  if (std::string text = loopback_network(lasting); !text.empty()) {
+    files.push_back(file(root, kLoopback, std::move(text)));
   }
-  for (const Step& step : plan.steps) {
+  for (const Step& step : lasting.steps) {
     // The unit that applies the plan starts the decapsulator itself.
-    if (step.kind != StepKind::decapsulator || has_other_commands(plan)) continue;
-    files.push_back(file(root, units + "lvsd-decap-realserver.service", decap_unit(step)));
+    if (step.kind != StepKind::decapsulator || others) continue;
+    files.push_back(file(root, kDecapUnit, decap_unit(step)));
   }
   return files;
+}
+
+bool is_persisted(const std::string& path, const std::string& root) {
+  constexpr std::array kAll{kApplyUnit, kDecapUnit, kSettings, kLoopback, kIfUp};
+  return std::any_of(kAll.begin(), kAll.end(), [&](const char* one) { return path == root + one; });
 }
 
 std::string activation(Persistence how) {

@@ -116,17 +116,13 @@ Status Planner::plan_reply(const Role& role, const IpAddress& director, const In
     return route.table == 254 && route.to.length == 0 && route.to.address.is_v4() == v4;
   };
   const auto present = std::find_if(routes.begin(), routes.end(), is_default);
-  if (present == routes.end() && !on_link) {
+  const bool is_ours = present != routes.end() && present->via == director;
+  if ((present == routes.end() || is_ours) && !on_link) {
     Words words{"ip",  v4 ? "-4" : "-6", "route", "add",   "default",
                 "via", host(director),   "dev",   out.name};
     Words undo = words;
     undo[3] = "del";
-    command(std::move(words), std::move(undo), false, "answers go back through the director");
-    return Done{};
-  }
-  const bool is_ours = present != routes.end() && present->via == director;
-  if (is_ours && !on_link) {
-    note("the default route goes through the director already");
+    command(std::move(words), std::move(undo), is_ours, "answers go back through the director");
     return Done{};
   }
   const std::string served =

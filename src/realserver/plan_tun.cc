@@ -104,13 +104,16 @@ Status Planner::plan_decapsulator(const std::vector<const Role*>& roles) {
   if (facts_.decap_program.empty()) {
     return fail("lvsd-decap is not installed, and this kernel has no tunnel device of its own");
   }
-  std::set<std::string> vips, ports, directors;
-  const Words& running = facts_.decap_running;
+  std::set<std::string> vips, ports, directors, kinds;
+  const Words& running = facts_.decap_running.empty() ? facts_.decap_kept : facts_.decap_running;
   for (std::size_t i = 0; wanted_.adds && i + 1 < running.size(); ++i) {
     if (running[i] == "--vip") vips.insert(running[i + 1]);
     if (running[i] == "--from") directors.insert(running[i + 1]);
     if (running[i] == "--gue-port") ports.insert(running[i + 1]);
+    if (running[i] == "--tunnel") kinds.insert(running[i + 1]);
   }
+  // One that takes every kind goes on doing so.
+  const bool any_kind = wanted_.adds && !running.empty() && kinds.empty();
   for (const IpAddress& director : wanted_.directors) directors.insert(to_string(director));
   std::uint32_t mtu = 65535;
   for (const Role* role : roles) {
@@ -121,12 +124,15 @@ Status Planner::plan_decapsulator(const std::vector<const Role*>& roles) {
     }
     vips.insert(to_string(role->vip));
     const Tunnel& tunnel = std::get<Tunnel>(role->method);
+    kinds.emplace(to_string(tunnel.encapsulation));
     if (tunnel.encapsulation == Encapsulation::gue) ports.insert(to_string(gue_port(tunnel)));
     if (const Interface* in = interface_of(role->address)) mtu = std::min(mtu, in->mtu);
   }
   Words apply{facts_.decap_program, "--device", kTunnelDevice};
   for (const std::string& vip : vips) apply.insert(apply.end(), {"--vip", vip});
   for (const std::string& from : directors) apply.insert(apply.end(), {"--from", from});
+  if (any_kind) kinds.clear();
+  for (const std::string& kind : kinds) apply.insert(apply.end(), {"--tunnel", kind});
   for (const std::string& port : ports) apply.insert(apply.end(), {"--gue-port", port});
   apply.insert(apply.end(), {"--mtu", std::to_string(mtu)});
   const Words lasting = apply;

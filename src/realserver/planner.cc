@@ -112,6 +112,7 @@ void Planner::setting(const std::string& path, const std::string& value,
             .undo = {},
             .why = why};
   step.done = std::find(good.begin(), good.end(), now->second) != good.end();
+  if (step.done) step.value = now->second;  // as good: the next boot need not change it
   plan_.steps.push_back(std::move(step));
 }
 
@@ -173,13 +174,14 @@ void Planner::answer_once() {
 }
 
 // Loose (2) rather than off: the larger of `all` and the interface's own value counts, so that 0
-// would not help where `all` is 1, and 2 wins over it.
+// would not help where `all` is 1, and 2 wins over it. One that is loose stays a step, done: an
+// earlier run may have made it so.
 void Planner::loosen_reverse_path(const std::string& interface, const std::string& why) {
-  const auto all = facts_.sysctls.find(setting_of("ipv4", kAll, "rp_filter"));
-  const auto own = facts_.sysctls.find(setting_of("ipv4", interface, "rp_filter"));
-  const bool strict = (all != facts_.sysctls.end() && all->second == "1") ||
-                      (own != facts_.sysctls.end() && own->second == "1");
-  if (!strict) return;
+  const auto is = [this](std::string_view scope, std::string_view value) {
+    const auto now = facts_.sysctls.find(setting_of("ipv4", scope, "rp_filter"));
+    return now != facts_.sysctls.end() && now->second == value;
+  };
+  if (!is(kAll, "1") && !is(interface, "1") && !is(interface, "2")) return;
   setting(setting_of("ipv4", interface, "rp_filter"), "2", {"2"}, why);
 }
 
@@ -214,6 +216,22 @@ void Planner::put_address(const IpAddress& vip, const std::string& device, const
   command(std::move(add), {"ip", "addr", "del", prefix, "dev", device}, done, why);
 }
 
+// By which interface answers to clients leave: by the default route, or by the one that NAT is
+// about to get.
+std::optional<InterfaceIndex> Planner::way_back(bool v4) const {
+  const auto now = network_.route(v4 ? IpAddress(192, 0, 2, 1) : IpAddress());
+  if (now) return now->interface;
+  const bool nat = std::any_of(wanted_.roles.begin(), wanted_.roles.end(), [v4](const Role& role) {
+    return std::holds_alternative<Masquerade>(role.method) && role.address.is_v4() == v4;
+  });
+  const auto director =
+      std::find_if(wanted_.directors.begin(), wanted_.directors.end(),
+                   [v4](const IpAddress& address) { return address.is_v4() == v4; });
+  if (!nat || director == wanted_.directors.end()) return std::nullopt;
+  const auto then = network_.route(*director);
+  return then ? std::optional(then->interface) : std::nullopt;
+}
+
 Result<Plan, Error> Planner::make() {
   for (const Role& role : wanted_.roles) {
     if (network_.is_local(role.address)) continue;
@@ -225,8 +243,8 @@ Result<Plan, Error> Planner::make() {
     if (!std::holds_alternative<DirectRouting>(role.method)) continue;
     put_address(role.vip, "lo", "direct routing leaves the VIP as destination in the packet");
     const Interface* in = interface_of(role.address);
-    const auto back = network_.route(role.vip.is_v4() ? IpAddress(192, 0, 2, 1) : IpAddress());
-    if (in != nullptr && back && back->interface != in->index) {
+    const auto back = way_back(role.vip.is_v4());
+    if (in != nullptr && back && *back != in->index) {
       loosen_reverse_path(in->name, "requests come in here, answers leave by another interface");
     }
   }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <initializer_list>
+#include <optional>
 #include <set>
 
 #include "lvsd/realserver/plan.h"
@@ -26,6 +27,7 @@ class Planner {
   const Interface* interface_of(const IpAddress& own) const;
   void keep_silent();  // ARP, for every IPv4 VIP that this host carries
   void answer_once();  // several interfaces on one network
+  std::optional<InterfaceIndex> way_back(bool v4) const;
   void loosen_reverse_path(const std::string& interface, const std::string& why);
   void put_address(const IpAddress& vip, const std::string& device, const std::string& why);
   void free_address(const IpAddress& vip);

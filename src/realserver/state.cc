@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "lvsd/realserver/state.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <filesystem>
@@ -48,56 +49,90 @@ Step from_json(const json& entry) {
   return step;
 }
 
-}  // namespace
-
-std::string format_state(const std::vector<Step>& steps) {
+json list_of(const std::vector<Step>& steps) {
   json list = json::array();
   for (const Step& step : steps) list.push_back(to_json(step));
-  return json{{"version", 1}, {"steps", std::move(list)}}.dump(1, ' ', false,
-                                                               json::error_handler_t::replace) +
-         "\n";
+  return list;
 }
 
-Result<std::vector<Step>, Error> parse_state(std::string_view text) {
+std::vector<Step> steps_from(const json& list) {
+  std::vector<Step> steps;
+  for (const json& entry : list) steps.push_back(from_json(entry));
+  return steps;
+}
+
+}  // namespace
+
+std::string format_state(const Record& record) {
+  const json lasting{{"commands", record.lasting.commands},
+                     {"steps", list_of(record.lasting.steps)}};
+  const json state{{"version", 1}, {"steps", list_of(record.steps)}, {"lasting", lasting}};
+  return state.dump(1, ' ', false, json::error_handler_t::replace) + "\n";
+}
+
+Result<Record, Error> parse_state(std::string_view text) {
   try {
-    std::vector<Step> steps;
     const json state = json::parse(text);
     if (state.at("version").get<int>() != 1) return fail("it is of another version of lvsctl");
-    for (const json& entry : state.at("steps")) steps.push_back(from_json(entry));
-    return steps;
+    Record record;
+    record.steps = steps_from(state.at("steps"));
+    if (!state.contains("lasting")) return record;
+    const json& lasting = state.at("lasting");
+    lasting.at("commands").get_to(record.lasting.commands);
+    record.lasting.steps = steps_from(lasting.at("steps"));
+    return record;
   } catch (const std::exception& wrong) {
     return fail(wrong.what());
   }
 }
 
 Status State::load() {
-  steps_.clear();
+  record_ = {};
   std::ifstream file(file_);
   if (!file) {
     if (errno == ENOENT) return Done{};
     return fail("cannot read " + file_ + ": " + std::generic_category().message(errno));
   }
   const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-  Result<std::vector<Step>, Error> steps = parse_state(text);
-  if (!steps) return fail(file_ + ": " + steps.error().message);
-  steps_ = std::move(*steps);
+  Result<Record, Error> record = parse_state(text);
+  if (!record) return fail(file_ + ": " + record.error().message);
+  record_ = std::move(*record);
   return Done{};
 }
 
 Status State::add(const Step& step) {
-  steps_.push_back(step);
+  const auto earlier =
+      std::find_if(record_.steps.begin(), record_.steps.end(), [&step](const Step& one) {
+        return step.kind == StepKind::file && one.kind == step.kind && one.what == step.what;
+      });
+  if (earlier == record_.steps.end()) {
+    record_.steps.push_back(step);
+  } else {
+    earlier->value = step.value;
+  }
   return save();
 }
 
 Status State::drop(std::size_t place) {
-  steps_.erase(steps_.begin() + static_cast<std::ptrdiff_t>(place));
+  record_.steps.erase(record_.steps.begin() + static_cast<std::ptrdiff_t>(place));
+  return save();
+}
+
+Status State::keep(const Lasting& more) {
+  record_.lasting.add(more);
+  return save();
+}
+
+Status State::forget() {
+  if (record_.lasting.empty()) return Done{};
+  record_.lasting = {};
   return save();
 }
 
 // Whole or not at all: a reader sees the old list or the new one.
 Status State::save() const {
   std::error_code error;
-  if (steps_.empty()) {
+  if (record_.steps.empty() && record_.lasting.empty()) {
     std::filesystem::remove(file_, error);
     if (!error) return Done{};
     return fail("cannot remove " + file_ + ": " + error.message());
@@ -105,7 +140,7 @@ Status State::save() const {
   const std::filesystem::path path(file_), fresh(file_ + ".new");
   if (path.has_parent_path()) std::filesystem::create_directories(path.parent_path(), error);
   std::ofstream file(fresh, std::ios::trunc);
-  file << format_state(steps_);
+  file << format_state(record_);
   file.close();
   if (!file) return fail("cannot write " + fresh.string());
   std::filesystem::rename(fresh, path, error);

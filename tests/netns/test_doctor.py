@@ -207,6 +207,65 @@ def udp_port_closed(ward):
     ward.restart()
 
 
+@fault("port-closed")
+def udp_port_closed_behind_a_tunnel(ward):
+    ward.restart(text_of(service("closed", VIP["tun"] + ":5354/udp", "tun", "10.0.2.11")))
+    yield
+    ward.restart()
+
+
+@contextmanager
+def firewall(ward, *rule, tool="iptables"):
+    ward.run("rs1", [tool, "-I", "INPUT", *rule])
+    yield
+    ward.run("rs1", [tool, "-D", "INPUT", *rule])
+
+
+@fault("rejected")
+def a_firewall_rejects_dr(ward):
+    """With the answer that is the default, which for UDP would say that nothing listens."""
+    with firewall(ward, "-d", VIP["dr"], "-p", "tcp", "--dport", "80", "-j", "REJECT"):
+        yield
+
+
+@fault("rejected")
+def a_firewall_rejects_dr_of_ipv6(ward):
+    with firewall(ward, "-d", VIP6["dr"], "-p", "tcp", "-j", "REJECT", "--reject-with",
+                  "icmp6-adm-prohibited", tool="ip6tables"):
+        yield
+
+
+@fault("rejected")
+def a_firewall_rejects_what_comes_out_of_the_tunnel(ward):
+    with firewall(ward, "-d", VIP["tun"], "-p", "tcp", "-j", "REJECT"):
+        yield
+
+
+@fault("rejected")
+def a_firewall_rejects_tunnels(ward):
+    """GRE: for IP in IP, Linux answers nothing, as if there were a checksum of all that is wrong."""
+    ward.restart(text_of(service("gre", f"{VIP['tun']}:81/tcp", "tun", "10.0.2.11", tunnel={"type": "gre"})))
+    with firewall(ward, "-p", "gre", "-j", "REJECT", "--reject-with", "icmp-host-prohibited"):
+        yield
+    ward.restart()
+
+
+@fault("rejected")
+def a_firewall_rejects_nat(ward):
+    with firewall(ward, "-d", "10.0.2.11", "-p", "tcp", "--dport", "80", "-j", "REJECT", "--reject-with",
+                  "icmp-admin-prohibited"):
+        yield
+
+
+@fault("rejected")
+def a_firewall_rejects_clients_of_nat(ward):
+    """Whose errors come back through the director, too: the default route leads there."""
+    ward.ip("rs1", "route replace default via 10.0.2.1")
+    with firewall(ward, "-d", "10.0.2.11", "!", "-s", "10.0.2.0/24", "-p", "tcp", "-j", "REJECT"):
+        yield
+    ward.ip("rs1", "route replace default via 10.0.2.254")
+
+
 @fault("neighbor-unresolved")
 def server_is_away(ward):
     ward.restart(text_of(service("away", "10.0.1.104:80/tcp", "nat", "10.0.2.99")))
@@ -361,6 +420,30 @@ def test_three_interfaces_answer_three_times_or_once():
             realserver(lab, "rs1", "apply", "-c", lab.daemon.file)
             assert len(replies(lab, "10.0.2.11")) == 1 and not replies(lab, "10.0.2.100")
             assert names(examine(lab)) == set()
+
+
+class TwoNetworks(Small):
+    """On one interface of the director's, the one that the server is not on first."""
+    LINKS = (("director", "eth0", "lan", ("10.0.9.1/24", "10.0.2.1/24")),
+             ("rs1", "eth0", "lan", ("10.0.2.11/24",)))
+
+
+def test_arp_is_asked_as_the_address_on_that_network():
+    """A server that answers its own network alone is not away, and hears nothing of another one."""
+    with TwoNetworks() as lab:
+        servers.start_nginx(lab, "rs1")
+        lab.sysctl("rs1", "net/ipv4/conf/eth0/arp_ignore", 2)
+        lab.ip("rs1", "addr add 10.0.2.100/32 dev lo")
+        for scope in ("all", "eth0"):
+            lab.sysctl("rs1", f"net/ipv4/conf/{scope}/arp_announce", 2)
+        text = configuration(service("web", "10.0.2.100:80/tcp", "dr", "10.0.2.11"))
+        with Lvsd(lab, text) as lab.daemon, Capture(lab, "rs1", ["eth0"]) as wire:
+            report = examine(lab)
+            asked = [Ether(frame.data)[ARP] for frame in sorted(wire.frames)
+                     if frame.data[12:14] == b"\x08\x06"]
+        assert names(report) == set(), report["findings"]
+        sources = {one.psrc for one in asked if one.op == 1 and one.pdst.startswith("10.0.2.")}
+        assert "10.0.2.1" in sources and "10.0.9.1" not in sources, sources
 
 
 # ---- the words -----------------------------------------------------------------------------------

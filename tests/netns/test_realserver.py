@@ -168,6 +168,98 @@ def files_below(root):
             for where, _, names in os.walk(root) for name in names}
 
 
+PERSISTED = {
+    "dr": ["--method", "dr", "--address", "172.16.0.3"],
+    "tun": ["--method", "tun", "--decap", "lvsd", "--director", "172.16.0.1"],
+    "nat": ["--method", "nat", "--port", "80", "--director", "172.16.0.1"],
+}
+FOUND = {  # in the files, for each of two addresses (nat: for the host)
+    ("dr", "systemd"): "--vip {}", ("dr", "networkd"): "Address={}/32",
+    ("dr", "ifupdown"): "addr add {}/32 dev lo",
+    ("nat", "ifupdown"): "route add default via 172.16.0.1 dev eth0",
+}
+
+
+@pytest.mark.parametrize("how", ["systemd", "networkd", "ifupdown"])
+@pytest.mark.parametrize("method", METHODS)
+def test_files_hold_what_was_there_already(classic, method, how):
+    """And what other runs have applied: the same files, however often, and in which order."""
+    root = classic.path(f"root-again-{method}-{how}")
+    vips = ["202.103.106.9", "202.103.106.10"]
+    mark = FOUND.get((method, how), "--vip {}")
+
+    def apply(vip, *persist):
+        realserver(classic, "rs2", "apply", "--vip", vip, *PERSISTED[method], *persist)
+        return files_below(root)
+
+    if method == "dr":
+        classic.ip("rs2", *(f"addr add {vip}/32 dev eth0" for vip in vips))
+    keep = ["--persist", how, "--root", root]
+    before = snapshot(classic, "rs2")
+    once = apply(vips[0], *keep)
+    text = "".join(once.values())
+    assert mark.format(vips[0]) in text
+    if (method, how) == ("dr", "ifupdown"):
+        assert f"addr del {vips[0]}/32 dev eth0" in text
+    assert apply(vips[0], *keep) == once
+    assert apply(vips[0]) == once
+    both = apply(vips[1], *keep)
+    assert apply(vips[0], *keep) == both, "nothing is lost"
+    realserver(classic, "rs2", "undo")
+    assert not files_below(root) and snapshot(classic, "rs2") == before
+
+    assert not apply(vips[0])
+    assert apply(vips[0], *keep) == once
+    realserver(classic, "rs2", "undo")
+    assert not files_below(root)
+
+    assert not apply(vips[0])
+    assert apply(vips[1], *keep) == both
+    text = "".join(both.values())
+    assert all(mark.format(vip) in text for vip in vips)
+    realserver(classic, "rs2", "undo")
+    assert not files_below(root) and snapshot(classic, "rs2") == before
+    if method == "dr":
+        classic.ip("rs2", *(f"addr del {vip}/32 dev eth0" for vip in vips))
+
+
+def test_files_hold_a_move_after_a_reboot(classic):
+    """The script of ifupdown has taken the address away by then, and nothing on the host tells it."""
+    root, state = classic.path("root-moved"), classic.path("rs2-realserver", "state.json")
+    classic.ip("rs2", "addr add 202.103.106.9/32 dev eth0")
+    before = snapshot(classic, "rs2")
+    words = ["--vip", "202.103.106.9", *PERSISTED["dr"], "--persist", "ifupdown", "--root", root]
+    realserver(classic, "rs2", "apply", *words)
+    once, done = files_below(root), servers.read(state)
+    assert "addr del 202.103.106.9/32 dev eth0" in once["lvsd-realserver"]
+    os.unlink(state)
+    realserver(classic, "rs2", "apply", *words)
+    assert files_below(root) == once
+    with open(state, "w", encoding="ascii") as file:
+        file.write(done)
+    realserver(classic, "rs2", "undo")
+    assert not files_below(root) and snapshot(classic, "rs2") == before
+    classic.ip("rs2", "addr del 202.103.106.9/32 dev eth0")
+
+
+def test_files_of_another_way_take_the_place_of_the_first(classic):
+    """A unit for the decapsulator alone would start it twice beside one that applies all."""
+    root, before = classic.path("root-replaced"), snapshot(classic, "rs2")
+    keep = ["--persist", "networkd", "--root", root]
+    realserver(classic, "rs2", "apply", *TUNNEL, *keep)
+    assert "lvsd-decap-realserver.service" in files_below(root)
+    output = realserver(classic, "rs2", "apply", "--vip", "202.103.106.10", *PERSISTED["nat"], *keep)
+    assert "lvsd-decap-realserver.service goes" in output
+    files = files_below(root)
+    assert "lvsd-decap-realserver.service" not in files
+    assert files["lvsd-realserver.service"].count("ExecStart=") == 2
+    realserver(classic, "rs2", "apply", *TUNNEL, "--persist", "systemd", "--root", root)
+    assert list(files_below(root)) == ["lvsd-realserver.service"]
+    assert files_below(root) == {"lvsd-realserver.service": files["lvsd-realserver.service"]}
+    realserver(classic, "rs2", "undo")
+    assert not files_below(root) and snapshot(classic, "rs2") == before
+
+
 def test_files_are_undone_after_a_reboot(classic):
     """What is in /run is gone then, and `apply` at boot has begun it anew."""
     root = classic.path("root-rebooted")

@@ -147,9 +147,22 @@ TEST(Decapsulate, RefusesStrangersAndOtherAddresses) {
   const Bytes outer = tunnelled(inner_udp());
   const Trust others{{*Prefix::parse("10.0.3.0/24")}, kTrust.vips};
   EXPECT_EQ(taken_apart(outer, others).error(), Refusal::untrusted);
-  EXPECT_EQ(taken_apart(outer, {}).error(), Refusal::untrusted);
   const Trust elsewhere{kTrust.directors, {IpAddress(10, 0, 3, 102)}};
   EXPECT_EQ(taken_apart(outer, elsewhere).error(), Refusal::not_ours);
+}
+
+// Of another tunnel of this host, which works without us: nobody is to be told that it does not.
+TEST(Decapsulate, LeavesOtherTunnelsAlone) {
+  const Trust others{{*Prefix::parse("10.0.3.0/24")}, {IpAddress(10, 0, 3, 102)}};
+  const Bytes outer = tunnelled(inner_udp());
+  EXPECT_EQ(taken_apart(outer, others).error(), Refusal::foreign);
+  EXPECT_EQ(taken_apart(outer, {}).error(), Refusal::foreign);
+  EXPECT_TRUE(refusal_answer(*arrival_of(outer), Refusal::foreign).empty());
+  for (const Bytes& payload : {Bytes(20), behind({0x20, 0, 8, 0, 0, 0, 0, 1}, inner_udp())}) {
+    for (const auto protocol : {IpProtocol::ipip, IpProtocol::gre}) {
+      EXPECT_EQ(decapsulate(arrived(protocol, payload), others).error(), Refusal::foreign);
+    }
+  }
 }
 
 TEST(Decapsulate, RefusesEveryPrefixOfAPacket) {

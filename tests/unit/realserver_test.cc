@@ -177,8 +177,8 @@ TEST(RealServerPlan, OurDecapsulatorIsUsedWhereTheKernelHasNone) {
   const auto plan = host.plan();
   ASSERT_TRUE(plan);
   EXPECT_EQ(command_text(plan->steps.back()),
-            "/usr/sbin/lvsd-decap --device lvsd-tun --vip 10.0.3.100 --from 10.0.2.1 --mtu 1500 "
-            "--detach /run/x/decap.pid");
+            "/usr/sbin/lvsd-decap --device lvsd-tun --vip 10.0.3.100 --from 10.0.2.1 "
+            "--tunnel ipip --mtu 1500 --detach /run/x/decap.pid");
   ASSERT_EQ(plan->notes.size(), 1U);
   EXPECT_NE(plan->notes[0].find("method dr would do"), std::string::npos);
   host.facts.decap_running = plan->steps.back().apply;
@@ -206,8 +206,21 @@ TEST(RealServerPlan, OneMoreVipLeavesTheDecapsulatorWhatItHas) {
             "--detach /run/x/decap.pid");
   host.wanted.adds = false;  // a file says all
   EXPECT_EQ(command_text(host.plan()->steps.back()),
-            "/usr/sbin/lvsd-decap --device lvsd-tun --vip 10.0.3.100 --from 10.0.2.1 --mtu 1500 "
-            "--detach /run/x/decap.pid");
+            "/usr/sbin/lvsd-decap --device lvsd-tun --vip 10.0.3.100 --from 10.0.2.1 "
+            "--tunnel ipip --mtu 1500 --detach /run/x/decap.pid");
+}
+
+TEST(RealServerPlan, TheDecapsulatorTakesTheTunnelsThatAreUsed) {
+  Host host;
+  host.role(Tunnel{.encapsulation = Encapsulation::gre});
+  host.wanted.directors = {ip("10.0.2.1")};
+  host.wanted.adds = true;
+  EXPECT_NE(host.to_do().back().find(" --tunnel gre --mtu "), std::string::npos);
+  host.facts.decap_running = {"lvsd-decap", "--tunnel", "gue", "--gue-port", "6081"};
+  EXPECT_NE(host.to_do().back().find(" --tunnel gre --tunnel gue --gue-port 6081 --mtu "),
+            std::string::npos);
+  host.facts.decap_running = {"lvsd-decap", "--vip", "10.0.3.99"};
+  EXPECT_EQ(host.to_do().back().find("--tunnel"), std::string::npos) << "it takes all";
 }
 
 TEST(RealServerPlan, NatWithoutADefaultRouteGetsOne) {
@@ -215,6 +228,63 @@ TEST(RealServerPlan, NatWithoutADefaultRouteGetsOne) {
   host.role(Masquerade{});
   host.wanted.directors = {ip("10.0.2.1")};
   EXPECT_EQ(host.to_do(), Commands{"ip -4 route add default via 10.0.2.1 dev eth0"});
+}
+
+TEST(RealServerPlan, WhatARunHasDoneStaysAStep) {
+  Host nat;
+  nat.role(Masquerade{});
+  nat.wanted.directors = {ip("10.0.2.1")};
+  nat.parts.routes = {{Prefix{ip("0.0.0.0"), 0}, RouteKind::unicast, ip("10.0.2.1"),
+                       InterfaceIndex{2}, std::nullopt}};
+  EXPECT_EQ(nat.to_do(), Commands{});
+  EXPECT_EQ(command_text(nat.plan()->steps.back()),
+            "ip -4 route add default via 10.0.2.1 dev eth0");
+  Host tunnel;
+  tunnel.device("tunl0");
+  tunnel.role(Tunnel{});
+  tunnel.facts.sysctls["net/ipv4/conf/tunl0/rp_filter"] = "2";
+  const auto plan = tunnel.plan();
+  ASSERT_TRUE(plan);
+  EXPECT_EQ(command_text(plan->steps.back()), "echo 2 > /proc/sys/net/ipv4/conf/tunl0/rp_filter");
+  EXPECT_TRUE(plan->steps.back().done);
+}
+
+TEST(RealServerPlan, RequestsMayComeInWhereNatWillNotAnswer) {
+  Host host;
+  host.parts.interfaces.push_back(ethernet(3, "eth1", {{ip("10.0.4.11"), 24}}));
+  host.parts.routes = {{Prefix{ip("10.0.4.0"), 24}, RouteKind::unicast, std::nullopt,
+                        InterfaceIndex{3}, std::nullopt}};
+  host.settings("1");
+  host.role(DirectRouting{});
+  host.role(Masquerade{}, "10.0.3.101", "10.0.4.11");
+  host.wanted.directors = {ip("10.0.4.1")};
+  const auto loosened = [&host] {
+    const Commands commands = host.to_do();
+    return std::count(commands.begin(), commands.end(),
+                      "echo 2 > /proc/sys/net/ipv4/conf/eth0/rp_filter");
+  };
+  EXPECT_EQ(loosened(), 1) << "the default route is not there yet";
+  host.parts.routes.push_back({Prefix{ip("0.0.0.0"), 0}, RouteKind::unicast, ip("10.0.4.1"),
+                               InterfaceIndex{3}, std::nullopt});
+  EXPECT_EQ(loosened(), 1);
+}
+
+TEST(RealServerPlan, ASettingThatDoesAsWellStaysAsItIs) {
+  Host host;
+  host.role(DirectRouting{});
+  host.facts.sysctls["net/ipv4/conf/all/arp_ignore"] = "8";
+  const auto plan = host.plan();
+  ASSERT_TRUE(plan);
+  EXPECT_EQ(command_text(plan->steps.front()), "echo 8 > /proc/sys/net/ipv4/conf/all/arp_ignore");
+}
+
+TEST(RealServerPlan, ADecapsulatorThatHasEndedGetsBackWhatItServed) {
+  Host host;
+  host.role(Tunnel{});
+  host.wanted.directors = {ip("10.0.2.1")};
+  host.facts.decap_kept = {"lvsd-decap", "--vip", "10.0.3.99", "--from", "10.0.2.1"};
+  host.wanted.adds = true;
+  EXPECT_NE(host.to_do().back().find(" --vip 10.0.3.100 --vip 10.0.3.99 "), std::string::npos);
 }
 
 TEST(RealServerPlan, NatWithAnotherGatewayRoutesTheServiceApart) {
@@ -279,7 +349,7 @@ struct Files {
 Files files_of(const Host& host, Persistence how, const std::vector<std::string>& again = {"x"}) {
   const auto plan = host.plan();
   EXPECT_TRUE(plan);
-  return {persist(*plan, how, "/does/not/exist", again)};
+  return {persist({{again}, plan->steps}, how, "/does/not/exist")};
 }
 
 TEST(RealServerFiles, OneUnitStartsTheDecapsulator) {
@@ -313,6 +383,32 @@ TEST(RealServerFiles, IfupDoesEachStepWhereItsInterfaceIsUp) {
   EXPECT_TRUE(eth0 < route && route < lo) << text;
   EXPECT_LT(lo, text.find("ip addr add 10.0.3.100/32 dev lo || true\n"));
   EXPECT_LT(lo, text.find("ip -4 rule add pref 4201"));
+}
+
+TEST(RealServerFiles, RunsAddUp) {
+  const auto setting = [](const char* value) {
+    Step step;
+    step.kind = StepKind::sysctl;
+    step.what = "net/ipv4/conf/eth0/rp_filter";
+    step.value = value;
+    return step;
+  };
+  const auto command = [](Commands words) {
+    Step step;
+    step.apply = std::move(words);
+    return step;
+  };
+  Lasting all{{{"lvsctl", "a"}}, {setting("1"), command({"ip", "a"})}};
+  all.add({{{"lvsctl", "b"}, {"lvsctl", "a"}}, {command({"ip", "b"}), setting("2")}});
+  EXPECT_EQ(all.commands, (std::vector<Commands>{{"lvsctl", "a"}, {"lvsctl", "b"}}));
+  ASSERT_EQ(all.steps.size(), 3U);
+  EXPECT_EQ(all.steps[0].value, "2") << "the later one";
+  EXPECT_EQ(all.steps[2].apply, (Commands{"ip", "b"}));
+  const auto files = persist(all, Persistence::systemd, "/root");
+  ASSERT_EQ(files.size(), 1U);
+  EXPECT_NE(files[0].value.find("\nExecStart=lvsctl a\nExecStart=lvsctl b\n"), std::string::npos);
+  EXPECT_TRUE(is_persisted(files[0].what, "/root"));
+  EXPECT_FALSE(is_persisted(files[0].what, ""));
 }
 
 TEST(RealServerFiles, WordsOfAUnitAreQuoted) {
@@ -367,23 +463,29 @@ TEST(RealServerState, ReadsWhatItWrote) {
   Host host;
   host.role(DirectRouting{});
   const auto steps = host.plan()->steps;
-  const auto read = parse_state(format_state(steps));
+  const auto read = parse_state(format_state({steps, {{{"lvsctl", "apply"}}, steps}}));
   ASSERT_TRUE(read) << read.error().message;
-  ASSERT_EQ(read->size(), steps.size());
+  EXPECT_EQ(read->lasting.commands, (std::vector<Commands>{{"lvsctl", "apply"}}));
+  ASSERT_EQ(read->steps.size(), steps.size());
+  ASSERT_EQ(read->lasting.steps.size(), steps.size());
   for (std::size_t i = 0; i < steps.size(); ++i) {
-    EXPECT_EQ(command_text((*read)[i]), command_text(steps[i]));
-    EXPECT_EQ((*read)[i].before, steps[i].before);
-    EXPECT_EQ((*read)[i].undo, steps[i].undo);
+    EXPECT_EQ(command_text(read->steps[i]), command_text(steps[i]));
+    EXPECT_EQ(command_text(read->lasting.steps[i]), command_text(steps[i]));
+    EXPECT_EQ(read->steps[i].before, steps[i].before);
+    EXPECT_EQ(read->steps[i].undo, steps[i].undo);
   }
 }
 
 TEST(RealServerState, RefusesEveryPrefixAndNonsense) {
   Host host;
   host.role(DirectRouting{});
-  const std::string text = format_state(host.plan()->steps);
+  const auto steps = host.plan()->steps;
+  const std::string text = format_state({steps, {{{"lvsctl", "apply"}}, steps}});
   for (std::size_t length = 0; length + 2 < text.size(); ++length) {
     EXPECT_FALSE(parse_state(std::string_view(text).substr(0, length))) << length;
   }
+  EXPECT_TRUE(parse_state(R"({"version": 1, "steps": []})"));
+  EXPECT_FALSE(parse_state(R"({"version": 1, "steps": [], "lasting": {"steps": []}})"));
   EXPECT_FALSE(parse_state(R"({"version": 2, "steps": []})"));
   EXPECT_FALSE(parse_state(R"({"version": 1, "steps": [{"kind": "rm"}]})"));
 }

@@ -66,6 +66,13 @@ struct DestinationEvidence {
   IpAddress neighbour;                // that source: an address that nobody has
   bool asked_for_neighbour = false;   // the server asked ARP for it, to answer it directly
   std::optional<Mac> speaks_for_vip;  // it asked ARP in the name of the virtual address
+
+  // Whether the first packet of a connection is sent; all else is asked by echo requests.
+  bool asks_tcp() const {
+    const ServiceKey& key = virtual_service.key;
+    return !key.is_by_mark() && key.protocol == ServiceProtocol::tcp &&
+           destination.endpoint.port != Port();
+  }
 };
 
 struct QueueEvidence {

@@ -68,6 +68,7 @@ struct HostFacts {
   std::string decap_program;               // lvsd-decap; empty: not installed
   std::string decap_directory;             // where its process number is kept
   std::vector<std::string> decap_running;  // its arguments; empty: it does not run
+  std::vector<std::string> decap_kept;     // those of an earlier run of ours that still counts
 };
 
 // The destinations of the file that are addresses of this host.

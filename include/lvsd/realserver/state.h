@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // What was done to this host, in the order in which it was done, so that `undo` can take it back.
-// Written before each step is carried out: what a crash interrupts is undone, too.
+// Written before each step is carried out: what a crash interrupts is undone, too. Beside it, what
+// the files for the next boot are made from: that outlives what was done, and `undo` forgets it.
 #pragma once
 
 #include <cstddef>
@@ -8,26 +9,35 @@
 #include <string_view>
 #include <vector>
 
+#include "lvsd/realserver/lasting.h"
 #include "lvsd/realserver/plan.h"
 
 namespace lvsd::realserver {
 
-std::string format_state(const std::vector<Step>& steps);
-Result<std::vector<Step>, Error> parse_state(std::string_view text);
+struct Record {
+  std::vector<Step> steps;
+  Lasting lasting;
+};
+std::string format_state(const Record& record);
+Result<Record, Error> parse_state(std::string_view text);
 
 class State {
  public:
   explicit State(std::string file) : file_(std::move(file)) {}
   Status load();  // no file: nothing was done
+  // A file that was written before keeps what had been there before that.
   Status add(const Step& step);
   Status drop(std::size_t place);
-  const std::vector<Step>& steps() const { return steps_; }
+  Status keep(const Lasting& more);
+  Status forget();
+  const std::vector<Step>& steps() const { return record_.steps; }
+  const Lasting& lasting() const { return record_.lasting; }
   const std::string& file() const { return file_; }
 
  private:
   Status save() const;
   std::string file_;
-  std::vector<Step> steps_;
+  Record record_;
 };
 
 }  // namespace lvsd::realserver
