@@ -4,6 +4,7 @@
 
 #include <map>
 
+#include "lvsd/config/file.h"
 #include "lvsd/config/load.h"
 #include "lvsd/ctl/convert.h"
 
@@ -40,6 +41,14 @@ Outcome outcome(const Converted& converted) {
 }
 Outcome keepalived(std::string_view text, const Files& files = {}) {
   return outcome(rules_to_lvsd(read_keepalived(text, files_of(files))));
+}
+// With the checks; what becomes of them where there are remarks is for other tests.
+ConfigFile keepalived_file(std::string_view text) {
+  const Converted converted = rules_to_lvsd(read_keepalived(text, files_of({})));
+  EXPECT_EQ(remarks_of(converted), Lines());
+  auto file = parse_file(converted.text);
+  EXPECT_TRUE(file.has_value()) << converted.text;
+  return file ? std::move(*file) : ConfigFile{};
 }
 Outcome ldirectord(std::string_view text) { return outcome(rules_to_lvsd(read_ldirectord(text))); }
 
@@ -93,9 +102,80 @@ TEST(ConvertKeepalived, PutsParametersIn) {
                    ":5: weight $NONE: weight: '$NONE' is not a number of 0..65535"}));
   ASSERT_EQ(some.config.services.size(), 1U);
   EXPECT_EQ(to_string(some.config.services[0].key), "192.0.2.1:80/tcp");
-  std::string growing = "$A=xxxxxxxxxxxxxxxx\n";
-  for (int i = 0; i < 40; ++i) growing += "$A=$A$A\n";
-  EXPECT_EQ(keepalived(growing).remarks.size(), 28U);  // from the line that is too long on
+}
+
+// What keepalived.conf(5) says under "Parameter substitution".
+TEST(ConvertKeepalived, LooksParametersUpWhereTheyArePutIn) {
+  const Outcome some = keepalived(
+      "$SUB=0\n$BASE=10.2.${SUB}\n$SUB=10\n"
+      "$VS=virtual_server 192.0.2.${NUM} 80 {\n"
+      "$NUM=1\n$VS\n lvs_method NAT\n real_server ${BASE}.100 80 { }\n}\n"
+      "$NUM=2\n$VS\n lvs_method NAT\n}\n");
+  EXPECT_EQ(some.remarks, Lines());
+  ASSERT_EQ(some.config.services.size(), 2U);
+  EXPECT_EQ(to_string(some.config.services[0].key), "192.0.2.1:80/tcp");
+  EXPECT_EQ(to_string(some.config.services[1].key), "192.0.2.2:80/tcp");
+  ASSERT_EQ(some.config.services[0].destinations.size(), 1U);
+  EXPECT_EQ(to_string(some.config.services[0].destinations[0].endpoint), "10.2.10.100:80");
+}
+
+TEST(ConvertKeepalived, PutsInDefinitionsOfSeveralLinesWithinEachOther) {
+  const ConfigFile file = keepalived_file(
+      "$SERVER= \\\n"
+      "  real_server 10.0.${VS}.${RS} 80 { \\\n"
+      "    weight 3 \\  \n"
+      "    uthreshold 100 \\ \n"
+      "    \\\n"
+      "    inhibit_on_failure # ! \\\n"
+      "    TCP_CHECK { \\\n"
+      "      connect_port 81 \\\n"
+      "      connect_timeout 4 \\\n"
+      "    } \\\n"
+      "  }\n"
+      "$SERVICE= \\\n"
+      "virtual_server 192.0.2.${VS} 80 { \\\n"
+      "  lvs_method NAT \\\n"
+      "  delay_loop 6 \\\n"
+      "  $RS=1 \\\n"
+      "  ${SERVER} \\\n"
+      "  $RS=2 \\\n"
+      "  $SERVER \\\n"
+      "}\n"
+      "$VS=1\n$SERVICE\n$VS=2\n$SERVICE\n");
+  ASSERT_EQ(file.config.services.size(), 2U);
+  const VirtualService& second = file.config.services[1];
+  EXPECT_EQ(to_string(second.key), "192.0.2.2:80/tcp");
+  ASSERT_EQ(second.destinations.size(), 2U);
+  EXPECT_EQ(to_string(second.destinations[0].endpoint), "10.0.2.2:80");
+  EXPECT_EQ(second.destinations[1].weight, Weight(3));
+  EXPECT_EQ(second.destinations[1].thresholds.upper, 100U);
+  const Health* const check = file.health[1].of(second.destinations[1].endpoint);
+  ASSERT_NE(check, nullptr);
+  EXPECT_EQ(check->probe.port, Port(std::uint16_t{81}));
+  EXPECT_EQ(check->probe.timeout, std::chrono::seconds(4));
+  EXPECT_EQ(check->rules.interval, std::chrono::seconds(6));
+  EXPECT_EQ(check->rules.on_failure, OnFailure::quiesce);
+}
+
+TEST(ConvertKeepalived, SaysWhichParameterCannotBePutIn) {
+  EXPECT_EQ(keepalived("$A=x $B\n$B=$A\nvirtual_server $A\n").remarks,
+            Lines{":3: what $A stands for has no end, or is too long"});
+  EXPECT_EQ(keepalived("$A=$A$A\n$A\n").remarks,
+            Lines{":2: what $A stands for has no end, or is too long"});
+  EXPECT_EQ(keepalived("$A= \\\n x y \\\n $A \\\n $A\n$A\n").remarks,
+            (Lines{":5: what parameters stand for has no end", ":5: x y: it is not of LVS"}));
+  EXPECT_EQ(keepalived("$A= \\\n x \\\n y\nvirtual_server $A {\n}\n").remarks,
+            (Lines{":4: $A stands for several lines, and has to end its own",
+                   ":5: a closing brace without an opening one"}));
+  EXPECT_EQ(keepalived("$VS=virtual_server 192.0.2.1 80 { }\n~SEQ(A, 1, 3) $VS\n").remarks,
+            Lines{":2: lvsctl does not repeat a line (~SEQ(A, 1, 3) $VS)"});
+  EXPECT_EQ(keepalived("vrrp_script ${_PWD}/x\n").remarks,
+            (Lines{":1: vrrp_script ${_PWD}/x: it is not of LVS",
+                   ":1: what keepalived puts in for ${_PWD}"}));
+  std::string doubling = "$A= \\\n" + std::string(5000, 'x') + " \\\n y\n";
+  for (int i = 0; i < 2000; ++i) doubling += "$A\n";
+  const Outcome large = keepalived(doubling);
+  EXPECT_EQ(large.remarks.back(), ":2003: what $A stands for has no end, or is too long");
 }
 
 TEST(ConvertKeepalived, ExpandsRangesOfAddressesAndPorts) {
