@@ -295,6 +295,13 @@ std::string Block::text() const {
   return out;
 }
 
+void judge_words(const Block& block, std::size_t values, std::vector<Remark>& remarks) {
+  if (block.words.size() <= values + 1) return;
+  const std::string what = "'" + block.words[values + 1] + "' and what follows it: ";
+  remarks.push_back(
+      {block.line, block.text() + ": " + what + "the statement has no place for it", block.file});
+}
+
 Blocks read_blocks(std::string_view text, const Include& include) {
   return Parser(include).read(text);
 }

@@ -80,6 +80,7 @@ class CheckReader {
       : type_(kind.type), fall_(kind.fall), rules_(std::move(rules)), remarks_(remarks) {}
 
   std::optional<std::string> read(const Block& block) {
+    judge_words(block, 0, remarks_);
     for (const Block& each : block.inside) take(each);
     if (type_ == "udp" && !(asks_ && waits_)) {
       remark(block, "lvsd's checks over UDP need a payload and require_reply", remarks_);
@@ -129,7 +130,10 @@ class CheckReader {
       const auto mark = read_number("fwmark", block.word(1), 1, UINT32_MAX);
       mark ? add("mark", std::to_string(*mark)) : remark(block, mark.error().message, remarks_);
     } else if (!take_of_type(block) && !rules_.take(block, remarks_)) {
-      remark(block, "lvsd's checks have nothing for it", remarks_);
+      return remark(block, "lvsd's checks have nothing for it", remarks_);
+    }
+    if (word != "payload" && word != "require_reply") {
+      judge_words(block, word == "url" || word == "enable_sni" ? 0 : 1, remarks_);
     }
   }
 
@@ -181,8 +185,9 @@ class CheckReader {
                block.word(1).find_first_of("\\^$.|?*+()[]{}") == block.word(1).npos) {
       add("body", scalar(block.word(1)));
     } else {
-      remark(block, "lvsd's checks have nothing for it", remarks_);
+      return remark(block, "lvsd's checks have nothing for it", remarks_);
     }
+    if (word != "status_code") judge_words(block, 1, remarks_);
   }
 
   // "/usr/bin/check -a b", as one quoted word or several

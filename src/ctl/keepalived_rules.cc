@@ -113,6 +113,7 @@ class Reader {
   Rules read() {
     for (const Block& block : blocks_) {
       if (block.word(0) == "virtual_server_group") {
+        judge_words(block, 1, rules_.remarks);
         groups_.insert_or_assign(std::string(block.word(1)), Group{&block});
       }
     }
@@ -149,6 +150,7 @@ class Reader {
   }
 
   void take_server(const Block& block) {
+    judge_words(block, 2, rules_.remarks);
     const VirtualServer server = read_virtual_server(block, rules_.remarks);
     if (block.word(1) != "group") return add(block, block.word(1), block.word(2), server);
     const auto group = groups_.find(std::string(block.word(2)));
@@ -157,6 +159,7 @@ class Reader {
     }
     group->second.used = true;
     for (const Block& each : group->second.block->inside) {
+      judge_words(each, 1, rules_.remarks);
       add(each, each.word(0), each.word(1), server);
     }
   }
@@ -209,6 +212,7 @@ class Reader {
         remark(block, "what is '" + block.words[i] + "'?");
       }
     }
+    if (block.words.size() % 2 == 0) remark(block, "'" + block.words.back() + "' has no value");
   }
 
   void remark(const Block& block, std::string what) {

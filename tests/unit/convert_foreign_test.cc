@@ -2,6 +2,7 @@
 // keepalived.conf and ldirectord.cf: the corners of their languages. Whole files: tests/convert.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 
 #include "lvsd/config/file.h"
@@ -176,6 +177,38 @@ TEST(ConvertKeepalived, SaysWhichParameterCannotBePutIn) {
   for (int i = 0; i < 2000; ++i) doubling += "$A\n";
   const Outcome large = keepalived(doubling);
   EXPECT_EQ(large.remarks.back(), ":2003: what $A stands for has no end, or is too long");
+}
+
+TEST(ConvertKeepalived, NamesWordsThatAStatementHasNoPlaceFor) {
+  const std::string head = "virtual_server 192.0.2.1 80 {\n lvs_method NAT\n";
+  const auto remark = [&](const std::string& line, bool in_server) {
+    const Lines all = keepalived(head + (in_server ? "real_server 10.0.0.1 80 {\n" : "\n") + line +
+                                 (in_server ? "\n}\n" : "\n") + "}\n")
+                          .remarks;
+    const auto found = std::find_if(all.begin(), all.end(), [](const std::string& each) {
+      return each.find("no place") != each.npos;
+    });
+    return found == all.end() ? std::string() : *found;  // others are about what is with it
+  };
+  const std::string tail = ": 'more' and what follows it: the statement has no place for it";
+  for (const std::string line :
+       {"weight 3 more words", "uthreshold 100 more", "lvs_method NAT more", "delay_loop 6 more",
+        "inhibit_on_failure on more", "alpha on more"}) {
+    EXPECT_EQ(remark(line, true), ":4: " + line + tail);
+    if (line.starts_with("uthreshold")) continue;
+    EXPECT_EQ(remark(line, false), ":4: " + line + tail);
+  }
+  for (const std::string line : {"protocol TCP more", "ops more", "persistence_timeout 50 more",
+                                 "sorry_server 10.0.0.9 80 more"}) {
+    EXPECT_EQ(remark(line, false), ":4: " + line + tail);
+  }
+  EXPECT_EQ(remark("TCP_CHECK { connect_port 81 more }", true), ":4: connect_port 81 more" + tail);
+  EXPECT_EQ(remark("TCP_CHECK more { }", true), ":4: TCP_CHECK more" + tail);
+  EXPECT_EQ(remark("HTTP_GET { url { path / more } }", true), ":4: path / more" + tail);
+  EXPECT_EQ(remark("real_server 10.0.0.1 80 more { }", false),
+            ":4: real_server 10.0.0.1 80 more" + tail);
+  EXPECT_EQ(keepalived("virtual_server 192.0.2.1 80 more { lvs_method NAT\n }\n").remarks,
+            Lines{":1: virtual_server 192.0.2.1 80 more" + tail});
 }
 
 TEST(ConvertKeepalived, ExpandsRangesOfAddressesAndPorts) {

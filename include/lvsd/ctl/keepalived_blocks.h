@@ -30,6 +30,9 @@ struct Block {
   }
 };
 
+// A remark where a statement has more words than its name and `values`.
+void judge_words(const Block& block, std::size_t values, std::vector<Remark>& remarks);
+
 struct TextFile {
   std::string name, text;
 };
