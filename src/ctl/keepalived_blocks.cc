@@ -151,10 +151,13 @@ class Lexer {
     while (at < line.size()) {
       const char c = line[at];
       if (c == '"') {
-        const std::size_t end = line.find('"', at + 1);
-        if (end == std::string_view::npos) leave_out(place, "a quote is not closed");
-        out += line.substr(at + 1, end == std::string_view::npos ? end : end - at - 1);
-        at = end == std::string_view::npos ? line.size() : end + 1;
+        out += read_quoted(line, at, place);
+        continue;
+      }
+      const std::string_view next = line.substr(at + 1, 1);
+      if (c == '\\' && (next == "!" || next == "#" || next == "\"")) {  // begins nothing
+        out += next == "\"" ? "\\\"" : next;
+        at += 2;
         continue;
       }
       const bool parameter = c == '{' && !out.empty() && out.back() == '$';
@@ -168,6 +171,16 @@ class Lexer {
       at = end + 1;
     }
     return out;
+  }
+
+  // What is between two quotes. Backslashes stay: only commands know them.
+  std::string_view read_quoted(std::string_view line, std::size_t& at, const Place& place) {
+    const std::size_t begin = ++at;
+    while (at < line.size() && line[at] != '"') at += line[at] == '\\' ? 2 : 1;
+    const std::size_t end = std::min(at, line.size());
+    if (end == line.size()) leave_out(place, "a quote is not closed");
+    at = std::min(end + 1, line.size());
+    return line.substr(begin, end - begin);
   }
 
   void take_in(const std::vector<Token>& words, const Place& place) {

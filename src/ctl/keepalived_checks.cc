@@ -5,6 +5,7 @@
 #include <array>
 #include <charconv>
 
+#include "keepalived_command.h"
 #include "lvsd/config/health.h"
 #include "lvsd/config/yaml_text.h"
 #include "lvsd/ctl/rule_words.h"
@@ -82,6 +83,7 @@ class CheckReader {
   std::optional<std::string> read(const Block& block) {
     judge_words(block, 0, remarks_);
     for (const Block& each : block.inside) take(each);
+    if (!legible_) return std::nullopt;
     if (type_ == "udp" && !(asks_ && waits_)) {
       remark(block, "lvsd's checks over UDP need a payload and require_reply", remarks_);
       return std::nullopt;
@@ -190,16 +192,20 @@ class CheckReader {
     if (word != "status_code") judge_words(block, 1, remarks_);
   }
 
-  // "/usr/bin/check -a b", as one quoted word or several
+  // "/usr/bin/check -a 'b c'": keepalived takes one word, and makes several of it.
   void take_command(const Block& block) {
-    std::string list;
-    for (std::size_t i = 1; i < block.words.size(); ++i) {
-      for (std::string_view rest = block.words[i]; !rest.empty();) {
-        const std::size_t end = std::min(rest.find(' '), rest.size());
-        if (end > 0) list += (list.empty() ? "" : ", ") + scalar(rest.substr(0, end));
-        rest.remove_prefix(std::min(end + 1, rest.size()));
-      }
+    const auto words = split_command(block.word(1));
+    // Its manual has \" in quotes; its parser (2.2) ends the quotes there, and has no check then.
+    const bool ends = block.word(1).find("\\\"") != std::string_view::npos;
+    if (!words || words->empty() || ends) {
+      legible_ = false;
+      return remark(block,
+                    "its quotes and backslashes make no command of it (single quotes may stand in "
+                    "double ones)",
+                    remarks_);
     }
+    std::string list;
+    for (const std::string& word : *words) list += (list.empty() ? "" : ", ") + scalar(word);
     add("command", "[" + list + "]");
   }
 
@@ -209,6 +215,7 @@ class CheckReader {
 
   std::string type_, fall_;
   bool asks_ = false, waits_ = false;  // udp
+  bool legible_ = true;                // exec
   CheckRules rules_;
   std::vector<Remark>& remarks_;
   std::string out_, path_, status_;

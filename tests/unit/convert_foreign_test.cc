@@ -71,6 +71,7 @@ TEST(ConvertKeepalived, ReadsBracesQuotesAndComments) {
 TEST(ConvertKeepalived, SaysWhichBraceIsWrong) {
   EXPECT_EQ(keepalived("}\nglobal_defs {\n").remarks,
             (Lines{":1: a closing brace without an opening one", ":2: its brace is not closed"}));
+  EXPECT_EQ(keepalived("a\\#\\!\\ b # c\n").remarks, Lines{":1: a#!\\ b: it is not of LVS"});
   EXPECT_EQ(keepalived("a \"b\n").remarks,
             (Lines{":1: a b: it is not of LVS", ":1: a quote is not closed"}));
   std::string deep;
@@ -177,6 +178,44 @@ TEST(ConvertKeepalived, SaysWhichParameterCannotBePutIn) {
   for (int i = 0; i < 2000; ++i) doubling += "$A\n";
   const Outcome large = keepalived(doubling);
   EXPECT_EQ(large.remarks.back(), ":2003: what $A stands for has no end, or is too long");
+}
+
+TEST(ConvertKeepalived, ReadsCommandsWithTheirQuotesAndBackslashes) {
+  const auto converted = [](const std::string& path) {
+    return rules_to_lvsd(
+        read_keepalived("virtual_server 192.0.2.1 80 { lvs_method NAT\n real_server 10.0.0.1 80 {\n"
+                        "MISC_CHECK { misc_path " +
+                            path + "\n} } }\n",
+                        files_of({})));
+  };
+  const std::map<std::string, Lines> commands{
+      {"/bin/x", {"/bin/x"}},
+      {"\"/bin/x -a  b\"", {"/bin/x", "-a", "b"}},
+      {"\"/bin/x 'a b' # e\"", {"/bin/x", "a b", "#", "e"}},
+      {"\"/bin/x --opt='a b'c {d}\"", {"/bin/x", "--opt=a bc", "{d}"}},
+      {"\"/bin/x a\\ b \\x41\\101 \\q 'it\\'s'\"", {"/bin/x", "a b", "AA", "q", "it's"}},
+  };
+  for (const auto& [path, words] : commands) {
+    const Converted some = converted(path);
+    EXPECT_EQ(remarks_of(some), Lines()) << path;
+    const auto file = parse_file(some.text);
+    ASSERT_TRUE(file && file->config.services.size() == 1) << some.text;
+    const Health* const check =
+        file->health[0].of(file->config.services[0].destinations[0].endpoint);
+    ASSERT_NE(check, nullptr) << path;
+    EXPECT_EQ(check->probe.command, words);
+  }
+  for (const std::string path : {"\"/bin/x 'a b\"", "\"/bin/x \\0\"", "\"\"", "\"/bin/x 'a\\'\"",
+                                 "\"/bin/x \\\"c d\\\"\""}) {
+    const Converted some = converted(path);
+    ASSERT_EQ(some.left_out.size(), 1U) << path;
+    EXPECT_NE(some.left_out[0].what.find("make no command of it"), std::string::npos)
+        << some.left_out[0].what;
+    EXPECT_EQ(some.text.find("health"), std::string::npos) << some.text;
+  }
+  EXPECT_EQ(remarks_of(converted("/bin/x -a b")),
+            Lines{":3: misc_path /bin/x -a b: '-a' and what follows it: the statement has no place "
+                  "for it"});
 }
 
 TEST(ConvertKeepalived, NamesWordsThatAStatementHasNoPlaceFor) {
