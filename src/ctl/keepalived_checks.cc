@@ -80,7 +80,7 @@ class CheckReader {
   CheckReader(const Kind& kind, CheckRules rules, std::vector<Remark>& remarks)
       : type_(kind.type), fall_(kind.fall), rules_(std::move(rules)), remarks_(remarks) {}
 
-  std::optional<std::string> read(const Block& block) {
+  std::optional<RuleExtra> read(const Block& block) {
     judge_words(block, 0, remarks_);
     for (const Block& each : block.inside) take(each);
     if (!legible_) return std::nullopt;
@@ -100,7 +100,8 @@ class CheckReader {
     add("fall", rules_.fall.empty() ? fall_ : rules_.fall);
     add("initially", rules_.alpha ? "down" : "up");
     add("on_failure", rules_.inhibit ? "quiesce" : "remove");
-    return "{type: " + type_ + out_ + "}";
+    return RuleExtra{block.line, block.file, block.text(), "health: {type: " + type_ + out_ + "}",
+                     !has_port_ && type_ != "ping" && type_ != "exec"};
   }
 
  private:
@@ -120,7 +121,12 @@ class CheckReader {
     const std::string_view word = block.word(0);
     if (word == "connect_port") {
       const auto port = read_port(block.word(1), "tcp");
-      port ? add("port", to_string(*port)) : remark(block, port.error().message, remarks_);
+      if (port) {
+        add("port", to_string(*port));
+        has_port_ = true;
+      } else {
+        remark(block, port.error().message, remarks_);
+      }
     } else if (word == "connect_ip" || word == "bindto") {
       const auto address = IpAddress::parse(block.word(1));
       if (address) {
@@ -216,6 +222,7 @@ class CheckReader {
   std::string type_, fall_;
   bool asks_ = false, waits_ = false;  // udp
   bool legible_ = true;                // exec
+  bool has_port_ = false;              // of its own
   CheckRules rules_;
   std::vector<Remark>& remarks_;
   std::string out_, path_, status_;
@@ -256,8 +263,8 @@ bool CheckRules::take(const Block& block, std::vector<Remark>& remarks) {
 
 bool is_check(const Block& block) { return find_kind(block) != nullptr; }
 
-std::optional<std::string> read_check(const Block& block, CheckRules rules,
-                                      std::vector<Remark>& remarks) {
+std::optional<RuleExtra> read_check(const Block& block, CheckRules rules,
+                                    std::vector<Remark>& remarks) {
   const Kind* const kind = find_kind(block);
   if (kind == nullptr || kind->type.empty()) {
     remark(block, "lvsd has no check like it", remarks);

@@ -184,13 +184,35 @@ class Reader {
       service.ipv6_mark = false;
     }
     service.netmask = ipv6 ? server.netmask6 : server.netmask;
+    const Port port = listen.endpoint.port;
     for (RuleDestination& destination : service.destinations) {
-      // Only NAT maps ports.
-      const bool own_port = destination.endpoint.port != Port() && destination.method == 'm';
-      if (!own_port) destination.endpoint.port = listen.endpoint.port;
+      const Port own = destination.endpoint.port;
+      if (own != Port() && destination.method == 'm') continue;
+      destination.endpoint.port = port;
+      if (own != Port() && own != port) keep_port(destination, own, port);
+    }
+    if (server.sorry_port != Port() && port != Port() && server.sorry_port != port) {
+      Remark remark = server.sorry;
+      remark.what += ": " + no_map(port);
+      rules_.remarks.push_back(std::move(remark));
     }
     put_newest_first(service.destinations, rules_.remarks);
     rules_.services.push_back(std::move(service));
+  }
+
+  // A port that only NAT could forward to. keepalived's check asks it all the same.
+  void keep_port(RuleDestination& destination, Port own, Port port) {
+    if (destination.health && destination.health->by_port) {
+      destination.health->yaml = with_port(std::move(destination.health->yaml), own);
+    } else if (port != Port()) {
+      const std::string head =
+          "real_server " + to_string(destination.endpoint.address) + " " + to_string(own);
+      rules_.remarks.push_back({destination.line, head + ": " + no_map(port), destination.file});
+    }
+  }
+
+  static std::string no_map(Port port) {
+    return "only NAT maps ports: it gets what comes to port " + to_string(port);
   }
 
   // lvs_timeouts tcp 7200 tcpfin 120 udp 300

@@ -189,8 +189,7 @@ class RealServerReader : BlockReader {
 
   void take_check(const Block& block) {
     if (out_.health) return remark(block, "lvsd has one check for a real server" + extent(block));
-    const auto check = read_check(block, rules_, remarks_);
-    if (check) out_.health = RuleExtra{block.line, block.file, block.text(), "health: " + *check};
+    out_.health = read_check(block, rules_, remarks_);
   }
 
   const RuleService& service_;
@@ -282,7 +281,15 @@ class VirtualServerReader : BlockReader {
     const char method = sorry_method_ != 0 ? sorry_method_ : method_;
     std::string address(sorry_->word(1));
     const std::string port(sorry_->word(2));
-    if (method == 'm' && !port.empty()) {
+    if (method != 'm' && !port.empty()) {
+      server_.sorry = Remark{sorry_->line, sorry_->text(), sorry_->file};
+      const auto number = read_port(port, out_.protocol);
+      if (number) {
+        server_.sorry_port = *number;
+      } else {
+        remark(*sorry_, number.error().message);
+      }
+    } else if (!port.empty()) {
       if (address.find(':') != std::string::npos) address = "[" + address + "]";
       address += ":" + port;
     }

@@ -5,6 +5,7 @@
 #include <array>
 
 #include "lvsd/config/yaml_text.h"
+#include "lvsd/ctl/rule_words.h"
 
 namespace lvsd::ctl {
 namespace {
@@ -62,7 +63,7 @@ std::string LdirectordChecks::value(std::string_view key, std::string_view other
   return setting == nullptr ? std::string(otherwise) : setting->value;
 }
 
-std::optional<RuleExtra> LdirectordChecks::check(const RuleService& service,
+std::optional<RuleExtra> LdirectordChecks::check(const RuleService& service, Port own,
                                                  const CheckWords& words,
                                                  std::vector<Remark>& remarks) const {
   const Setting* const given = find("checktype");
@@ -76,10 +77,7 @@ std::optional<RuleExtra> LdirectordChecks::check(const RuleService& service,
   std::string type = kind == "connect" ? (service.protocol == "udp" ? "ping" : "tcp") : kind;
   const bool negotiates = kind == "negotiate" || is_number(kind);
   if (negotiates) {
-    const auto usual = std::find_if(kUsual.begin(), kUsual.end(), [&](const Usual& each) {
-      return each.port == service.listen.port.host();
-    });
-    type = value("service", usual == kUsual.end() ? "none" : usual->service);
+    type = service_name(service);
     if (type == "none") return std::nullopt;
     if (std::find(kTypes.begin(), kTypes.end(), type) == kTypes.end()) {
       return refuse("lvsd has no check of a service " + type);
@@ -88,11 +86,28 @@ std::optional<RuleExtra> LdirectordChecks::check(const RuleService& service,
     return refuse("lvsd has no check like " + kind);
   }
   std::string yaml = "health: {type: " + type;
-  if (const Setting* const port = find("checkport"); port != nullptr && type != "ping") {
-    yaml += ", port: " + scalar(port->value);
-  }
+  const Setting* const port = find("checkport");
+  if (port != nullptr && type != "ping") yaml += ", port: " + scalar(port->value);
   if (negotiates) yaml += asked(type, words, remarks, line);
-  return RuleExtra{line, {}, "checktype", yaml + times(negotiates) + "}"};
+  RuleExtra out{line, {}, "checktype", yaml + times(negotiates) + "}"};
+  out.by_port = port == nullptr && type != "ping";
+  if (!out.by_port || own != Port()) return out;
+  // Where a server has no port, ldirectord asks the one of the service's name.
+  const std::string name = service_name(service);
+  const auto usual = std::find_if(kUsual.begin(), kUsual.end(),
+                                  [&](const Usual& each) { return each.service == name; });
+  if (usual != kUsual.end() && Port(usual->port) != service.listen.port) {
+    out.yaml = with_port(std::move(out.yaml), Port(usual->port));
+  }
+  return out;
+}
+
+// What `service` is, or would be by the port.
+std::string LdirectordChecks::service_name(const RuleService& service) const {
+  const auto usual = std::find_if(kUsual.begin(), kUsual.end(), [&](const Usual& each) {
+    return each.port == service.listen.port.host();
+  });
+  return value("service", usual == kUsual.end() ? "none" : usual->service);
 }
 
 std::string LdirectordChecks::asked(const std::string& type, const CheckWords& words,

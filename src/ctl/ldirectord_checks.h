@@ -22,8 +22,9 @@ class LdirectordChecks {
   bool take(const std::string& key, const std::string& value, std::size_t line, bool global);
   void begin_virtual() { own_.clear(); }
 
-  // The check of a destination; nothing where ldirectord makes none, or after a remark.
-  std::optional<RuleExtra> check(const RuleService& service, const CheckWords& words,
+  // The check of a destination with this port, if any, of its own; nothing where ldirectord makes
+  // none, or after a remark.
+  std::optional<RuleExtra> check(const RuleService& service, Port own, const CheckWords& words,
                                  std::vector<Remark>& remarks) const;
   // The fallback; nothing where there is none.
   std::optional<RuleExtra> sorry_server() const;
@@ -37,6 +38,7 @@ class LdirectordChecks {
 
   const Setting* find(std::string_view key) const;
   std::string value(std::string_view key, std::string_view otherwise) const;
+  std::string service_name(const RuleService& service) const;
   std::string asked(const std::string& type, const CheckWords& words, std::vector<Remark>& remarks,
                     std::size_t line) const;
   std::string times(bool negotiates) const;

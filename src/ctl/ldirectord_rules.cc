@@ -225,15 +225,15 @@ class Reader {
         until.resize(colon);
       }
     }
-    const auto endpoint = take(read_endpoint(where, service.protocol, service.listen.port), "real");
+    const auto endpoint = take(read_endpoint(where, service.protocol, Port()), "real");
     if (!endpoint) return;
     RuleDestination out;
     out.line = line_;
     out.endpoint = *endpoint;
     CheckWords asked;
     if (!take_method(words, out, asked)) return;
-    out.health = checks_.check(service, asked, rules_.remarks);
-    if (out.method != 'm') out.endpoint.port = service.listen.port;  // only NAT maps ports
+    out.health = checks_.check(service, out.endpoint.port, asked, rules_.remarks);
+    take_port(service.listen.port, out);
     if (until.empty()) {
       service.destinations.push_back(out);
       return;
@@ -243,6 +243,19 @@ class Reader {
     for (const IpAddress& address : *all) {
       out.endpoint.address = address;
       service.destinations.push_back(out);
+    }
+  }
+
+  // Only NAT maps ports. ldirectord's check asks the server's own all the same.
+  void take_port(Port port, RuleDestination& out) {
+    const Port own = std::exchange(out.endpoint.port, port);
+    if (own == Port() || own == port) return;
+    if (out.method == 'm') {
+      out.endpoint.port = own;
+    } else if (out.health && out.health->by_port) {
+      out.health->yaml = with_port(std::move(out.health->yaml), own);
+    } else if (port != Port()) {
+      remark("real", "only masq maps ports: it gets what comes to port " + to_string(port));
     }
   }
 

@@ -218,6 +218,61 @@ TEST(ConvertKeepalived, ReadsCommandsWithTheirQuotesAndBackslashes) {
                   "for it"});
 }
 
+// The port that each destination's check asks; none: the destination's.
+std::vector<std::optional<Port>> asked_ports(const Converted& converted) {
+  std::vector<std::optional<Port>> out;
+  const auto file = parse_file(converted.text);
+  EXPECT_TRUE(file.has_value()) << converted.text;
+  if (!file) return out;
+  for (std::size_t i = 0; i < file->config.services.size(); ++i) {
+    for (const Destination& each : file->config.services[i].destinations) {
+      const Health* const check =
+          i < file->health.size() ? file->health[i].of(each.endpoint) : nullptr;
+      out.push_back(check != nullptr ? check->probe.port : std::nullopt);
+      EXPECT_NE(check, nullptr) << to_string(each.endpoint);
+    }
+  }
+  return out;
+}
+constexpr Port kPort80{std::uint16_t{80}}, kPort8080{std::uint16_t{8080}};
+
+TEST(ConvertKeepalived, ChecksAskTheRealServersOwnPort) {
+  const auto converted = [](const std::string& listen, const std::string& rest) {
+    return rules_to_lvsd(read_keepalived(
+        "virtual_server_group g {\n" + listen + "\n}\nvirtual_server group g {\n" + rest + "\n}\n",
+        files_of({})));
+  };
+  const std::string servers =
+      "real_server 10.0.0.1 8080 { TCP_CHECK { } }\n"
+      "real_server 10.0.0.2 80 { HTTP_GET { url { path / } } }\n"
+      "real_server 10.0.0.3 8080 { TCP_CHECK { connect_port 80 } }";  // the file has them in
+                                                                      // reverse
+  using Ports = std::vector<std::optional<Port>>;
+  for (const std::string method : {"lvs_method DR\n", "lvs_method TUN\n"}) {
+    const Converted marked = converted("fwmark 7", method + servers);
+    EXPECT_EQ(remarks_of(marked), Lines());
+    EXPECT_EQ(asked_ports(marked), (Ports{kPort80, kPort80, kPort8080}));
+    EXPECT_EQ(asked_ports(converted("192.0.2.1 80", method + servers)),
+              (Ports{kPort80, std::nullopt, kPort8080}));
+    EXPECT_EQ(asked_ports(converted("192.0.2.1 8080", method + servers)),
+              (Ports{kPort80, kPort80, std::nullopt}));
+  }
+  EXPECT_EQ(asked_ports(converted("fwmark 7", "lvs_method NAT\n" + servers)),
+            (Ports{kPort80, std::nullopt, std::nullopt}));
+  EXPECT_EQ(
+      remarks_of(converted("192.0.2.1 80",
+                           "lvs_method DR\nreal_server 10.0.0.1 8080 { PING_CHECK { } }\n"
+                           "real_server 10.0.0.2 8080 { TCP_CHECK { } }\n"
+                           "sorry_server 10.0.0.9 8081")),
+      (Lines{":6: real_server 10.0.0.1 8080: only NAT maps ports: it gets what comes to port 80",
+             ":8: sorry_server 10.0.0.9 8081: only NAT maps ports: it gets what comes to port "
+             "80"}));
+  EXPECT_EQ(remarks_of(converted("192.0.2.1 80",
+                                 "lvs_method DR\nreal_server 10.0.0.2 80 { TCP_CHECK { } }\n"
+                                 "sorry_server 10.0.0.9 80")),
+            Lines());
+}
+
 TEST(ConvertKeepalived, NamesWordsThatAStatementHasNoPlaceFor) {
   const std::string head = "virtual_server 192.0.2.1 80 {\n lvs_method NAT\n";
   const auto remark = [&](const std::string& line, bool in_server) {
@@ -297,6 +352,27 @@ TEST(ConvertLdirectord, ProtocolAndServersMayStandInAnyOrder) {
   EXPECT_EQ(to_string(some.config.services[0].destinations[0].endpoint), "10.0.0.2:53");
   EXPECT_EQ(some.config.services[1].scheduler, SchedulerKind::wrr);
   EXPECT_EQ(some.config.services[1].destinations.size(), 3U);
+}
+
+TEST(ConvertLdirectord, ChecksAskTheRealServersOwnPort) {
+  using Ports = std::vector<std::optional<Port>>;
+  const auto ports = [](const std::string& text) {
+    const Converted converted = rules_to_lvsd(read_ldirectord(text));
+    EXPECT_EQ(remarks_of(converted), Lines()) << text;
+    return asked_ports(converted);
+  };
+  const std::string servers =
+      " real=10.0.0.1:8080 gate\n real=10.0.0.2:80 ipip\n real=10.0.0.3 gate\n";
+  EXPECT_EQ(ports("virtual=7\n checktype=negotiate\n service=http\n" + servers),
+            (Ports{kPort80, kPort80, kPort8080}));
+  EXPECT_EQ(ports("virtual=192.0.2.1:80\n" + servers),
+            (Ports{std::nullopt, std::nullopt, kPort8080}));
+  EXPECT_EQ(ports("virtual=192.0.2.1:8080\n service=http\n checktype=connect\n" + servers),
+            (Ports{kPort80, kPort80, std::nullopt}));
+  EXPECT_EQ(ports("virtual=192.0.2.1:80\n checkport=8080\n real=10.0.0.1 gate\n"),
+            Ports{kPort8080});
+  EXPECT_EQ(ldirectord("virtual=192.0.2.1:80\n checktype=ping\n real=10.0.0.1:8080 gate\n").remarks,
+            Lines{":3: real: only masq maps ports: it gets what comes to port 80"});
 }
 
 TEST(ConvertLdirectord, NamesWhatIsWrong) {
