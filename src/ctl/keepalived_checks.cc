@@ -24,8 +24,8 @@ constexpr std::array kKinds{Kind{"TCP_CHECK", "tcp"},      Kind{"HTTP_GET", "htt
                             Kind{"DNS_CHECK", "dns", "4"}, Kind{"MISC_CHECK", "exec", "1"},
                             Kind{"PING_CHECK", "ping"},    Kind{"UDP_CHECK", "udp"},
                             Kind{"FILE_CHECK", ""},        Kind{"BFD_CHECK", ""}};
-// Of lvsd.yaml.
-constexpr milliseconds kInterval{5000}, kTimeout{2000};
+// keepalived.conf(5): delay_loop and connect_timeout where they are not set.
+constexpr milliseconds kInterval{60000}, kTimeout{5000};
 
 void remark(const Block& block, std::string what, std::vector<Remark>& remarks) {
   remarks.push_back({block.line, block.text() + ": " + std::move(what), block.file});
@@ -98,6 +98,7 @@ class CheckReader {
     add_times(block);
     add("rise", "1");
     add("fall", rules_.fall.empty() ? fall_ : rules_.fall);
+    add("damping", "off");  // keepalived has none
     add("initially", rules_.alpha ? "down" : "up");
     add("on_failure", rules_.inhibit ? "quiesce" : "remove");
     return RuleExtra{block.line, block.file, block.text(), "health: {type: " + type_ + out_ + "}",
@@ -105,14 +106,17 @@ class CheckReader {
   }
 
  private:
-  // keepalived's checks may overlap, lvsd's may not.
+  // Written out even where they are keepalived's defaults, which lvsd's are not. A program has its
+  // own timeout, else the interval. A timeout beyond the interval cannot be had: lvsd's checks do
+  // not overlap.
   void add_times(const Block& block) {
     const milliseconds interval = rules_.interval.value_or(kInterval);
-    const milliseconds timeout = std::min(rules_.timeout.value_or(kTimeout), interval);
-    if (rules_.interval) add("interval", duration(interval));
-    if (rules_.timeout || timeout != kTimeout) add("timeout", duration(timeout));
-    if (rules_.timeout && *rules_.timeout > interval) {
-      remark(block, "its timeout of " + duration(*rules_.timeout) + " is longer than the interval",
+    const milliseconds wanted = type_ == "exec" ? program_timeout_.value_or(interval)
+                                                : rules_.timeout.value_or(kTimeout);
+    add("interval", duration(interval));
+    add("timeout", duration(std::min(wanted, interval)));
+    if (wanted > interval) {
+      remark(block, "its timeout of " + duration(wanted) + " is longer than the interval",
              remarks_);
     }
   }
@@ -158,7 +162,7 @@ class CheckReader {
       return true;
     }
     if (word == "misc_timeout" && type_ == "exec") {
-      rules_.timeout = seconds(block, remarks_);
+      program_timeout_ = seconds(block, remarks_);
       return true;
     }
     if (word == "misc_path" && type_ == "exec") {
@@ -222,6 +226,7 @@ class CheckReader {
   std::string type_, fall_;
   bool asks_ = false, waits_ = false;  // udp
   bool legible_ = true;                // exec
+  std::optional<milliseconds> program_timeout_;  // exec
   bool has_port_ = false;              // of its own
   CheckRules rules_;
   std::vector<Remark>& remarks_;

@@ -137,6 +137,7 @@ std::string LdirectordChecks::times(bool negotiates) const {
   if (is_number(interval) && is_number(timeout)) timeout = shorter(timeout, interval);
   std::string out = ", interval: " + scalar(interval + "s") + ", timeout: " + scalar(timeout + "s");
   out += ", rise: 1, fall: " + scalar(value("failurecount", "1"));
+  out += ", damping: off";  // ldirectord has none
   return out + ", on_failure: " + (value("quiescent", "no") == "yes" ? "quiesce" : "remove");
 }
 

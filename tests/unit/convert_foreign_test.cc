@@ -273,6 +273,43 @@ TEST(ConvertKeepalived, ChecksAskTheRealServersOwnPort) {
             Lines());
 }
 
+TEST(ConvertKeepalived, WritesTheTimesThatTheFileLeavesToKeepalived) {
+  using std::chrono::milliseconds, std::chrono::seconds;
+  struct Times {
+    std::string service, check;
+    milliseconds interval, timeout;
+    std::string remark = {};
+  };
+  const std::vector<Times> cases{
+      {"", "TCP_CHECK { }", seconds(60), seconds(5)},
+      {"delay_loop 6\n", "HTTP_GET { url { path / } }", seconds(6), seconds(5)},
+      {"connect_timeout 9\n", "SMTP_CHECK { }", seconds(60), seconds(9)},
+      {"delay_loop 10\n", "TCP_CHECK { delay_loop 7 \n connect_timeout 3 }", seconds(7),
+       seconds(3)},
+      {"", "MISC_CHECK { misc_path /bin/true }", seconds(60), seconds(60)},
+      {"connect_timeout 2\ndelay_loop 9\n", "MISC_CHECK { misc_path /bin/true }", seconds(9),
+       seconds(9)},
+      {"", "MISC_CHECK { misc_path /bin/true\n misc_timeout 15 }", seconds(60), seconds(15)},
+      {"delay_loop 1.5\n", "TCP_CHECK { }", milliseconds(1500), milliseconds(1500),
+       "TCP_CHECK: its timeout of 5s is longer than the interval"},
+  };
+  for (const Times& each : cases) {
+    const Converted converted = rules_to_lvsd(
+        read_keepalived("virtual_server 192.0.2.1 80 { lvs_method NAT\n" + each.service +
+                            "real_server 10.0.0.1 80 { " + each.check + "\n} }\n",
+                        files_of({})));
+    EXPECT_EQ(converted.left_out.empty() ? "" : converted.left_out.front().what, each.remark);
+    const auto file = parse_file(converted.text);
+    ASSERT_TRUE(file && file->health.size() == 1) << converted.text;
+    const Health* const check =
+        file->health[0].of(file->config.services[0].destinations[0].endpoint);
+    ASSERT_NE(check, nullptr);
+    EXPECT_EQ(check->rules.interval, each.interval) << each.check;
+    EXPECT_EQ(check->probe.timeout, each.timeout) << each.check;
+    EXPECT_EQ(check->rules.damping, Duration::zero());
+  }
+}
+
 TEST(ConvertKeepalived, NamesWordsThatAStatementHasNoPlaceFor) {
   const std::string head = "virtual_server 192.0.2.1 80 {\n lvs_method NAT\n";
   const auto remark = [&](const std::string& line, bool in_server) {
