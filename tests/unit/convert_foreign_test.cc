@@ -412,6 +412,60 @@ TEST(ConvertLdirectord, ChecksAskTheRealServersOwnPort) {
             Lines{":3: real: only masq maps ports: it gets what comes to port 80"});
 }
 
+TEST(ConvertLdirectord, NamesSettingsOfChecksThatAreLost) {
+  const std::string real = " real=10.0.0.1 gate\n";
+  const std::map<std::string, Lines> cases{
+      {"checkcount=3\nvirtual=192.0.2.1:80\n" + real,
+       {":1: checkcount: lvsd's checks have nothing for it"}},
+      {"virtual=192.0.2.1:80\n" + real + real + " checkcount=3\n checktype=ping\n",
+       {":3: the server exists, since line 2",
+        ":4: checkcount: lvsd's checks have nothing for it"}},
+      {"virtual=192.0.2.1:53\n request=\"a.example\"\n receive=\"192.0.2.9\"\n" + real,
+       {":3: receive: lvsd's check of type dns has nothing for it"}},
+      {"virtual=192.0.2.1:3306\n request=\"select 1\"\n" + real,
+       {":2: request: lvsd's check of type mysql has nothing for it"}},
+      {"checkinterval=5\nchecktimeout=20\nvirtual=192.0.2.1:80\n" + real,
+       {":2: checktimeout: 20s is longer than the checkinterval of 5s"}},
+      {"virtual=192.0.2.1:80\n checktype=3\n" + real,
+       {":2: checktype: lvsd asks each time, and never only connects"}},
+      {"virtual=192.0.2.1:110\n" + real, {":1: checktype: lvsd has no check of a service pop"}},
+      {"virtual=192.0.2.1:80\n real=10.0.0.1 gate 1 \"http://10.0.0.9/\", \"ok\"\n",
+       {":2: real: a check that asks another server"}},
+      {"virtual=192.0.2.1:80\n real=10.0.0.1 gate 1 \"a\", \"o.*k\" l:5 u:10 more\n",
+       {":2: real: 'more' and what follows it have no place there",
+        ":2: receive: lvsd looks for plain text, and this is a pattern"}},
+      {"virtual=192.0.2.1:80\n checktype=off\n" + real,
+       {":2: checktype: off keeps the servers out: they are written with weight 0"}},
+      {"virtual=192.0.2.1:587\n" + real, {}},
+  };
+  for (const auto& [text, remarks] : cases) EXPECT_EQ(ldirectord(text).remarks, remarks) << text;
+  const Outcome some = ldirectord(
+      "virtual=192.0.2.1:80\n real=10.0.0.1 masq 2 \"a  b\", \"c\" l:5 u:10\n"
+      "virtual=192.0.2.2:80\n checktype=off\n real=10.0.0.1 gate 3\n");
+  ASSERT_EQ(some.config.services.size(), 2U);
+  EXPECT_EQ(some.config.services[0].destinations[0].thresholds, (Thresholds{10, 5}));
+  EXPECT_EQ(some.config.services[1].destinations[0].weight, Weight(0));
+}
+
+TEST(ConvertLdirectord, TimeoutsStandInForEachOther) {
+  using std::chrono::seconds;
+  const auto timeout = [](const std::string& text) {
+    const auto file = parse_file(rules_to_lvsd(read_ldirectord(text)).text);
+    EXPECT_TRUE(file && file->health.size() == 1) << text;
+    if (!file || file->health.size() != 1 || !file->health[0].health) return Duration::zero();
+    return file->health[0].health->probe.timeout;
+  };
+  const std::string wide = "checkinterval=60\n",
+                    web = "virtual=192.0.2.1:80\n real=10.0.0.1 gate\n";
+  EXPECT_EQ(timeout(web), seconds(10));  // 30, but for the interval
+  EXPECT_EQ(timeout(wide + web), seconds(30));
+  EXPECT_EQ(timeout(wide + web + " checktype=connect\n"), seconds(5));
+  EXPECT_EQ(timeout(wide + "checktimeout=7\n" + web), seconds(7));
+  EXPECT_EQ(timeout(wide + "negotiatetimeout=8\n" + web + " checktimeout=7\n"), seconds(7));
+  EXPECT_EQ(timeout(wide + "checktimeout=7\n" + web + " negotiatetimeout=8\n checktype=connect\n"),
+            seconds(8));
+}
+
 TEST(ConvertLdirectord, NamesWhatIsWrong) {
   const std::map<std::string, std::string> wrong{
       {" real=10.0.0.1 gate", "real: ldirectord has nothing of this name here"},
