@@ -191,25 +191,43 @@ std::string LdirectordChecks::times(bool negotiates, std::vector<Remark>& remark
   return out + ", on_failure: " + (value("quiescent", "no") == "yes" ? "quiesce" : "remove");
 }
 
-// fallback = ADDRESS[:PORT] [gate|masq|ipip]
-std::optional<RuleExtra> LdirectordChecks::sorry_server() const {
-  const Setting* const fallback =
-      find("fallback") != nullptr ? find("fallback") : find("fallback6");
-  if (fallback == nullptr) return std::nullopt;
-  const std::string& text = fallback->value;
-  const std::size_t blank = std::min(text.find(' '), text.size());
-  std::string address = text.substr(0, blank);
-  const bool nat = text.find("masq", blank) != std::string::npos;
-  const bool tunnels = text.find("ipip", blank) != std::string::npos;
-  if (const std::size_t colon = address.rfind(':');
-      !nat && colon != std::string::npos && address.find(':') == colon) {
-    address.resize(colon);  // only NAT maps ports
+// fallback = ADDRESS[:PORT] [gate|masq|ipip]; fallback6 = [ADDRESS]:PORT ...
+std::optional<RuleExtra> LdirectordChecks::sorry_server(const RuleService& service,
+                                                        std::vector<Remark>& remarks) const {
+  const bool ipv6 = service.protocol.empty() ? service.ipv6_mark : !service.listen.address.is_v4();
+  if (const auto other = own_.find(ipv6 ? "fallback" : "fallback6"); other != own_.end()) {
+    remarks.push_back(
+        {other->second.line, other->first + ": its virtual is of IPv" + (ipv6 ? "6" : "4")});
   }
-  const std::string method = nat ? "nat" : tunnels ? "tun" : "dr";
+  const Setting* const fallback = find(ipv6 ? "fallback6" : "fallback");
+  if (fallback == nullptr) return std::nullopt;
+  const auto remark = [&](const std::string& what) {
+    remarks.push_back({fallback->line, fallback->key + ": " + what});
+  };
+  const std::string& text = fallback->value;
+  const std::size_t blank = std::min(text.find_first_of(" \t"), text.size());
+  const std::size_t word = std::min(text.find_first_not_of(" \t", blank), text.size());
+  const std::string method = word == text.size() ? "gate" : text.substr(word);
+  const auto endpoint = read_endpoint(text.substr(0, blank), service.protocol, Port());
+  if (!endpoint || (method != "gate" && method != "masq" && method != "ipip")) {
+    remark(endpoint ? "'" + method + "' is none of gate, masq and ipip" : endpoint.error().message);
+    return std::nullopt;
+  }
+  const Port own = endpoint->port, port = service.listen.port;
+  const bool maps = own != Port() && own != port;
+  if (maps && port != Port() && method != "masq") {
+    remark("only masq maps ports: it gets what comes to port " + to_string(port));
+  }
+  const std::string address =
+      maps && method == "masq" ? to_string(*endpoint) : to_string(endpoint->address);
   return RuleExtra{fallback->line,
                    {},
-                   "fallback",
-                   "sorry_server: {address: " + scalar(address) + ", method: " + method + "}"};
+                   fallback->key,
+                   "sorry_server: {address: " + scalar(address) + ", method: " +
+                       (method == "gate"   ? "dr"
+                        : method == "masq" ? "nat"
+                                           : "tun") +
+                       "}"};
 }
 
 }  // namespace lvsd::ctl

@@ -28,8 +28,9 @@ class LdirectordChecks {
   std::optional<RuleExtra> check(const RuleService& service, Port own, const CheckWords& words,
                                  std::vector<Remark>& remarks) const;
   bool off() const { return value("checktype", "") == "off"; }  // nothing is to be served
-  // The fallback; nothing where there is none.
-  std::optional<RuleExtra> sorry_server() const;
+  // The fallback of the service's family; nothing where there is none, or after a remark.
+  std::optional<RuleExtra> sorry_server(const RuleService& service,
+                                        std::vector<Remark>& remarks) const;
 
  private:
   struct Setting {

@@ -190,7 +190,7 @@ class Reader {
         take_real(service, real.value);
       }
       put_newest_first(service.destinations, rules_.remarks);
-      if (auto sorry = checks_.sorry_server())
+      if (auto sorry = checks_.sorry_server(service, rules_.remarks))
         service.extras.push_back(std::move(*sorry));
       rules_.services.push_back(std::move(service));
     } else {

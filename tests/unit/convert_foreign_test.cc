@@ -466,6 +466,48 @@ TEST(ConvertLdirectord, TimeoutsStandInForEachOther) {
             seconds(8));
 }
 
+TEST(ConvertLdirectord, TakesTheFallbackOfTheFamily) {
+  const std::string global = "fallback=10.0.0.9:80 gate\nfallback6=[2001:db8::9]:80 ipip\n";
+  const std::string four = "virtual=192.0.2.1:80\n real=10.0.0.1 gate\n";
+  const std::string six = "virtual6=[2001:db8::1]:80\n real6=[2001:db8::2] gate\n";
+  struct Case {
+    std::string text, address;
+    Lines remarks = {};
+  };
+  const std::vector<Case> cases{
+      {global + four, "10.0.0.9"},
+      {global + six, "2001:db8::9"},
+      {global + four + " fallback=10.0.0.8\n", "10.0.0.8"},
+      {global + six + " fallback6=[2001:db8::8]:80\n", "2001:db8::8"},
+      {global + six + " fallback6=2001:db8::8 masq\n", "2001:db8::8"},
+      {six + " fallback6=[2001:db8::8]:81 masq\n", "[2001:db8::8]:81"},
+      {four + " fallback=10.0.0.8:81 masq\n", "10.0.0.8:81"},
+      {"fallback=10.0.0.9\n" + six, ""},
+      {"fallback6=[2001:db8::9]:80\n" + four, ""},
+      {four + " fallback6=[2001:db8::8]:80\n", "", {":3: fallback6: its virtual is of IPv4"}},
+      {six + " fallback6=[2001:db8::8]:81 gate\n",
+       "2001:db8::8",
+       {":3: fallback6: only masq maps ports: it gets what comes to port 80"}},
+      {four + " fallback=www.example.net\n",
+       "",
+       {":3: fallback: 'www.example.net' is not an address; names are not looked up"}},
+      {four + " fallback=10.0.0.8 nat\n",
+       "",
+       {":3: fallback: 'nat' is none of gate, masq and ipip"}},
+  };
+  for (const Case& each : cases) {
+    const Converted converted = rules_to_lvsd(read_ldirectord(each.text));
+    EXPECT_EQ(remarks_of(converted), each.remarks) << each.text;
+    const auto file = parse_file(converted.text);
+    ASSERT_TRUE(file && file->health.size() == 1) << converted.text;
+    const auto& sorry = file->health[0].sorry_server;
+    const std::string where = !sorry                            ? ""
+                              : sorry->endpoint.port == kPort80 ? to_string(sorry->endpoint.address)
+                                                                : to_string(sorry->endpoint);
+    EXPECT_EQ(where, each.address) << converted.text;
+  }
+}
+
 TEST(ConvertLdirectord, NamesWhatIsWrong) {
   const std::map<std::string, std::string> wrong{
       {" real=10.0.0.1 gate", "real: ldirectord has nothing of this name here"},
