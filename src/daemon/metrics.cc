@@ -3,6 +3,7 @@
 
 #include <prometheus/text_serializer.h>
 
+#include <algorithm>
 #include <map>
 #include <set>
 #include <sstream>
@@ -119,6 +120,21 @@ constexpr std::array<Column, 5> kDestinationColumns{
       &Statistics::bytes_in},
      {"lvsd_backend_outgoing_bytes_total", "Bytes to clients from a destination.",
       &Statistics::bytes_out}}};
+
+// A series for each service, also where the destinations' own are gone: a destination that health
+// has removed has no weight that an alert could add up. Health is in the weights already.
+void add_usable(Page& page, const Listing& listing) {
+  page.gauge("lvsd_service_usable_destinations",
+             "Destinations of a service that get new connections, a sorry server that serves too.");
+  for (const ListedService& listed : listing.services) {
+    if (listed.service.removed) continue;
+    const auto usable =
+        std::ranges::count_if(listed.service.destinations, [](const DestinationSnapshot& each) {
+          return !each.retired && each.config.weight != Weight(0);
+        });
+    page.add(static_cast<double>(usable), labels_of(listed.service));
+  }
+}
 
 void add_services(Page& page, const Listing& listing) {
   for (const Column& column : kServiceColumns) {
@@ -306,7 +322,9 @@ std::string metrics_text(const MetricsFacts& facts) {
   add_packets(page, facts.workers);
   add_workers(page, facts.workers);
   add_neighbors(page, facts.running, facts.network);
-  add_services(page, make_listing(directors(facts.workers), facts.running));
+  const Listing listing = make_listing(directors(facts.workers), facts.running);
+  add_usable(page, listing);
+  add_services(page, listing);
   add_health(page, facts);
   return page.text();
 }
