@@ -1,7 +1,8 @@
 lvsd_unit_test(ctl_test
   check_test.cc
   compare_test.cc
-  convert_foreign_test.cc
+  convert_keepalived_test.cc
+  convert_ldirectord_test.cc
   convert_test.cc
   decode_test.cc
   junit_test.cc
