@@ -5,6 +5,7 @@
 #include <array>
 
 #include "keepalived_checks.h"
+#include "lvsd/config/services.h"
 #include "lvsd/config/yaml_text.h"
 #include "lvsd/ctl/rule_words.h"
 
@@ -297,6 +298,8 @@ class VirtualServerReader : BlockReader {
     if (sorry_method_ != 0 && sorry_method_ != method_) {
       yaml += std::string(", method: ") + (method == 'm' ? "nat" : method == 'i' ? "tun" : "dr");
     }
+    const Tunnel& tunnel = sorry_method_ != 0 ? sorry_tunnel_ : tunnel_;
+    if (method == 'i' && tunnel != Tunnel{}) yaml += ", tunnel: " + tunnel_text(tunnel);
     out_.extras.push_back({sorry_->line, sorry_->file, sorry_->text(), yaml + "}"});
   }
 

@@ -313,6 +313,27 @@ TEST(ConvertKeepalived, KnowsTheDefaultsOfPersistence) {
   EXPECT_FALSE(some.config.services[2].persistence);
 }
 
+TEST(ConvertKeepalived, SorryServersHaveTheirTunnel) {
+  const std::string server =
+      "sorry_server 10.0.0.9 80\nreal_server 10.0.0.1 80 { TCP_CHECK { } }\n";
+  const Tunnel gue{Encapsulation::gue, Port(std::uint16_t{6080}), {}};
+  const Tunnel gre{Encapsulation::gre, {}, TunnelChecksum::present};
+  const ConfigFile file = keepalived_file(
+      "virtual_server 192.0.2.1 80 { lvs_method TUN type gue port 6080\n" + server +
+      "}\nvirtual_server 192.0.2.2 80 { lvs_method DR\nsorry_server_lvs_method TUN type gre "
+      "csum\n" +
+      server + "}\nvirtual_server 192.0.2.3 80 { lvs_method TUN type gue port 6080\n" +
+      "sorry_server_lvs_method TUN\n" + server + "}\n");
+  ASSERT_EQ(file.health.size(), 3U);
+  const auto tunnel = [&](std::size_t i) {
+    return std::get<Tunnel>(file.health[i].sorry_server->method);
+  };
+  EXPECT_EQ(tunnel(0), gue);
+  EXPECT_EQ(tunnel(1).encapsulation, gre.encapsulation);
+  EXPECT_EQ(tunnel(1).checksum, gre.checksum);
+  EXPECT_EQ(tunnel(2).encapsulation, Encapsulation::ipip);
+}
+
 TEST(ConvertKeepalived, EveryPrefixGivesAFileThatLoads) {
   for (std::size_t length = 0; length <= kShop.size(); ++length) {
     keepalived(kShop.substr(0, length));
