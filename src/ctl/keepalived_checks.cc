@@ -111,8 +111,8 @@ class CheckReader {
   // not overlap.
   void add_times(const Block& block) {
     const milliseconds interval = rules_.interval.value_or(kInterval);
-    const milliseconds wanted = type_ == "exec" ? program_timeout_.value_or(interval)
-                                                : rules_.timeout.value_or(kTimeout);
+    const milliseconds wanted =
+        type_ == "exec" ? program_timeout_.value_or(interval) : rules_.timeout.value_or(kTimeout);
     add("interval", duration(interval));
     add("timeout", duration(std::min(wanted, interval)));
     if (wanted > interval) {
@@ -224,10 +224,10 @@ class CheckReader {
   }
 
   std::string type_, fall_;
-  bool asks_ = false, waits_ = false;  // udp
-  bool legible_ = true;                // exec
+  bool asks_ = false, waits_ = false;            // udp
+  bool legible_ = true;                          // exec
   std::optional<milliseconds> program_timeout_;  // exec
-  bool has_port_ = false;              // of its own
+  bool has_port_ = false;                        // of its own
   CheckRules rules_;
   std::vector<Remark>& remarks_;
   std::string out_, path_, status_;

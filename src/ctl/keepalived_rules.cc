@@ -182,6 +182,7 @@ class Reader {
       ipv6 = service.ipv6_mark;
     } else {
       service.ipv6_mark = false;
+      take_defaults(service, server.says_protocol);
     }
     service.netmask = ipv6 ? server.netmask6 : server.netmask;
     const Port port = listen.endpoint.port;
@@ -198,6 +199,18 @@ class Reader {
     }
     put_newest_first(service.destinations, rules_.remarks);
     rules_.services.push_back(std::move(service));
+  }
+
+  // What keepalived makes of a service by address that leaves it out.
+  void take_defaults(RuleService& service, bool says_protocol) {
+    if (!says_protocol) {
+      rules_.remarks.push_back({service.line,
+                                "virtual_server: it has no protocol, which is UDP to keepalived",
+                                service.file});
+    }
+    if (service.listen.port == Port() && !service.persistence) {
+      service.persistence = kDefaultPersistence;
+    }
   }
 
   // A port that only NAT could forward to. keepalived's check asks it all the same.

@@ -201,7 +201,7 @@ class RealServerReader : BlockReader {
 class VirtualServerReader : BlockReader {
  public:
   explicit VirtualServerReader(std::vector<Remark>& remarks) : BlockReader(remarks) {
-    out_.protocol = "tcp";
+    out_.protocol = "udp";  // the kernel's default, and so keepalived's
   }
 
   // Settings first: they count for the real servers above them as well.
@@ -310,6 +310,7 @@ class VirtualServerReader : BlockReader {
     }
     if (parse_protocol(name)) {
       out_.protocol = name;
+      server_.says_protocol = true;
     } else {
       remark(block, "it is none of TCP, UDP and SCTP");
     }

@@ -15,6 +15,7 @@ namespace lvsd::ctl {
 struct VirtualServer {
   RuleService service;
   std::uint32_t netmask = 32, netmask6 = 128;
+  bool says_protocol = false;
   Port sorry_port;  // of a sorry_server that cannot have one of its own
   Remark sorry;     // its statement
 };

@@ -139,7 +139,8 @@ class Reader {
     service_->ipv6_mark = key == "virtual6";
     const bool mark =
         std::all_of(value.begin(), value.end(), [](char c) { return c >= '0' && c <= '9'; });
-    service_->protocol = mark ? "" : "tcp";
+    const bool dns = value.ends_with(":53") || value.ends_with(":domain");
+    service_->protocol = mark ? "" : dns ? "udp" : "tcp";
   }
 
   bool take_setting(const std::string& key, const std::string& value) {

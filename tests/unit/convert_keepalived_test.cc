@@ -57,7 +57,7 @@ TEST(ConvertKeepalived, PutsParametersIn) {
             (Lines{":3: it counts on some machines only (@backup virtual_server 192.0.2.9 80 { })",
                    ":5: weight $NONE: weight: '$NONE' is not a number of 0..65535"}));
   ASSERT_EQ(some.config.services.size(), 1U);
-  EXPECT_EQ(to_string(some.config.services[0].key), "192.0.2.1:80/tcp");
+  EXPECT_EQ(to_string(some.config.services[0].key), "192.0.2.1:80/udp");
 }
 
 // What keepalived.conf(5) says under "Parameter substitution".
@@ -69,8 +69,8 @@ TEST(ConvertKeepalived, LooksParametersUpWhereTheyArePutIn) {
       "$NUM=2\n$VS\n lvs_method NAT\n}\n");
   EXPECT_EQ(some.remarks, Lines());
   ASSERT_EQ(some.config.services.size(), 2U);
-  EXPECT_EQ(to_string(some.config.services[0].key), "192.0.2.1:80/tcp");
-  EXPECT_EQ(to_string(some.config.services[1].key), "192.0.2.2:80/tcp");
+  EXPECT_EQ(to_string(some.config.services[0].key), "192.0.2.1:80/udp");
+  EXPECT_EQ(to_string(some.config.services[1].key), "192.0.2.2:80/udp");
   ASSERT_EQ(some.config.services[0].destinations.size(), 1U);
   EXPECT_EQ(to_string(some.config.services[0].destinations[0].endpoint), "10.2.10.100:80");
 }
@@ -100,7 +100,7 @@ TEST(ConvertKeepalived, PutsInDefinitionsOfSeveralLinesWithinEachOther) {
       "$VS=1\n$SERVICE\n$VS=2\n$SERVICE\n");
   ASSERT_EQ(file.config.services.size(), 2U);
   const VirtualService& second = file.config.services[1];
-  EXPECT_EQ(to_string(second.key), "192.0.2.2:80/tcp");
+  EXPECT_EQ(to_string(second.key), "192.0.2.2:80/udp");
   ASSERT_EQ(second.destinations.size(), 2U);
   EXPECT_EQ(to_string(second.destinations[0].endpoint), "10.0.2.2:80");
   EXPECT_EQ(second.destinations[1].weight, Weight(3));
@@ -162,9 +162,8 @@ TEST(ConvertKeepalived, ReadsCommandsWithTheirQuotesAndBackslashes) {
   for (const std::string path : {"\"/bin/x 'a b\"", "\"/bin/x \\0\"", "\"\"", "\"/bin/x 'a\\'\"",
                                  "\"/bin/x \\\"c d\\\"\""}) {
     const Converted some = converted(path);
-    ASSERT_EQ(some.left_out.size(), 1U) << path;
-    EXPECT_NE(some.left_out[0].what.find("make no command of it"), std::string::npos)
-        << some.left_out[0].what;
+    ASSERT_EQ(remarks_of(some).size(), 1U) << path;
+    EXPECT_NE(remarks_of(some)[0].find("make no command of it"), std::string::npos) << path;
     EXPECT_EQ(some.text.find("health"), std::string::npos) << some.text;
   }
   EXPECT_EQ(remarks_of(converted("/bin/x -a b")),
@@ -215,6 +214,7 @@ TEST(ConvertKeepalived, WritesTheTimesThatTheFileLeavesToKeepalived) {
     std::string service, check;
     milliseconds interval, timeout;
     std::string remark = {};
+    int line = 3;
   };
   const std::vector<Times> cases{
       {"", "TCP_CHECK { }", seconds(60), seconds(5)},
@@ -234,7 +234,9 @@ TEST(ConvertKeepalived, WritesTheTimesThatTheFileLeavesToKeepalived) {
         read_keepalived("virtual_server 192.0.2.1 80 { lvs_method NAT\n" + each.service +
                             "real_server 10.0.0.1 80 { " + each.check + "\n} }\n",
                         files_of({})));
-    EXPECT_EQ(converted.left_out.empty() ? "" : converted.left_out.front().what, each.remark);
+    EXPECT_EQ(remarks_of(converted),
+              each.remark.empty() ? Lines()
+                                  : Lines{":" + std::to_string(each.line) + ": " + each.remark});
     const auto file = parse_file(converted.text);
     ASSERT_TRUE(file && file->health.size() == 1) << converted.text;
     const Health* const check =
@@ -288,9 +290,9 @@ TEST(ConvertKeepalived, ExpandsRangesOfAddressesAndPorts) {
     }
     return out;
   };
-  EXPECT_EQ(listens("192.0.2.9-10 80-81"), (Lines{"192.0.2.9:80/tcp", "192.0.2.9:81/tcp",
-                                                  "192.0.2.10:80/tcp", "192.0.2.10:81/tcp"}));
-  EXPECT_EQ(listens("2001:db8::9-a 80"), (Lines{"[2001:db8::9]:80/tcp", "[2001:db8::a]:80/tcp"}));
+  EXPECT_EQ(listens("192.0.2.9-10 80-81"), (Lines{"192.0.2.9:80/udp", "192.0.2.9:81/udp",
+                                                  "192.0.2.10:80/udp", "192.0.2.10:81/udp"}));
+  EXPECT_EQ(listens("2001:db8::9-a 80"), (Lines{"[2001:db8::9]:80/udp", "[2001:db8::a]:80/udp"}));
   EXPECT_EQ(listens("fwmark 7"), Lines{"fwmark:7"});
   for (const std::string wrong : {"192.0.2.9-8 80", "192.0.2.250-256 80", "192.0.2.1- 80", "-5 80",
                                   "192.0.2.1 80-70", "192.0.2.1 0-65535", "x 80"}) {
@@ -311,6 +313,26 @@ TEST(ConvertKeepalived, KnowsTheDefaultsOfPersistence) {
   EXPECT_EQ(some.config.services[0].persistence, (Persistence{std::chrono::seconds(360), 32}));
   EXPECT_EQ(some.config.services[1].persistence, (Persistence{std::chrono::seconds(360), 64}));
   EXPECT_FALSE(some.config.services[2].persistence);
+}
+
+// keepalived 2.2 says so when it starts; the kernel has it so.
+TEST(ConvertKeepalived, KnowsTheDefaultsOfServicesByAddress) {
+  const Converted bare = rules_to_lvsd(read_keepalived(
+      "virtual_server 192.0.2.1 0 { lvs_method NAT\n real_server 10.0.0.1 0 { } }\n"
+      "virtual_server fwmark 7 { lvs_method NAT\n real_server 10.0.0.1 80 { } }\n"
+      "virtual_server 192.0.2.2 0 { protocol TCP\n lvs_method NAT\n persistence_timeout 50 }\n",
+      files_of({})));
+  ASSERT_EQ(bare.left_out.size(), 1U);
+  EXPECT_EQ(bare.left_out[0].line, 1U);
+  EXPECT_EQ(bare.left_out[0].what,
+            "virtual_server: it has no protocol, which is UDP to keepalived");
+  const auto config = parse_config(bare.text);
+  ASSERT_TRUE(config && config->services.size() == 3) << bare.text;
+  EXPECT_EQ(to_string(config->services[0].key), "192.0.2.1/udp");
+  EXPECT_EQ(config->services[0].persistence, (Persistence{std::chrono::seconds(360), 32}));
+  EXPECT_FALSE(config->services[1].persistence);
+  EXPECT_EQ(to_string(config->services[2].key.protocol), "tcp");
+  EXPECT_EQ(config->services[2].persistence, (Persistence{std::chrono::seconds(50), 32}));
 }
 
 TEST(ConvertKeepalived, SorryServersHaveTheirTunnel) {

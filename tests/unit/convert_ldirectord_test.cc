@@ -75,6 +75,17 @@ TEST(ConvertLdirectord, NamesSettingsOfChecksThatAreLost) {
   EXPECT_EQ(some.config.services[1].destinations[0].weight, Weight(0));
 }
 
+TEST(ConvertLdirectord, PortsOfDnsAreOfUdp) {
+  const Outcome some = ldirectord(
+      "checktype=on\nvirtual=192.0.2.1:53\n real=10.0.0.1 gate\nvirtual=192.0.2.2:domain\n"
+      "virtual=192.0.2.1:53\n protocol=tcp\nvirtual6=[2001:db8::1]:53\nvirtual=192.0.2.1:5353\n");
+  EXPECT_EQ(some.remarks, Lines());
+  Lines keys;
+  for (const VirtualService& each : some.config.services) keys.push_back(to_string(each.key));
+  EXPECT_EQ(keys, (Lines{"192.0.2.1:53/udp", "192.0.2.2:53/udp", "192.0.2.1:53/tcp",
+                         "[2001:db8::1]:53/udp", "192.0.2.1:5353/tcp"}));
+}
+
 TEST(ConvertLdirectord, TimeoutsStandInForEachOther) {
   using std::chrono::seconds;
   const auto timeout = [](const std::string& text) {
