@@ -27,7 +27,10 @@ Verdict Director::State::handle(PacketBuffer& packet, TimePoint now, Emissions& 
 
   if (follows_key_exchange(view.tuple)) return whole(passage);  // needs no ports to be known
   if (view.is_later_fragment()) return later_fragment(passage);
-  if (view.more_fragments) return first_fragment(passage, whole(passage));
+  if (view.more_fragments) {
+    const FragmentExtent extent = extent_of(view, packet.bytes());  // before it is changed
+    return first_fragment(passage, extent, whole(passage));
+  }
   return whole(passage);
 }
 

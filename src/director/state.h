@@ -220,11 +220,13 @@ struct alignas(64) Director::State : DirectorParts {
                                           TimePoint now);
 
   // fragmented.cc
-  Verdict first_fragment(const Passage& passage, const Verdict& verdict);
+  Verdict first_fragment(const Passage& passage, const FragmentExtent& extent,
+                         const Verdict& verdict);
   Verdict later_fragment(const Passage& passage);
   Verdict follow(const Passage& passage, const FragmentTable::Decision& first);
   Verdict follow_one_packet(const Passage& passage, const FragmentTable::Decision& first);
-  void follow_held(std::span<const std::byte> packet, TimePoint now, Emissions& out);
+  void follow_held(std::span<const std::byte> packet, const FragmentTable::Decision& first,
+                   TimePoint now, Emissions& out);
   bool is_fragment_of_ours(const Passage& passage) const;
 
   struct Context {  // of a verdict

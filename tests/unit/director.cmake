@@ -2,6 +2,7 @@ lvsd_unit_test(director_test
   connection_table_test.cc
   director_ipv6_test.cc
   director_defence_test.cc
+  director_fragments_test.cc
   director_ftp_test.cc
   director_hairpin_test.cc
   director_ip_options_test.cc
