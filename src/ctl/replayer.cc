@@ -185,6 +185,9 @@ void Replayer::decide(const Arrival& arrival) {
   if (is_super_packet(arrival, buffer.bytes(), *network_)) {
     buffer.set_offload({.unfinished_checksum = true, .aggregated = true});
   }
+  if (const Interface* const link = network_->interface(arrival.interface)) {
+    buffer.set_arrival(link->index);
+  }
   buffer.set_mark(mark_of(buffer.bytes(), arrival.interface, *network_));
   Director& director = directors_[steering_.worker_of(buffer.bytes(), buffer.mark()).value_or(0)];
   const Verdict verdict = handle(director, arrival, buffer);
@@ -213,6 +216,7 @@ void Replayer::rehearse(const Director& director, const Arrival& arrival,
   PacketBuffer copy(storage, kPacketHeadroom, packet.size());
   copy.set_mark(packet.mark());
   copy.set_offload(packet.offload());
+  copy.set_arrival(packet.arrival());
   Emissions emissions;
   Decision decision;
   director.explain(copy, now_, emissions, decision);

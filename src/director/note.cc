@@ -102,6 +102,7 @@ void Director::State::note_way(const Passage& passage, const Connection& connect
   way.packet_size = passage.view.total_length;
   way.dont_fragment = passage.view.dont_fragment;
   way.aggregated = passage.packet.offload().aggregated;
+  way.reassembled = passage.view.v6 && !way.aggregated && was_reassembled(passage);
   decision->way = way;
 }
 

@@ -270,7 +270,8 @@ struct alignas(64) Director::State : DirectorParts {
   Oversize oversize_of(const Context& context) const;
   Port gue_port(const Connection& connection) const;
   std::size_t path_mtu(DestinationId id, const ResolvedRoute& route, TimePoint now);
-  static bool is_refused(const PacketView& view, std::size_t mtu, const Context& context);
+  bool is_refused(const Passage& passage, std::size_t mtu, const Context& context) const;
+  bool was_reassembled(const Passage& passage) const;
   Verdict refuse_oversize(const Passage& passage, std::size_t mtu, const IpAddress& from);
   void originate(const Passage& passage, const IcmpError& error, const IpAddress& from);
   void originate_about(const Passage& passage, const IcmpError& error, const IpAddress& from,

@@ -83,7 +83,7 @@ Verdict Director::State::to_address(const Passage& passage, const Connection& co
     return into_tunnel(passage, connection, *tunnel, server, route, link_mtu, context);
   }
   if (link_mtu < kSmallestMtu) return drop(DropReason::mtu_too_small);
-  if (!passage.packet.offload().aggregated && is_refused(passage.view, link_mtu, context)) {
+  if (!passage.packet.offload().aggregated && is_refused(passage, link_mtu, context)) {
     return refuse_oversize(passage, link_mtu, virtual_address);
   }
   if (!masquerade) {
@@ -125,7 +125,7 @@ Verdict Director::State::into_tunnel(const Passage& passage, const Connection& c
     return drop(DropReason::fragmentation_needed);  // no IP header can say that length
   }
   const bool cut_anyway = !view.v6 && oversize_of(context) == Oversize::fragment;
-  if (!cut_anyway && !segmented && is_refused(view, mtu, context)) {
+  if (!cut_anyway && !segmented && is_refused(passage, mtu, context)) {
     return refuse_oversize(passage, mtu, view.tuple.destination);
   }
   OuterHeader outer{route.hop.source, server};
@@ -191,7 +191,7 @@ Verdict Director::State::to_client(const Passage& passage, const Connection& con
     return drop(DropReason::ttl_exceeded);
   }
   const std::size_t mtu = route.hop.mtu;
-  if (!passage.packet.offload().aggregated && is_refused(passage.view, mtu, context)) {
+  if (!passage.packet.offload().aggregated && is_refused(passage, mtu, context)) {
     return refuse_oversize(passage, mtu, own());
   }
   if (has_ip_options(passage.view)) {
@@ -203,9 +203,23 @@ Verdict Director::State::to_client(const Passage& passage, const Connection& con
   return send(passage, connection, route, mtu, context);
 }
 
-// An error is never answered; in IPv4 it is cut, DF or not, in IPv6 nobody cuts but the sender.
-bool Director::State::is_refused(const PacketView& view, std::size_t mtu, const Context& context) {
-  return view.total_length > mtu && view.dont_fragment && (view.v6 || !context.icmp);
+// An error is never answered; in IPv4 it is cut, DF or not, in IPv6 nobody cuts but the sender. Who
+// did must not be told to: it would be refused for ever.
+bool Director::State::is_refused(const Passage& passage, std::size_t mtu,
+                                 const Context& context) const {
+  const PacketView& view = passage.view;
+  if (view.total_length <= mtu || !view.dont_fragment) return false;
+  return view.v6 ? !was_reassembled(passage) : !context.icmp;
+}
+
+// An IPv6 packet that the link it came by cannot have carried: the kernel put it together, as it
+// does where anything uses conntrack. It does not tell how large the largest fragment was, which
+// IPVS goes by (reference 6.2); so one that its link could have carried whole is taken to be that.
+bool Director::State::was_reassembled(const Passage& passage) const {
+  const PacketView& view = passage.view;
+  if (view.is_later_fragment() || view.more_fragments) return false;
+  const Interface* const link = egress.network().interface(passage.packet.arrival());
+  return link != nullptr && view.total_length > link->mtu;
 }
 
 Verdict Director::State::refuse_oversize(const Passage& passage, std::size_t mtu,

@@ -14,6 +14,7 @@ lvsd_unit_test(director_test
   director_peers_test.cc
   director_persistence_test.cc
   director_probe_test.cc
+  director_reassembled_test.cc
   director_sctp_test.cc
   director_segments_test.cc
   director_services_test.cc
