@@ -114,13 +114,15 @@ Verdict Director::State::into_tunnel(const Passage& passage, const Connection& c
   const PacketView& view = passage.view;
   const bool outer_v6 = !server.is_v4();
   const std::size_t overhead = tunnel_overhead(tunnel, outer_v6);
-  std::size_t mtu = link_mtu > overhead ? link_mtu - overhead : 0;
+  const std::size_t room = link_mtu > overhead ? link_mtu - overhead : 0;
   // A link below the minimum carries nothing, as in the kernel. But anybody can send an error that
-  // says so of a path: below the minimum the outer packets are cut instead.
-  if (outer_v6 && link_mtu < route.hop.mtu) mtu = std::max(mtu, kSmallestMtuV6);
+  // says so of a path: below the minimum the outer packets are cut instead, those of segments are
+  // made to fit.
+  const std::size_t mtu =
+      outer_v6 && link_mtu < route.hop.mtu ? std::max(room, kSmallestMtuV6) : room;
   if (mtu < (outer_v6 ? kSmallestMtuV6 : kSmallestMtu)) return drop(DropReason::mtu_too_small);
   const bool segmented = passage.packet.offload().aggregated ||
-                         (view.total_length > mtu && becomes_segments(passage, context));
+                         (view.total_length > room && becomes_segments(passage, context));
   if (!segmented && view.total_length + overhead > kLargestPacket) {
     return drop(DropReason::fragmentation_needed);  // no IP header can say that length
   }
@@ -132,7 +134,7 @@ Verdict Director::State::into_tunnel(const Passage& passage, const Connection& c
   if (outer.source.is_unspecified()) return drop(DropReason::no_route);
   if (tunnel.encapsulation == Encapsulation::gue) outer.source_port = gue_port(connection);
   outer.dont_fragment = view.dont_fragment && !view.v6 && !cut_anyway;
-  if (segmented) return send_segments(passage, connection, tunnel, outer, route, mtu, context);
+  if (segmented) return send_segments(passage, connection, tunnel, outer, route, room, context);
   outer.id = next_id++;
   finish(passage);
   if (!encapsulate(passage.packet, view, tunnel, outer)) return drop(DropReason::no_headroom);

@@ -3,6 +3,7 @@
 // have become.
 #include <gtest/gtest.h>
 
+#include "lvsd/forward/icmp_error.h"
 #include "lvsd/forward/rewrite.h"
 #include "support/director_fixture.h"
 #include "support/packet_diff.h"
@@ -223,6 +224,27 @@ TEST(TunnelSegments, IcmpTellsTheSenderInstead) {
             "drop fragmentation-needed");
   EXPECT_EQ(describe(f.handle(super(kUp, {}, 3000), 0, kSuper)), "forwarded");
   EXPECT_EQ(f.sent.size(), 3U);  // a super-packet was cut by nobody yet
+}
+
+// Both ends of the tunnel are IPv6, and a router in between takes its minimum only.
+TEST(TunnelSegments, FitAPathOfIpv6sMinimum) {
+  Network::Parts parts = director_network();
+  parts.interfaces[1].addresses.push_back({address("fd00:2::1"), 64});
+  parts.neighbors.push_back({address("fd00:2::11"), InterfaceIndex{2}, mac_of(kServer)});
+  const VirtualService web = tcp_service(80, Tunnel{}, {to("fd00:2::11", 80)});
+  DirectorFixture f({web}, parts);
+  ASSERT_EQ(describe(f.handle(syn(1460))), "forwarded");
+  const Bytes outer = f.sent.at(0).packet;
+  Emissions memory;
+  f.handle(make_icmp_error(memory, {.code = icmp::kFragmentationNeeded, .mtu = 1280},
+                           address("fd00:2::2"), address("fd00:2::1"), outer, 1));
+  const Bytes single = tcp_packet(kUp, {.flags = kAck}, counting(1230));  // 1270 bytes
+  ASSERT_EQ(describe(f.handle(single)), "forwarded");
+  EXPECT_EQ(f.sent.size(), 2U);
+  for (const Sent& segment : f.sent) EXPECT_LE(segment.packet.size(), 1280U);
+  ASSERT_EQ(describe(f.handle(super(kUp, {}, 6000), 0, kSuper)), "forwarded");
+  EXPECT_EQ(f.sent.size(), 5U);  // of 1200 bytes each
+  for (const Sent& segment : f.sent) EXPECT_EQ(segment.packet.size(), 1280U);
 }
 
 TEST(TunnelSegments, SplitLeavesDatagramsToIcmp) {
