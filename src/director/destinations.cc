@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "lvsd/net/result.h"
+#include "state.h"
 
 namespace lvsd {
 
@@ -34,19 +35,31 @@ void Destinations::retire(DestinationId id) {
   if (!states_[index(id)].referenced()) {
     release(id);
   } else {
-    retired_.push_back(id);
+    DestinationExtra& extra = extras_[index(id)];
+    retired_.emplace(LoadKey{states_[index(id)].service, states_[index(id)].config.endpoint}, id);
+    extra.retired_number = retirements_++;
+    extra.retired_at = static_cast<std::uint32_t>(extra.service->retired.size());
+    extra.service->retired.push_back(id);
   }
+}
+
+// The last of the list takes the place that becomes free.
+void Destinations::leave_retired(DestinationId id) {
+  Service& service = *extras_[index(id)].service;
+  retired_.erase({states_[index(id)].service, states_[index(id)].config.endpoint});
+  const DestinationId last = service.retired.back();
+  service.retired[extras_[index(id)].retired_at] = last;
+  extras_[index(last)].retired_at = extras_[index(id)].retired_at;
+  service.retired.pop_back();
+  if (service.retired.empty() && service.removed) abandoned_.push_back(&service);
 }
 
 std::optional<DestinationId> Destinations::revive(const Destination& config, const ServiceKey& key,
                                                   Service* service) {
-  const auto found = std::find_if(retired_.begin(), retired_.end(), [&](DestinationId id) {
-    const DestinationState& state = states_[index(id)];
-    return state.service == key && state.config.endpoint == config.endpoint;
-  });
+  const auto found = retired_.find({key, config.endpoint});
   if (found == retired_.end()) return std::nullopt;
-  const DestinationId id = *found;
-  retired_.erase(found);
+  const DestinationId id = found->second;
+  leave_retired(id);
   states_[index(id)].retired = false;
   // The counters of a service that was removed, too, begin anew (observed in the kernel).
   if (extras_[index(id)].service != service) {
@@ -95,7 +108,7 @@ void Destinations::unbind_template(DestinationId id) {
 void Destinations::let_go(DestinationState& state, DestinationId id) {
   if (state.is_overloaded() && state.below_lower()) state.set_overloaded(false);
   if (!state.retired || state.referenced()) return;
-  retired_.erase(std::find(retired_.begin(), retired_.end(), id));
+  leave_retired(id);
   release(id);
 }
 

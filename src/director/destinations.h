@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "lvsd/director/rate_estimator.h"
@@ -26,7 +27,9 @@ struct DestinationExtra {
   std::shared_ptr<SharedLoad> load;  // keeps it where the DestinationState points to
   bool moving = false;               // among those whose rates have to be estimated
   bool in_use = false;               // the id is taken
-  bool nat_address = false;  // counted among the NAT addresses, to the end of its connections
+  bool nat_address = false;      // counted among the NAT addresses, to the end of its connections
+  std::uint32_t retired_at = 0;  // its place among the retired ones of its service
+  std::uint64_t retired_number = 0;  // which retirement it was, of all
 };
 
 class Destinations {
@@ -61,7 +64,9 @@ class Destinations {
   const Service* service_of(DestinationId id) const { return extras_[index(id)].service; }
   std::span<const DestinationState> states() const { return states_; }
   const DestinationState* find(DestinationId id) const;
-  const std::vector<DestinationId>& retired() const { return retired_; }
+  // The removed services whose last destination went since the last call. (Each service has a list
+  // of its retired destinations: nothing ever looks through those of all.)
+  std::vector<const Service*> take_abandoned() { return std::exchange(abandoned_, {}); }
   // Whether any NAT destination, retired ones included, has this address: its fragments are ours.
   bool is_nat_address(const IpAddress& address) const { return nat_addresses_.contains(address); }
   // The NAT destination of a configured service with this protocol and endpoint, if there is one.
@@ -76,11 +81,15 @@ class Destinations {
   void clear(DestinationId id);
   void let_go(DestinationState& state, DestinationId id);
   void release(DestinationId id);
+  void leave_retired(DestinationId id);
   void remember_nat(DestinationId id);
 
   std::vector<DestinationState> states_;
   std::vector<DestinationExtra> extras_;
-  std::vector<DestinationId> free_, retired_, moving_;
+  std::vector<DestinationId> free_, moving_;
+  std::unordered_map<LoadKey, DestinationId, LoadKeyHash> retired_;
+  std::uint64_t retirements_ = 0;
+  std::vector<const Service*> abandoned_;
   std::unordered_map<IpAddress, std::vector<DestinationId>, IpAddressHash> nat_addresses_;
 };
 

@@ -87,7 +87,7 @@ void Director::expire(TimePoint now, Emissions&) {
       settled.dropped;
   state.counters.dropped[static_cast<std::size_t>(DropReason::fragment_timeout)] +=
       state.fragments.expire(state.last_now, lost_for(DropReason::fragment_timeout));
-  if (!state.removed.empty()) state.forget_removed_services();
+  state.forget_removed_services();
 }
 
 void Director::apply(const Changes& changes, TimePoint now, Emissions&) {

@@ -2,6 +2,7 @@
 // Changes to the configuration, between two packets. What stays keeps its connections, counters and
 // scheduler position; what goes is retired and lives until its last connection has ended.
 #include <algorithm>
+#include <functional>
 
 #include "state.h"
 
@@ -116,8 +117,12 @@ void Director::State::remove_service(const ServiceKey& key) {
   if (has_sip(found->second->persistence)) --sip_services;
   for (const DestinationId id : found->second->order) destinations.retire(id);
   found->second->order.clear();
+  found->second->removed = true;
   removed.push_back(std::move(found->second));
   services.erase(found);
+  if (!removed.back()->retired.empty()) return;
+  release_address(*removed.back());
+  removed.pop_back();
 }
 
 void Director::State::change_service(const ServiceChange& change) {
@@ -161,15 +166,21 @@ void Director::State::change_service(const ServiceChange& change) {
   }
 }
 
+void Director::State::release_address(const Service& service) {
+  const auto address = virtual_addresses.find(service.key.listen.address);
+  if (address != virtual_addresses.end() && --address->second == 0) {
+    virtual_addresses.erase(address);
+  }
+}
+
+// One pass for all that went since the last call, and none where nothing did.
 void Director::State::forget_removed_services() {
-  std::erase_if(removed, [this](const std::unique_ptr<Service>& service) {
-    for (const DestinationId id : destinations.retired()) {
-      if (destinations.extra(id).service == service.get()) return false;
-    }
-    const auto address = virtual_addresses.find(service->key.listen.address);
-    if (address != virtual_addresses.end() && --address->second == 0) {
-      virtual_addresses.erase(address);
-    }
+  std::vector<const Service*> gone = destinations.take_abandoned();
+  if (gone.empty()) return;
+  std::sort(gone.begin(), gone.end(), std::less<>());
+  std::erase_if(removed, [&](const std::unique_ptr<Service>& service) {
+    if (!std::binary_search(gone.begin(), gone.end(), service.get(), std::less<>())) return false;
+    release_address(*service);
     return true;
   });
 }

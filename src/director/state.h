@@ -50,6 +50,8 @@ struct ServiceBasics {
   ServiceTimeouts own_timeouts;
   Timeouts timeouts;                 // the director's where the service has none of its own
   std::vector<DestinationId> order;  // in file order
+  std::vector<DestinationId> retired;
+  bool removed = false;  // there while it has retired destinations
   Statistics statistics;
   RateEstimator rates;
 };
@@ -321,6 +323,7 @@ struct alignas(64) Director::State : DirectorParts {
   void change_service(const ServiceChange& change);
   std::shared_ptr<SharedLoad> load_of(const ServiceKey& key, const Endpoint& endpoint) const;
   SchedulerSettings scheduler_settings(SchedulerFlags flags);
+  void release_address(const Service& service);
   void forget_removed_services();
 
   // snapshot.cc

@@ -15,6 +15,7 @@ lvsd_unit_test(director_test
   director_persistence_test.cc
   director_probe_test.cc
   director_reassembled_test.cc
+  director_retired_test.cc
   director_sctp_test.cc
   director_segments_test.cc
   director_services_test.cc
