@@ -60,6 +60,7 @@ Verdict Director::handle(PacketBuffer& packet, TimePoint now, Emissions& out, De
 }
 
 std::optional<TimePoint> Director::next_deadline() const {
+  if (state_->orphans) return state_->last_now;
   std::optional<TimePoint> first;
   for (const auto& deadline :
        {state_->connections.next_deadline(), state_->egress.next_deadline(),
@@ -75,6 +76,7 @@ void Director::expire(TimePoint now, Emissions&) {
   state.connections.expire(
       state.last_now, kExpiriesPerCall,
       [&](ConnectionId id, Connection& entry) { state.on_due(id, entry, state.last_now); });
+  if (state.orphans) state.sweep_orphans(state.last_now);
   state.defend(state.last_now);
   const auto lost_for = [&state](DropReason reason) {
     return [&state, reason](std::span<const std::byte> packet) {

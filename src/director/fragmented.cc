@@ -71,7 +71,7 @@ Verdict Director::State::later_fragment(const Passage& passage) {
 
 // Along the connection that the first fragment belongs to now; the state machine saw that one only.
 Verdict Director::State::follow(const Passage& passage, const FragmentTable::Decision& first) {
-  if (const auto id = connections.find_request(first.tuple, passage.now)) {
+  if (const auto id = find_request(first.tuple, passage.now)) {
     Connection& connection = connections[*id];
     count_in(connection, passage.view.total_length);
     return to_server(passage, connection,

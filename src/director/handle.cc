@@ -44,7 +44,7 @@ Verdict Director::State::whole(const Passage& passage) {
   if (!view.has_ports && !follows_key_exchange(view.tuple)) return accept(AcceptReason::not_ours);
   const Tuple tuple = connection_tuple(view.tuple);
 
-  if (const auto id = connections.find_request(tuple, passage.now)) {
+  if (const auto id = find_request(tuple, passage.now)) {
     return request_of(passage, *id);
   }
   if (const auto reply = find_reply(tuple, passage.now)) return known_reply(passage, *reply);
@@ -120,11 +120,11 @@ Verdict Director::State::nat_reply(const Passage& passage, ConnectionId id) {
 std::optional<ConnectionId> Director::State::find_reply(const Tuple& tuple, TimePoint now) const {
   if (!hairpins.empty()) {
     const auto id = hairpins.find(tuple);
-    if (id && connections[*id].is_alive(now)) return id;
+    if (id && connections[*id].is_alive(now) && !is_orphan(connections[*id])) return id;
   }
   return connections.find_by_client(
       tuple.protocol, tuple.destination, tuple.destination_port, now, [&](const Connection& entry) {
-        if (entry.is_template()) return false;
+        if (entry.is_template() || is_orphan(entry)) return false;
         if (entry.is_masquerade()) {
           return entry.destination_port == tuple.source_port &&
                  destinations[entry.destination].config.endpoint.address == tuple.source;

@@ -50,7 +50,7 @@ Verdict Director::State::handle_icmp_error(const Passage& passage) {
   }
   // A client or a router near it quotes our V -> C; a real server or a router near it C -> D.
   const Tuple tuple = connection_tuple(reversed(quoted.tuple));
-  if (const auto id = connections.find_request(tuple, passage.now)) {
+  if (const auto id = find_request(tuple, passage.now)) {
     return icmp_to_server(passage, connections[*id]);
   }
   if (const auto id = find_reply(tuple, passage.now)) return icmp_to_client(passage, *id);
@@ -114,7 +114,7 @@ std::optional<Verdict> Director::State::tunnel_error(const Passage& passage) {
   const auto inner = parse_inside(bytes, outer);
   const bool v4 = !view.v6 && inner && !inner->v6;
   const auto id =
-      v4 && inner->has_ports ? connections.find_request(inner->tuple, passage.now) : std::nullopt;
+      v4 && inner->has_ports ? find_request(inner->tuple, passage.now) : std::nullopt;
   const auto is_tunnel_of_ours = [&] {
     if (connections[*id].method() != Connection::kTunnel) return false;
     const Destination& config = destinations[connections[*id].destination].config;

@@ -24,7 +24,7 @@ void Director::State::note_packet(const PacketBuffer& packet, TimePoint now) {
   if (!view) return;
   decision->packet = *view;
   for (const Tuple& tuple : related_tuples(packet.bytes(), *view, now)) {
-    auto id = connections.find_request(tuple, now);
+    auto id = find_request(tuple, now);
     const Direction direction = id ? Direction::request : Direction::reply;
     if (!id) id = find_reply(tuple, now);
     if (!id) continue;

@@ -35,7 +35,11 @@ void Director::State::apply(const Changes& changes, TimePoint now) {
   const bool removes = !changes.removed.empty() ||
                        std::any_of(changes.changed.begin(), changes.changed.end(),
                                    [](const ServiceChange& c) { return !c.removed.empty(); });
-  if (removes && ipvs.expire_nodest_conn.value_or(false)) expire_orphans();
+  if (!ipvs.expire_nodest_conn.value_or(false)) orphans.reset();
+  if (removes && ipvs.expire_nodest_conn.value_or(false)) {
+    orphans = OrphanSweep{};
+    sweep_orphans(now);
+  }
   loads.reset();
   forget_removed_services();
 }

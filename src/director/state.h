@@ -88,6 +88,13 @@ inline bool has_ip_options(const PacketView& view) {
   return !view.v6 && view.transport_offset > sizeof(Ipv4Header);
 }
 
+// Where the search for connections of removed destinations is: in the first pass over the table, or
+// in the second, for what controlled others.
+struct OrphanSweep {
+  bool controllers = false;
+  std::uint32_t place = 0;
+};
+
 // Plain values, all that a Director holds but its connections and services: what a dry run copies
 // whole, so that nothing new is forgotten there (dry_run.cc).
 struct DirectorParts {
@@ -115,6 +122,7 @@ struct DirectorParts {
   RateEstimator rates;  // of the grand total
   RateClock rate_clock;
   IcmpBudget icmp_budget;
+  std::optional<OrphanSweep> orphans;  // while there is one
   TimePoint last_now{};
   Duration utc_offset{};         // of `now`, from the time since 1970
   std::uint16_t next_id;         // of IP headers that we make
@@ -130,6 +138,12 @@ struct alignas(64) Director::State : DirectorParts {
   // handle.cc
   Verdict handle(PacketBuffer& packet, TimePoint now, Emissions& out);
   Verdict whole(const Passage& passage);  // all but later fragments
+  std::optional<ConnectionId> find_request(const Tuple& tuple, TimePoint now) const {
+    const auto id = connections.find_request(tuple, now);
+    if (orphans && id && is_orphan(connections[*id])) [[unlikely]]
+      return std::nullopt;
+    return id;
+  }
   Verdict request_of(const Passage& passage, ConnectionId id);
   Verdict known_request(const Passage& passage, ConnectionId id, bool fresh);
   Verdict known_reply(const Passage& passage, ConnectionId id);
@@ -187,7 +201,12 @@ struct alignas(64) Director::State : DirectorParts {
   void on_due(ConnectionId id, Connection& connection, TimePoint now);
   void unbind(ConnectionId id);  // from its destination, its controller and the side tables
   void forget(ConnectionId id);
-  void expire_orphans();
+  void sweep_orphans(TimePoint now);
+  // Its destination is gone, and it is only a matter of time that it is, too.
+  bool is_orphan(const Connection& connection) const {
+    return orphans && connection.destination != kNoDestination &&
+           destinations[connection.destination].retired;
+  }
   const Timeouts& timeouts_of(const Connection& connection) const;
 
   // drained.cc

@@ -12,6 +12,7 @@ lvsd_unit_test(director_test
   director_methods_test.cc
   director_options_test.cc
   director_peers_test.cc
+  director_orphans_test.cc
   director_persistence_test.cc
   director_probe_test.cc
   director_reassembled_test.cc
