@@ -26,6 +26,7 @@ DestinationId Destinations::add(const Destination& config, const ServiceKey& key
   extras_[index(id)].service = service;
   extras_[index(id)].load = std::move(load);
   extras_[index(id)].in_use = true;
+  begin_path(id);
   remember_nat(id);
   return id;
 }
@@ -128,8 +129,47 @@ void Destinations::detach(DestinationId id) {
 }
 
 void Destinations::edit(DestinationId id, const Destination& config, bool added) {
+  count_tunnel(id, false);
   states_[index(id)].configure(config, added);
+  count_tunnel(id, true);
   remember_nat(id);
+}
+
+void Destinations::begin_path(DestinationId id) {
+  const IpAddress& address = states_[index(id)].config.endpoint.address;
+  const auto [found, made] = path_index_.try_emplace(address, 0);
+  if (made && free_paths_.empty()) {
+    found->second = static_cast<std::uint32_t>(paths_.size());
+    paths_.emplace_back();
+  } else if (made) {
+    found->second = free_paths_.back();
+    free_paths_.pop_back();
+  }
+  extras_[index(id)].path = found->second;
+  ++paths_[found->second].uses;
+  count_tunnel(id, true);
+}
+
+void Destinations::end_path(DestinationId id) {
+  count_tunnel(id, false);
+  const std::uint32_t place = extras_[index(id)].path;
+  if (--paths_[place].uses > 0) return;
+  paths_[place] = {};
+  path_index_.erase(states_[index(id)].config.endpoint.address);
+  free_paths_.push_back(place);
+}
+
+// Of one kind, but for ports of GUE that differ.
+void Destinations::count_tunnel(DestinationId id, bool begins) {
+  const Tunnel* const tunnel = std::get_if<Tunnel>(&states_[index(id)].config.method);
+  if (tunnel == nullptr) return;
+  std::vector<ServerPath::Kind>& kinds = path(id).tunnels;
+  auto kind = std::find_if(kinds.begin(), kinds.end(), [&](const ServerPath::Kind& other) {
+    return other.encapsulation == tunnel->encapsulation && other.port == tunnel->port;
+  });
+  if (kind == kinds.end()) kind = kinds.insert(kind, {tunnel->encapsulation, tunnel->port, 0});
+  kind->uses += begins ? 1U : ~0U;
+  if (kind->uses == 0) kinds.erase(kind);
 }
 
 void Destinations::release(DestinationId id) {
@@ -138,6 +178,7 @@ void Destinations::release(DestinationId id) {
     std::erase(found->second, id);
     if (found->second.empty()) nat_addresses_.erase(found);
   }
+  end_path(id);
   clear(id);
   free_.push_back(id);
 }

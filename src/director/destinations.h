@@ -21,8 +21,7 @@ struct Service;
 // What the director keeps beside a DestinationState, which schedulers see as a dense array.
 struct DestinationExtra {
   Service* service = nullptr;  // null once the service object is gone
-  std::uint32_t path_mtu = 0;  // learned from ICMP about a tunnel to its address; 0: not known
-  TimePoint path_mtu_until{};
+  std::uint32_t path = 0;      // to its address, among the paths of all
   RateEstimator rates;
   std::shared_ptr<SharedLoad> load;  // keeps it where the DestinationState points to
   bool moving = false;               // among those whose rates have to be estimated
@@ -30,6 +29,20 @@ struct DestinationExtra {
   bool nat_address = false;      // counted among the NAT addresses, to the end of its connections
   std::uint32_t retired_at = 0;  // its place among the retired ones of its service
   std::uint64_t retired_number = 0;  // which retirement it was, of all
+};
+
+// What is known of the way to an address. It is the address's, whatever method a destination there
+// has: the kernel's route remembers it for each (observed).
+struct ServerPath {
+  std::uint32_t mtu = 0;  // learned from ICMP about a tunnel to it; 0: not known
+  TimePoint mtu_until{};
+  std::uint32_t uses = 0;  // by destinations, retired ones included
+  struct Kind {
+    Encapsulation encapsulation;
+    Port port;
+    std::uint32_t uses;
+  };
+  std::vector<Kind> tunnels;  // the kinds of tunnels that lead there
 };
 
 class Destinations {
@@ -71,6 +84,11 @@ class Destinations {
   bool is_nat_address(const IpAddress& address) const { return nat_addresses_.contains(address); }
   // The NAT destination of a configured service with this protocol and endpoint, if there is one.
   std::optional<DestinationId> find_nat(std::uint8_t protocol, const Endpoint& endpoint) const;
+  ServerPath& path(DestinationId id) { return paths_[extras_[index(id)].path]; }
+  ServerPath* find_path(const IpAddress& address) {  // null: there is no destination
+    const auto found = path_index_.find(address);
+    return found == path_index_.end() ? nullptr : &paths_[found->second];
+  }
   // In a copy that is for trying: counts for itself from here on, beginning with all there are.
   void detach(DestinationId id);
   // Weight, method, thresholds; `added`: on coming back, not while it is there.
@@ -83,12 +101,18 @@ class Destinations {
   void release(DestinationId id);
   void leave_retired(DestinationId id);
   void remember_nat(DestinationId id);
+  void begin_path(DestinationId id);
+  void end_path(DestinationId id);
+  void count_tunnel(DestinationId id, bool begins);
 
   std::vector<DestinationState> states_;
   std::vector<DestinationExtra> extras_;
   std::vector<DestinationId> free_, moving_;
   std::unordered_map<LoadKey, DestinationId, LoadKeyHash> retired_;
   std::uint64_t retirements_ = 0;
+  std::vector<ServerPath> paths_;
+  std::vector<std::uint32_t> free_paths_;
+  std::unordered_map<IpAddress, std::uint32_t, IpAddressHash> path_index_;
   std::vector<const Service*> abandoned_;
   std::unordered_map<IpAddress, std::vector<DestinationId>, IpAddressHash> nat_addresses_;
 };

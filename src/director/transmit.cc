@@ -286,9 +286,9 @@ Verdict Director::State::settle(Egress::Outcome outcome, const Context& context)
 
 std::size_t Director::State::path_mtu(DestinationId id, const ResolvedRoute& route, TimePoint now) {
   if (id == kNoDestination) return route.hop.mtu;
-  DestinationExtra& extra = destinations.extra(id);
-  if (extra.path_mtu != 0 && extra.path_mtu_until <= now) extra.path_mtu = 0;
-  return extra.path_mtu == 0 ? route.hop.mtu : std::min(extra.path_mtu, route.hop.mtu);
+  ServerPath& path = destinations.path(id);
+  if (path.mtu != 0 && path.mtu_until <= now) path.mtu = 0;
+  return path.mtu == 0 ? route.hop.mtu : std::min(path.mtu, route.hop.mtu);
 }
 
 void Director::State::originate(const Passage& passage, const IcmpError& error,

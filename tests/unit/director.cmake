@@ -13,6 +13,7 @@ lvsd_unit_test(director_test
   director_options_test.cc
   director_peers_test.cc
   director_orphans_test.cc
+  director_paths_test.cc
   director_persistence_test.cc
   director_probe_test.cc
   director_reassembled_test.cc
