@@ -116,6 +116,32 @@ TEST(SuperPackets, SegmentsAreNoLargerThanEitherEndAnnounced) {
   EXPECT_EQ(f.reply(9000), 1220U);
 }
 
+// However small: it is their own. Below 88 nobody has a reason to.
+TEST(SuperPackets, SegmentsAreAsSmallAsAnEndAnnounced) {
+  EXPECT_EQ(Established(service(DirectRouting{}), 400).request(9000), 400U);
+  EXPECT_EQ(Established(service(DirectRouting{}), 88).request(9000), 88U);
+  EXPECT_EQ(Established(service(DirectRouting{}), 1).request(9000), 88U);
+  Established f(service(Masquerade{}), 400);
+  EXPECT_EQ(f.reply(9000), 400U);
+  f.handle(tcp_packet(kUp, {.flags = kAck}, counting(300)));  // a window's rest
+  EXPECT_EQ(f.request(9000), 400U);
+  f.handle(tcp_packet(kUp, {.flags = kAck}, counting(400)));
+  EXPECT_EQ(f.request(9000), 400U);
+}
+
+TEST(SuperPackets, AnIcmpErrorMakesNoSegmentSmallerThanAnyPathAsksFor) {
+  const auto after_an_error = [](std::uint16_t announced) {
+    Established f(service(Masquerade{}), announced);
+    const Bytes quoted = tcp_packet({.source = kVip, .destination = kClient},
+                                    {.source = 80, .destination = 40000, .flags = kAck});
+    f.handle(icmp_error({.source = "10.0.1.2", .destination = kVip},
+                        {.type = 3, .code = 4, .rest = 100}, quoted));
+    return f.reply(9000);
+  };
+  EXPECT_EQ(after_an_error(1460), 512U);
+  EXPECT_EQ(after_an_error(400), 400U);
+}
+
 TEST(SuperPackets, SegmentsFollowAnIcmpErrorOfThePath) {
   Established f(service(Masquerade{}));
   EXPECT_EQ(f.reply(9000), 1460U);
