@@ -132,7 +132,8 @@ Egress::Outcome Egress::hold(std::span<const Piece> pieces, const ResolvedRoute&
   const bool client = patience != Patience::server;
   std::size_t weight = 0;
   for (const Piece& piece : pieces) weight += piece.weight();
-  if (use.weight + weight > kHeldPerNeighbor || held_ + weight > kHeldInAll ||
+  // Where nothing waits, any packet may: a super-packet of small segments has more than the limit.
+  if ((use.weight > 0 && use.weight + weight > kHeldPerNeighbor) || held_ + weight > kHeldInAll ||
       (client && held_for_clients_ + weight > kHeldForClients)) {
     return Outcome::queue_full;
   }

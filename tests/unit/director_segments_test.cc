@@ -179,6 +179,23 @@ TEST(SuperPackets, WaitForTheirNeighbourAsTheyAre) {
   EXPECT_EQ(f.sent[1].unfinished, (Unfinished{.transport_offset = 20, .segment_size = 1460}));
 }
 
+// However many segments it has: 64 may wait for one neighbour, or what one packet is.
+TEST(SuperPackets, OfManySegmentsWaitForTheirNeighbourToo) {
+  Network::Parts parts = director_network();
+  std::erase_if(parts.neighbors, [](const auto& n) { return n.address == address(kServer); });
+  for (const ForwardingMethod& method :
+       {ForwardingMethod{DirectRouting{}}, {Masquerade{}}, {Tunnel{}}}) {
+    Established f(service(method), 536);
+    f.set_network(parts);
+    ASSERT_EQ(describe(f.handle(super(kUp, {}, 60000), 0, kSuper)), "held");
+    EXPECT_EQ(describe(f.handle(super(kUp, {}, 1000), 0, kSuper)), "drop neighbor-queue-full");
+    f.set_network(director_network());
+    const bool tunnel = std::holds_alternative<Tunnel>(method);
+    ASSERT_EQ(f.sent.size(), tunnel ? 112U : 1U);
+    ASSERT_EQ(describe(f.handle(super(kUp, {}, 60000), 0, kSuper)), "forwarded");
+  }
+}
+
 // Where the kernel routes, nobody cuts for us.
 TEST(SuperPackets, AreCutWhereALinkHasNoAddresses) {
   Network::Parts parts = director_network();
