@@ -23,10 +23,11 @@ unsigned workers_of(const Config& config) { return std::max(config.startup.worke
 
 DirectorSettings settings_of(const Config& config, unsigned worker) {
   // Far apart, so that packets of two directors are no fragments of one another.
-  constexpr unsigned kBetween = 0x1357;
+  constexpr unsigned kBetween = 0x1357, kBetweenFragments = 0x13579bdf;
   return {.connection_limit = config.startup.connection_limit,
           .seed = kSeed,
           .first_id = static_cast<std::uint16_t>(kSeed.k0 + worker * kBetween),
+          .first_fragment_id = 1 + worker * kBetweenFragments,
           .has_peers = workers_of(config) > 1,
           .worker = worker,
           .workers = workers_of(config)};

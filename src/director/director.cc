@@ -18,7 +18,7 @@ constexpr std::size_t kExpiriesPerCall = 256;
 DirectorParts::DirectorParts(const DirectorSettings& settings,
                              std::shared_ptr<const Network> network)
     : engine_templates(settings.seed),
-      egress(std::move(network)),
+      egress(std::move(network), settings.first_fragment_id),
       fragments(settings.seed),
       hairpins(settings.worker, settings.workers),
       has_peers(settings.has_peers),

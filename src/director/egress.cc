@@ -20,8 +20,8 @@ constexpr Duration kRefresh = seconds(8);
 
 }  // namespace
 
-Egress::Egress(std::shared_ptr<const Network> network)
-    : network_(std::move(network)), cache_(kCacheSize) {}
+Egress::Egress(std::shared_ptr<const Network> network, std::uint32_t first_fragment_id)
+    : network_(std::move(network)), cache_(kCacheSize), next_fragment_id_(first_fragment_id) {}
 
 void Egress::resolve(ResolvedRoute& entry, const IpAddress& to, const IpAddress& from) {
   entry = ResolvedRoute{};

@@ -40,7 +40,7 @@ struct ResolvedRoute {
 
 class Egress {
  public:
-  explicit Egress(std::shared_ptr<const Network> network);
+  Egress(std::shared_ptr<const Network> network, std::uint32_t first_fragment_id);
 
   const Network& network() const { return *network_; }
   // Valid until the next call.
@@ -126,7 +126,7 @@ class Egress {
   std::vector<Piece> pieces_;
   std::vector<std::uint32_t> waiting_;  // neighbours that packets wait for
   std::uint32_t generation_ = 0;
-  std::uint32_t next_fragment_id_ = 1;  // of IPv6 packets that are cut: tunnel packets of ours
+  std::uint32_t next_fragment_id_;  // of IPv6 packets that are cut
   std::size_t held_ = 0, held_for_clients_ = 0;
 };
 

@@ -115,6 +115,27 @@ TEST(ReassembledIpv6, IsCutAgainAroundATunnel) {
   for (const Sent& piece : v4.sent) EXPECT_LE(piece.packet.size(), 1500U);
 }
 
+// RFC 7739: where every director begins at the same number, the fragments of two are joined.
+TEST(ReassembledIpv6, HasTheIdsThatItsDirectorBeganWith) {
+  const auto id_of = [](std::uint32_t first) {
+    DirectorSettings settings{.connection_limit = 10, .seed = {1, 2}};
+    settings.first_fragment_id = first;
+    Director director(settings, std::make_shared<const Network>(both_families()));
+    Emissions out;
+    Changes changes;
+    changes.added = {Reassembled::service(DirectRouting{}, kServer)};
+    director.apply(changes, TimePoint{}, out);
+    OwnedPacket owned(request(4000));
+    PacketBuffer buffer = owned.buffer();
+    buffer.set_arrival(InterfaceIndex{1});
+    EXPECT_EQ(describe(director.handle(buffer, TimePoint{}, out)), "forwarded");
+    const auto chain = walk_extensions(out.list().at(0).packet, 0);
+    return chain->fragment.id.host();
+  };
+  EXPECT_EQ(id_of(1), 1U);
+  EXPECT_EQ(id_of(0xfedcba98U), 0xfedcba98U);
+}
+
 TEST(ReassembledIpv6, IsNotWhatTheLinkCanHaveCarried) {
   Reassembled f{Tunnel{}};
   EXPECT_EQ(describe(f.handle(request(1461))), "drop fragmentation-needed");
