@@ -8,6 +8,18 @@
 
 namespace lvsd {
 
+Destinations::Destinations(const Destinations& real, std::span<const DestinationId> kept) {
+  for (const DestinationId old : kept) {
+    const DestinationId id{static_cast<std::uint32_t>(states_.size())};
+    const DestinationState& state = states_.emplace_back(real[old]);
+    const DestinationExtra& extra = extras_.emplace_back(real.extra(old));
+    if (state.retired) retired_.push_back(id);
+    if (extra.moving) moving_.push_back(id);
+    if (extra.nat_address) nat_addresses_[state.config.endpoint.address].push_back(id);
+    detach(id);
+  }
+}
+
 DestinationId Destinations::add(const Destination& config, const ServiceKey& key, Service* service,
                                 std::shared_ptr<SharedLoad> load) {
   DestinationId id{static_cast<std::uint32_t>(states_.size())};
@@ -160,6 +172,11 @@ std::optional<DestinationId> Destinations::find_nat(std::uint8_t protocol,
     }
   }
   return std::nullopt;
+}
+
+std::optional<DestinationId> Destinations::first_at(const IpAddress& address) const {
+  const auto found = nat_addresses_.find(address);
+  return found == nat_addresses_.end() ? std::nullopt : std::optional(found->second.front());
 }
 
 // Connections keep the method they began with, so an address is forgotten with its destination

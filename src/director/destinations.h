@@ -31,6 +31,11 @@ struct DestinationExtra {
 
 class Destinations {
  public:
+  Destinations() = default;
+  // A copy for trying of these only, which get the ids 0, 1, ... in this order: find_nat() finds
+  // the first of them that it may. Counts for itself from here on, beginning with all there are.
+  Destinations(const Destinations& real, std::span<const DestinationId> kept);
+
   // `load`: of all directors, where there are several.
   DestinationId add(const Destination& config, const ServiceKey& key, Service* service,
                     std::shared_ptr<SharedLoad> load = {});
@@ -66,13 +71,14 @@ class Destinations {
   bool is_nat_address(const IpAddress& address) const { return nat_addresses_.contains(address); }
   // The NAT destination of a configured service with this protocol and endpoint, if there is one.
   std::optional<DestinationId> find_nat(std::uint8_t protocol, const Endpoint& endpoint) const;
-  // In a copy that is for trying: counts for itself from here on, beginning with all there are.
-  void detach(DestinationId id);
+  // Any with this address, of the NAT destinations, retired ones included.
+  std::optional<DestinationId> first_at(const IpAddress& address) const;
   // Weight, method, thresholds; `added`: on coming back, not while it is there.
   void edit(DestinationId id, const Destination& config, bool added = false);
 
  private:
   static std::size_t index(DestinationId id) { return static_cast<std::size_t>(id); }
+  void detach(DestinationId id);
   void clear(DestinationId id);
   void let_go(DestinationState& state, DestinationId id);
   void release(DestinationId id);

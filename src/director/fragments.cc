@@ -28,6 +28,12 @@ FragmentTable::Decision FragmentTable::find(const DatagramKey& key, TimePoint no
   return found->second.decision;
 }
 
+void FragmentTable::rename_destinations(const std::function<DestinationId(DestinationId)>& to) {
+  for (auto& [key, datagram] : datagrams_) {
+    datagram.decision.destination = to(datagram.decision.destination);
+  }
+}
+
 std::vector<std::vector<std::byte>> FragmentTable::decide(const DatagramKey& key,
                                                           const Decision& decision, TimePoint now) {
   Datagram* datagram = remember(key, now);

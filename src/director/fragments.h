@@ -53,6 +53,8 @@ class FragmentTable {
     DestinationId destination = kNoDestination;  // that it was sent to
   };
   Decision find(const DatagramKey& key, TimePoint now) const;
+  // Of all destinations, in a copy.
+  void rename_destinations(const std::function<DestinationId(DestinationId)>& to);
 
   // What became of the first fragment. Returns the copies that waited for it, in order of arrival.
   std::vector<std::vector<std::byte>> decide(const DatagramKey& key, const Decision& decision,
