@@ -56,6 +56,7 @@ void Daemon::State::answer(std::string_view line, const Peer& peer,
   }
   if (request->command == Command::plan) return plan(*std::move(request->config), reply);
   if (request->command == Command::list) return list(request->form, reply);
+  if (request->command == Command::explain) return explain(std::move(*request), reply);
   reply(text_of(answer(*request)));
 }
 
@@ -73,9 +74,8 @@ json Daemon::State::answer(const Request& request) {
       return zero(request.service);
     case Command::plan:  // these are answered later, by other threads' work
     case Command::list:
-      break;
     case Command::explain:
-      return explain(request);
+      break;
     case Command::drops:
       return drops();
     case Command::trace:

@@ -15,6 +15,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "lvsd/config/file.h"
 #include "lvsd/control/listing.h"
@@ -28,6 +29,7 @@
 #include "lvsd/daemon/metrics_server.h"
 #include "lvsd/daemon/overload_watch.h"
 #include "lvsd/daemon/overrides_file.h"
+#include "lvsd/daemon/pace.h"
 #include "lvsd/daemon/reload.h"
 #include "lvsd/daemon/run_dir.h"
 #include "lvsd/io/network_monitor.h"
@@ -46,6 +48,14 @@ struct Lister {
   std::deque<Wanted> wanted;
   bool busy = false;
   std::optional<boost::asio::thread_pool> thread;
+};
+
+// Explanations are the workers' own work, which packets wait for: all who ask get a share of it.
+struct Explaining {
+  explicit Explaining(boost::asio::io_context& io) : timer(io) {}
+  std::deque<std::pair<Request, ControlSocket::Reply>> wanted;
+  Pace pace;
+  boost::asio::steady_timer timer;
 };
 
 struct Daemon::State {
@@ -85,6 +95,8 @@ struct Daemon::State {
   void next_listing(Lister& lister);
 
   // daemon_explain.cc
+  void explain(Request request, ControlSocket::Reply reply);
+  void next_explanation();
   nlohmann::json explain(const Request& request);
   nlohmann::json drops();
   nlohmann::json trace(const Request& request);
@@ -132,6 +144,7 @@ struct Daemon::State {
   boost::asio::steady_timer timer;
   int ticks = 0;
   bool reconcile_due = false;
+  Explaining explaining{io};
   std::optional<ControlSocket> control;
   std::size_t plans = 0;  // being made
   // These threads end before what they look at.
