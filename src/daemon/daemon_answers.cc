@@ -1,16 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Control requests, and the dump that USR1 asks for.
-#include <spdlog/spdlog.h>
-
+// Control requests.
 #include <algorithm>
 #include <nlohmann/json.hpp>
-#include <sstream>
 
 #include "daemon_state.h"
 #include "lvsd/control/connection_list.h"
-#include "lvsd/control/listing.h"
 #include "lvsd/daemon/event.h"
-#include "lvsd/daemon/metrics.h"
 #include "lvsd/daemon/status.h"
 #include "replies.h"
 
@@ -97,7 +92,7 @@ json Daemon::State::answer(const Request& request) {
 }
 
 json Daemon::State::status() {
-  const auto workers = fleet.snapshot();
+  const auto workers = fleet.totals();
   if (!workers) return bad(workers.error().message);
   const auto uptime = std::chrono::steady_clock::now() - started;
   return good(
@@ -136,34 +131,6 @@ json Daemon::State::connections(const Cursor& cursor) {
     listed.next = {cursor.worker + 1, 0};
   }
   return good(to_json(listed));
-}
-
-std::string Daemon::State::metrics_page() {
-  const auto workers = fleet.snapshot();
-  if (!workers) return {};
-  return metrics_text({.workers = *workers,
-                       .running = running,
-                       .network = *network,
-                       .exposure = exposure.view(),
-                       .started = started_at,
-                       .reloads = reloads,
-                       .last_reload = last_reload,
-                       .health = health.view()});
-}
-
-// The old one goes first, since the new address may overlap its own.
-void Daemon::State::open_metrics() {
-  metrics.reset();
-  const std::optional<Endpoint> where = options.metrics ? options.metrics : file_metrics;
-  if (where) metrics.emplace(io, *where, [this] { return metrics_page(); });
-}
-
-void Daemon::State::dump() {
-  auto workers = fleet.snapshot();
-  if (!workers) return spdlog::error("dump: {}", workers.error().message);
-  std::istringstream lines(format_list(shown(std::move(*workers), running, health.view()), {}));
-  for (std::string line; std::getline(lines, line);) spdlog::info("dump: {}", line);
-  spdlog::info("dump: {}", text_of(status()));
 }
 
 }  // namespace lvsd

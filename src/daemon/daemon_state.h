@@ -11,6 +11,7 @@
 #include <boost/asio/thread_pool.hpp>
 #include <chrono>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
@@ -39,11 +40,18 @@ namespace lvsd {
 // What the workers have, with what checks say of it.
 Listing shown(std::vector<WorkerSnapshot>&& workers, const Config& running, const HealthView& view);
 
+// All that there is to list, gathered.
+struct Gathered {
+  std::vector<WorkerSnapshot> workers;
+  Config running;
+  HealthView health;
+};
+
 // Lays out one listing after the other.
 struct Lister {
   struct Wanted {
-    std::optional<ListOptions> layout;  // none: JSON
-    ControlSocket::Reply reply;
+    std::function<std::string(Gathered&)> lay_out;           // on the lister's thread
+    std::function<void(Result<std::string, Error>)> answer;  // on the control thread
   };
   std::deque<Wanted> wanted;
   bool busy = false;
@@ -92,7 +100,11 @@ struct Daemon::State {
 
   // daemon_list.cc
   void list(const std::optional<std::string>& form, ControlSocket::Reply reply);
+  void lay_out(Lister& lister, Lister::Wanted wanted);
   void next_listing(Lister& lister);
+  void dump();
+  void metrics_page(MetricsServer::Reply reply);
+  void open_metrics();  // where the command line or the file says; throws std::runtime_error
 
   // daemon_explain.cc
   void explain(Request request, ControlSocket::Reply reply);
@@ -114,9 +126,6 @@ struct Daemon::State {
   nlohmann::json status();
   nlohmann::json connections(const Cursor& cursor);
   nlohmann::json zero(const std::optional<std::string>& name);
-  void dump();
-  std::string metrics_page();
-  void open_metrics();  // where the command line or the file says; throws std::runtime_error
 
   const Options options;
   const std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();
@@ -149,7 +158,7 @@ struct Daemon::State {
   std::size_t plans = 0;  // being made
   // These threads end before what they look at.
   std::optional<boost::asio::thread_pool> planner;
-  Lister text_lister, json_lister;
+  Lister text_lister, json_lister, metrics_lister;
   std::optional<MetricsServer> metrics;
 };
 
