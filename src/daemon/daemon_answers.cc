@@ -52,6 +52,7 @@ void Daemon::State::answer(std::string_view line, const Peer& peer,
   if (request->command == Command::plan) return plan(*std::move(request->config), reply);
   if (request->command == Command::list) return list(request->form, reply);
   if (request->command == Command::explain) return explain(std::move(*request), reply);
+  if (request->command == Command::connections) return reply(connections(request->cursor));
   reply(text_of(answer(*request)));
 }
 
@@ -63,12 +64,11 @@ json Daemon::State::answer(const Request& request) {
       return good({{"network", show_network(*network)}});
     case Command::reload:
       return reload_reply(reload(request.discard_overrides));
-    case Command::connections:
-      return connections(request.cursor);
     case Command::zero:
       return zero(request.service);
-    case Command::plan:  // these are answered later, by other threads' work
+    case Command::plan:  // these are answered as text, or later, by other threads' work
     case Command::list:
+    case Command::connections:
     case Command::explain:
       break;
     case Command::drops:
@@ -118,19 +118,19 @@ json Daemon::State::zero(const std::optional<std::string>& name) {
   return good(json::object());
 }
 
-json Daemon::State::connections(const Cursor& cursor) {
+std::string Daemon::State::connections(const Cursor& cursor) {
   if (cursor.worker >= fleet.size()) {
-    return bad("there is no worker " + std::to_string(cursor.worker));
+    return error_reply("there is no worker " + std::to_string(cursor.worker));
   }
   auto page = fleet.connections(cursor.worker, cursor.place, kPlacesPerPage);
-  if (!page) return bad(page.error().message);
+  if (!page) return error_reply(page.error().message);
   ListedConnections listed{std::move(page->connections), std::nullopt};
   if (page->next) {
     listed.next = {cursor.worker, *page->next};
   } else if (cursor.worker + 1 < fleet.size()) {
     listed.next = {cursor.worker + 1, 0};
   }
-  return good(to_json(listed));
+  return connections_reply(listed);
 }
 
 }  // namespace lvsd

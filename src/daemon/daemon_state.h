@@ -124,7 +124,7 @@ struct Daemon::State {
   void answer(std::string_view line, const Peer& peer, const ControlSocket::Reply& reply);
   nlohmann::json answer(const Request& request);
   nlohmann::json status();
-  nlohmann::json connections(const Cursor& cursor);
+  std::string connections(const Cursor& cursor);
   nlohmann::json zero(const std::optional<std::string>& name);
 
   const Options options;
