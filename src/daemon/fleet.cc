@@ -182,6 +182,8 @@ void Fleet::remember_services(const Changes& changes) {
 
 Result<std::vector<WorkerSnapshot>, Error> Fleet::snapshot() { return snapshot(services_); }
 
+Result<std::vector<WorkerSnapshot>, Error> Fleet::totals() { return snapshot(ServiceKeys()); }
+
 Result<std::vector<WorkerSnapshot>, Error> Fleet::snapshot(std::vector<ServiceKey> only) {
   return snapshot(std::make_shared<const std::vector<ServiceKey>>(std::move(only)));
 }

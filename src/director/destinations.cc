@@ -9,6 +9,32 @@
 
 namespace lvsd {
 
+Destinations::Destinations(const Destinations& real, std::span<const DestinationId> kept) {
+  for (const DestinationId old : kept) {
+    const DestinationId id{static_cast<std::uint32_t>(states_.size())};
+    const DestinationState& state = states_.emplace_back(real[old]);
+    const DestinationExtra& extra = extras_.emplace_back(real.extra(old));
+    if (state.retired) retired_.emplace(LoadKey{state.service, state.config.endpoint}, id);
+    if (extra.moving) moving_.push_back(id);
+    if (extra.nat_address) nat_addresses_[state.config.endpoint.address].push_back(id);
+    begin_path(id);
+    know_path(real, state.config.endpoint.address);
+    detach(id);
+  }
+}
+
+void Destinations::know_path(const Destinations& real, const IpAddress& address) {
+  const auto there = real.path_index_.find(address);
+  if (there == real.path_index_.end()) return;
+  const auto [here, made] =
+      path_index_.try_emplace(address, static_cast<std::uint32_t>(paths_.size()));
+  if (made) paths_.emplace_back();
+  ServerPath& path = paths_[here->second];
+  const std::uint32_t uses = made ? 1 : path.uses;  // in a copy it stays
+  path = real.paths_[there->second];
+  path.uses = std::max(path.uses, uses);
+}
+
 DestinationId Destinations::add(const Destination& config, const ServiceKey& key, Service* service,
                                 std::shared_ptr<SharedLoad> load) {
   DestinationId id{static_cast<std::uint32_t>(states_.size())};
@@ -214,6 +240,11 @@ std::optional<DestinationId> Destinations::find_nat(std::uint8_t protocol,
     }
   }
   return std::nullopt;
+}
+
+std::optional<DestinationId> Destinations::first_at(const IpAddress& address) const {
+  const auto found = nat_addresses_.find(address);
+  return found == nat_addresses_.end() ? std::nullopt : std::optional(found->second.front());
 }
 
 // Connections keep the method they began with, so an address is forgotten with its destination

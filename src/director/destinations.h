@@ -47,6 +47,13 @@ struct ServerPath {
 
 class Destinations {
  public:
+  Destinations() = default;
+  // A copy for trying of these only, which get the ids 0, 1, ... in this order: find_nat() finds
+  // the first of them that it may. Counts for itself from here on, beginning with all there are.
+  Destinations(const Destinations& real, std::span<const DestinationId> kept);
+  // Into such a copy: what is known of an address, even where none of its destinations was copied.
+  void know_path(const Destinations& real, const IpAddress& address);
+
   // `load`: of all directors, where there are several.
   DestinationId add(const Destination& config, const ServiceKey& key, Service* service,
                     std::shared_ptr<SharedLoad> load = {});
@@ -89,13 +96,14 @@ class Destinations {
     const auto found = path_index_.find(address);
     return found == path_index_.end() ? nullptr : &paths_[found->second];
   }
-  // In a copy that is for trying: counts for itself from here on, beginning with all there are.
-  void detach(DestinationId id);
+  // Any with this address, of the NAT destinations, retired ones included.
+  std::optional<DestinationId> first_at(const IpAddress& address) const;
   // Weight, method, thresholds; `added`: on coming back, not while it is there.
   void edit(DestinationId id, const Destination& config, bool added = false);
 
  private:
   static std::size_t index(DestinationId id) { return static_cast<std::size_t>(id); }
+  void detach(DestinationId id);
   void clear(DestinationId id);
   void let_go(DestinationState& state, DestinationId id);
   void release(DestinationId id);

@@ -17,8 +17,7 @@ constexpr std::size_t kExpiriesPerCall = 256;
 
 DirectorParts::DirectorParts(const DirectorSettings& settings,
                              std::shared_ptr<const Network> network)
-    : engine_templates(settings.seed),
-      egress(std::move(network), settings.first_fragment_id),
+    : egress(std::move(network), settings.first_fragment_id),
       fragments(settings.seed),
       hairpins(settings.worker, settings.workers),
       has_peers(settings.has_peers),
@@ -28,7 +27,8 @@ DirectorParts::DirectorParts(const DirectorSettings& settings,
 
 Director::State::State(const DirectorSettings& settings, std::shared_ptr<const Network> network)
     : DirectorParts(settings, std::move(network)),
-      connections(settings.connection_limit, settings.seed) {}
+      connections(settings.connection_limit, settings.seed),
+      engine_templates(settings.seed) {}
 
 Director::Director(const DirectorSettings& settings, std::shared_ptr<const Network> network)
     : state_(std::make_unique<State>(settings, std::move(network))) {}

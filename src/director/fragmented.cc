@@ -135,7 +135,7 @@ bool Director::State::is_fragment_of_ours(const Passage& passage) const {
   if (view.v6 ? view.is(IpProtocol::icmpv6) : !v4_ports) return false;
   const std::uint32_t mark = passage.packet.mark();
   if (mark != 0 && services.contains(ServiceKey::by_mark(mark, !view.v6))) return true;
-  return virtual_addresses.contains(view.tuple.destination) ||
+  return virtual_addresses->contains(view.tuple.destination) ||
          destinations.is_nat_address(view.tuple.source);
 }
 

@@ -96,6 +96,12 @@ FragmentTable::Decision FragmentTable::take(const DatagramKey& key, const Fragme
   return decision;
 }
 
+void FragmentTable::rename_destinations(const std::function<DestinationId(DestinationId)>& to) {
+  for (Datagram& datagram : pool_) {
+    datagram.decision.destination = to(datagram.decision.destination);
+  }
+}
+
 std::vector<std::vector<std::byte>> FragmentTable::decide(const DatagramKey& key,
                                                           const FragmentExtent& extent,
                                                           const Decision& decision, TimePoint now) {
@@ -190,7 +196,8 @@ void FragmentTable::leave(Link link, Ages& ages) {
 std::size_t FragmentTable::expire(TimePoint now, const Lost& lost) {
   std::size_t count = 0, budget = kExpiriesPerCall;
   for (Ages* const ages : {&undecided_, &decided_}) {
-    while (ages->oldest != 0 && at(ages->oldest).expires <= now && budget-- > 0) {
+    while (ages->oldest != 0 && at(ages->oldest).expires <= now && budget > 0) {
+      --budget;
       for (const auto& packet : at(ages->oldest).waiting) {
         waiting_bytes_ -= packet.size();
         lost(packet);

@@ -88,6 +88,8 @@ class FragmentTable {
   Decision find(const DatagramKey& key, TimePoint now) const;
   // The same for a fragment that has come: with the last of them the datagram is forgotten.
   Decision take(const DatagramKey& key, const FragmentExtent& extent, TimePoint now);
+  // Of all destinations, in a copy.
+  void rename_destinations(const std::function<DestinationId(DestinationId)>& to);
 
   // What became of the first fragment. Returns the copies that waited for it, in order of arrival.
   std::vector<std::vector<std::byte>> decide(const DatagramKey& key, const FragmentExtent& extent,

@@ -94,7 +94,7 @@ void Director::State::add_service(const VirtualService& config) {
                                                         load_of(config.key, destination.endpoint)));
   }
   destinations_changed(service->scheduler, Pool(service->order, destinations.states()), {}, true);
-  ++virtual_addresses[config.key.listen.address];
+  ++virtual_addresses.edit()[config.key.listen.address];
   probes.configure(config.key, config.name, config.probes);
   services[config.key] = std::move(service);
 }
@@ -171,10 +171,9 @@ void Director::State::change_service(const ServiceChange& change) {
 }
 
 void Director::State::release_address(const Service& service) {
-  const auto address = virtual_addresses.find(service.key.listen.address);
-  if (address != virtual_addresses.end() && --address->second == 0) {
-    virtual_addresses.erase(address);
-  }
+  auto& addresses = virtual_addresses.edit();
+  const auto address = addresses.find(service.key.listen.address);
+  if (address != addresses.end() && --address->second == 0) addresses.erase(address);
 }
 
 // One pass for all that went since the last call, and none where nothing did.

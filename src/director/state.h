@@ -11,6 +11,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "copy_on_write.h"
 #include "defence.h"
 #include "destinations.h"
 #include "egress.h"
@@ -95,17 +96,16 @@ struct OrphanSweep {
   std::uint32_t place = 0;
 };
 
-// Plain values, all that a Director holds but its connections and services: what a dry run copies
-// whole, so that nothing new is forgotten there (dry_run.cc).
+// Plain values, all that a Director holds but its connections, its services, and what belongs to
+// one of them: what a dry run copies whole, so that nothing new is forgotten there (dry_run.cc).
+// What grows with the configuration is copied where it changes only.
 struct DirectorParts {
   DirectorParts(const DirectorSettings& settings, std::shared_ptr<const Network> network);
 
-  EngineTemplates engine_templates;
-  Destinations destinations;
-  std::unordered_map<IpAddress, std::uint32_t, IpAddressHash> virtual_addresses;  // use counts
+  using UseCounts = std::unordered_map<IpAddress, std::uint32_t, IpAddressHash>;
+  CopyOnWrite<UseCounts> virtual_addresses;
   Egress egress;
   FragmentTable fragments;
-  FtpControls ftp_controls;
   Hairpins hairpins;
   Probes probes;
   std::vector<Segment> segments;  // of the packet at hand
@@ -311,17 +311,23 @@ struct alignas(64) Director::State : DirectorParts {
 
   // dry_run.cc
   State(const State& real, const PacketBuffer& packet, const PacketView& view, TimePoint now);
+  struct Reach;
   std::vector<Tuple> related_tuples(std::span<const std::byte> packet, const PacketView& view,
                                     TimePoint now) const;
   std::vector<ConnectionId> related_connections(const std::vector<Tuple>& tuples,
                                                 std::uint32_t mark, TimePoint now) const;
-  void copy_services(const State& real, const std::vector<Tuple>& tuples, std::uint32_t mark);
+  Reach reach(const std::vector<Tuple>& tuples, const std::vector<ConnectionId>& ids,
+              std::uint32_t mark) const;
+  void copy_services(const State& real, const Reach& reach);
   void copy_connections(const State& real, const std::vector<ConnectionId>& ids, TimePoint now);
+  DestinationId copied(DestinationId id) const;
+  void name_as_original(Decision& told) const;
 
   // note.cc: into `decision`, where somebody asked for it
   void note_packet(const PacketBuffer& packet, TimePoint now);
   void note_service(const Passage& passage, const Tuple& tuple, const Service* service,
                     bool schedulable);
+  std::vector<ServiceKey> near_misses(const Tuple& tuple, std::uint32_t mark) const;
   void note_scheduling(const Service& service, std::optional<std::size_t> choice);
   void note_way(const Passage& passage, const Connection& connection, const Context& context,
                 const ResolvedRoute& route);
@@ -357,11 +363,19 @@ struct alignas(64) Director::State : DirectorParts {
   ConnectionPage page(std::uint32_t first, std::uint32_t places, TimePoint now) const;
   ConnectionSnapshot show(ConnectionId id, const Connection& connection, TimePoint now) const;
 
+  Destinations destinations;
   ConnectionTable connections;
+  EngineTemplates engine_templates;
+  FtpControls ftp_controls;
   Lookahead lookahead;  // into it
   std::unordered_map<ServiceKey, std::unique_ptr<Service>, ServiceKeyHash> services;
   std::vector<std::unique_ptr<Service>> removed;  // while connections of theirs live
   Recorder recorder;                              // a dry run keeps nothing
+
+  // Of a dry run: what it was made of, and by its ids those there.
+  const State* original = nullptr;
+  std::vector<DestinationId> originals;
+  std::unordered_map<DestinationId, DestinationId> copies;  // the other way round
 };
 
 }  // namespace lvsd

@@ -21,9 +21,12 @@ lvsd_unit_test(director_test
   director_sctp_test.cc
   director_segments_test.cc
   director_services_test.cc
+  dry_run_test.cc
   recorder_test.cc
   rate_estimator_test.cc
   sctp_state_test.cc
   tcp_state_test.cc
   timer_wheel_test.cc
   LIBS lvsd_test_support lvsd_config)
+# With an operator new of its own.
+lvsd_unit_test(dry_run_cost_test dry_run_cost_test.cc LIBS lvsd_test_support lvsd_config)
