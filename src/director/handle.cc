@@ -44,21 +44,29 @@ Verdict Director::State::whole(const Passage& passage) {
   if (!view.has_ports && !follows_key_exchange(view.tuple)) return accept(AcceptReason::not_ours);
   const Tuple tuple = connection_tuple(view.tuple);
 
-  if (const auto id = find_request(tuple, passage.now)) {
+  if (const auto id = connections.find_request(tuple, passage.now)) {
     return request_of(passage, *id);
   }
   if (const auto reply = find_reply(tuple, passage.now)) return known_reply(passage, *reply);
   return no_connection(passage, {});
 }
 
+// As if there were no such connection.
+Verdict Director::State::request_of_orphan(const Passage& passage) {
+  const auto reply = find_reply(connection_tuple(passage.view.tuple), passage.now);
+  return reply ? known_reply(passage, *reply) : no_connection(passage, {});
+}
+
 // A packet that belongs to a connection, unless it begins a new one, or the destination is gone.
 Verdict Director::State::request_of(const Passage& passage, ConnectionId id) {
   Connection& connection = connections[id];
   if (connection.destination != kNoDestination && destinations[connection.destination].ended) {
-    return request_of_ended(passage, id);
+    return is_orphan(connection) ? request_of_orphan(passage) : request_of_ended(passage, id);
   }
   const bool removed_destination =
       connection.destination != kNoDestination && destinations[connection.destination].retired;
+  if (removed_destination && orphans) [[unlikely]]
+    return request_of_orphan(passage);
   const bool anew = begins(passage.view) && starts_anew(connection);
   if (!anew && !removed_destination) return known_request(passage, id, false);
   if (decision != nullptr) {

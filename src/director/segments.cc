@@ -60,13 +60,13 @@ void Director::State::learn_segment(Connection& connection, const Passage& passa
   }
   constexpr unsigned kNotMiddle = TcpHeader::kSyn | TcpHeader::kFin | TcpHeader::kPsh;
   if (passage.packet.offload().aggregated || (view.tcp_flags & kNotMiddle) != 0) return;
+  if (view.total_length == view.payload_offset) return;
   const std::size_t size = view.total_length - view.payload_offset + tcp_options(view);
   std::uint16_t& segment = segment_towards(connection, direction);
   // A smaller one than any path asks for and either end announced: a window's rest, not a segment.
-  const std::size_t least =
-      segment == 0 ? kLeastOfPath : std::min<std::size_t>(kLeastOfPath, segment);
-  if (view.total_length == view.payload_offset || size < least) return;
-  segment = smaller(0, size, least);
+  if (size < kLeastOfPath && (segment == 0 || size < segment)) [[unlikely]]
+    return;
+  segment = static_cast<std::uint16_t>(size);  // as part of an IP packet
 }
 
 // An ICMP error about a packet towards there says what the path takes.

@@ -145,6 +145,7 @@ struct alignas(64) Director::State : DirectorParts {
     return id;
   }
   Verdict request_of(const Passage& passage, ConnectionId id);
+  Verdict request_of_orphan(const Passage& passage);
   Verdict known_request(const Passage& passage, ConnectionId id, bool fresh);
   Verdict known_reply(const Passage& passage, ConnectionId id);
   Verdict nat_reply(const Passage& passage, ConnectionId id);
@@ -290,7 +291,12 @@ struct alignas(64) Director::State : DirectorParts {
   Verdict settle(Egress::Outcome outcome, const Context& context);
   Oversize oversize_of(const Context& context) const;
   Port gue_port(const Connection& connection) const;
-  std::size_t path_mtu(DestinationId id, const ResolvedRoute& route, TimePoint now);
+  std::size_t path_mtu(DestinationId id, const ResolvedRoute& route, TimePoint now) {
+    if (id == kNoDestination) return route.hop.mtu;
+    ServerPath& path = destinations.path(id);
+    return path.mtu == 0 ? route.hop.mtu : learned_mtu(path, route, now);
+  }
+  static std::size_t learned_mtu(ServerPath& path, const ResolvedRoute& route, TimePoint now);
   bool is_refused(const Passage& passage, std::size_t mtu, const Context& context) const;
   bool was_reassembled(const Passage& passage) const;
   Verdict refuse_oversize(const Passage& passage, std::size_t mtu, const IpAddress& from);

@@ -284,10 +284,9 @@ Verdict Director::State::settle(Egress::Outcome outcome, const Context& context)
   return drop(DropReason::no_route);
 }
 
-std::size_t Director::State::path_mtu(DestinationId id, const ResolvedRoute& route, TimePoint now) {
-  if (id == kNoDestination) return route.hop.mtu;
-  ServerPath& path = destinations.path(id);
-  if (path.mtu != 0 && path.mtu_until <= now) path.mtu = 0;
+std::size_t Director::State::learned_mtu(ServerPath& path, const ResolvedRoute& route,
+                                         TimePoint now) {
+  if (path.mtu_until <= now) path.mtu = 0;
   return path.mtu == 0 ? route.hop.mtu : std::min(path.mtu, route.hop.mtu);
 }
 
