@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "realserver_options.h"
 
+#include <charconv>
+
 #include "lvsd/config/check.h"
 
 namespace lvsd::ctl {
@@ -20,8 +22,10 @@ po::options_description describe_realserver() {
   add("port", po::value<std::uint16_t>()->value_name("PORT"), "the destination's port, with --vip");
   add("protocol", po::value<std::string>()->value_name("NAME")->default_value("tcp"),
       "tcp, udp or sctp, with --vip");
-  add("tunnel", po::value<std::string>()->value_name("KIND")->default_value("ipip"),
-      "ipip, gre or gue, with --vip");
+  add("tunnel", po::value<std::string>()->value_name("KIND"),
+      "ipip, gre or gue, with --vip; else lvsd-decap takes ipip and gre");
+  add("gue-port", po::value<std::string>()->value_name("PORT"),
+      "the UDP port of gue, with --vip; else 6080");
   add("director", po::value<List>()->value_name("IP")->composing(),
       "an address of the director's: the way back of nat, and whose tunnels to trust");
   add("clients", po::value<List>()->value_name("NETWORK")->composing(),
@@ -52,17 +56,42 @@ Result<IpAddress, Error> address_of(const std::string& option, const std::string
   return fail("--" + option + " " + text + ": not an IP address");
 }
 
+Result<Port, Error> port_of(const std::string& option, const std::string& text) {
+  std::uint16_t number = 0;
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, number);
+  if (error == std::errc() && stop == end && number != 0) return Port(number);
+  return fail("--" + option + " " + text + ": it is 1 to 65535");
+}
+
+Result<Tunnel, Error> tunnel_of(const ParsedOptions& options) {
+  Tunnel tunnel;
+  const bool gue_port = options.has("gue-port");
+  if (gue_port) {
+    const auto port = port_of("gue-port", options.text("gue-port"));
+    if (!port) return Unexpected{port.error()};
+    tunnel = {.encapsulation = Encapsulation::gue, .port = *port};
+  }
+  if (!options.has("tunnel")) return tunnel;
+  const std::string kind = options.text("tunnel");
+  for (const auto encapsulation : {Encapsulation::ipip, Encapsulation::gue, Encapsulation::gre}) {
+    if (kind != to_string(encapsulation)) continue;
+    if (gue_port && encapsulation != Encapsulation::gue) {
+      return fail("--gue-port is of --tunnel gue, not of " + kind);
+    }
+    tunnel.encapsulation = encapsulation;
+    return tunnel;
+  }
+  return fail("--tunnel " + kind + ": it is ipip, gre or gue");
+}
+
 Result<ForwardingMethod, Error> method_of(const ParsedOptions& options) {
   const auto method = parse_method(options.text("method"));
   if (!method) return fail("--method is dr, tun or nat");
   if (!std::holds_alternative<Tunnel>(*method)) return *method;
-  const std::string kind = options.text("tunnel");
-  for (const auto encapsulation : {Encapsulation::ipip, Encapsulation::gue, Encapsulation::gre}) {
-    if (kind == to_string(encapsulation)) {
-      return ForwardingMethod(Tunnel{.encapsulation = encapsulation});
-    }
-  }
-  return fail("--tunnel " + kind + ": it is ipip, gre or gue");
+  const auto tunnel = tunnel_of(options);
+  if (!tunnel) return Unexpected{tunnel.error()};
+  return ForwardingMethod(*tunnel);
 }
 
 // This host's address towards its gateway, or its first one.
@@ -90,6 +119,7 @@ Result<std::vector<rs::Role>, Error> given_roles(const ParsedOptions& options,
                                             : own_address(network, vip->is_v4());
     if (!own) return Unexpected{own.error()};
     rs::Role role{"--vip " + text, *vip, *own, *method, *protocol, {}};
+    role.any_tunnel = !options.has("tunnel");
     if (options.has("port")) role.port = Port(options.values["port"].as<std::uint16_t>());
     roles.push_back(std::move(role));
   }

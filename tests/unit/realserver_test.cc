@@ -223,6 +223,30 @@ TEST(RealServerPlan, TheDecapsulatorTakesTheTunnelsThatAreUsed) {
   EXPECT_EQ(host.to_do().back().find("--tunnel"), std::string::npos) << "it takes all";
 }
 
+TEST(RealServerPlan, WhereTheKindIsNotSaidTheDecapsulatorTakesAll) {
+  Host host;
+  host.role(Tunnel{});
+  host.wanted.roles[0].any_tunnel = true;
+  host.wanted.directors = {ip("10.0.2.1")};
+  host.wanted.adds = true;
+  const std::string all = "/usr/sbin/lvsd-decap --device lvsd-tun --vip 10.0.3.100 --from 10.0.2.1";
+  EXPECT_EQ(host.to_do().back(), all + " --mtu 1500 --detach /run/x/decap.pid");
+  host.wanted.roles[0].method =
+      Tunnel{.encapsulation = Encapsulation::gue, .port = Port{std::uint16_t{7000}}};
+  EXPECT_EQ(host.to_do().back(), all + " --gue-port 7000 --mtu 1500 --detach /run/x/decap.pid");
+  host.facts.decap_running = {"lvsd-decap", "--tunnel", "gue"};
+  EXPECT_EQ(host.to_do().back(),
+            all + " --gue-port 6080 --gue-port 7000 --mtu 1500 --detach /run/x/decap.pid")
+      << "its default port was 6080";
+  host.facts.decap_running.clear();
+  host.device("tunl0");
+  host.facts.has_fou = true;
+  const Commands commands = host.to_do();
+  EXPECT_EQ(std::count(commands.begin(), commands.end(), "ip fou add port 7000 gue"), 1);
+  host.wanted.roles[0].method = Tunnel{};
+  EXPECT_NE(host.plan()->notes[0].find("tunl0 takes IPIP"), std::string::npos);
+}
+
 TEST(RealServerPlan, NatWithoutADefaultRouteGetsOne) {
   Host host;
   host.role(Masquerade{});

@@ -45,6 +45,9 @@ struct Role {
   ForwardingMethod method;
   ServiceProtocol protocol = ServiceProtocol::tcp;
   Port port = {};  // of the destination; 0: any
+  // The kind of its tunnel was not said: a decapsulator of ours takes all, the kernel's device the
+  // one that stands in `method`.
+  bool any_tunnel = false;
 };
 
 enum class Decapsulator : std::uint8_t { automatic, kernel, lvsd };
