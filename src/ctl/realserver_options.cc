@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "lvsd/config/check.h"
+#include "lvsd/realserver/own_address.h"
 
 namespace lvsd::ctl {
 
@@ -94,41 +95,43 @@ Result<ForwardingMethod, Error> method_of(const ParsedOptions& options) {
   return ForwardingMethod(*tunnel);
 }
 
-// This host's address towards its gateway, or its first one.
-Result<IpAddress, Error> own_address(const Network& network, bool v4) {
-  for (const Interface& interface : network.interfaces()) {
-    if (interface.loopback) continue;
-    for (const InterfaceAddress& own : interface.addresses) {
-      if (own.address.is_v4() == v4 && !own.address.is_link_local()) return own.address;
-    }
+Result<std::vector<IpAddress>, Error> addresses_of(const ParsedOptions& options, const char* name) {
+  std::vector<IpAddress> addresses;
+  for (const std::string& text : list(options, name)) {
+    const auto address = address_of(name, text);
+    if (!address) return Unexpected{address.error()};
+    addresses.push_back(*address);
   }
-  return fail(std::string("this host has no IPv") + (v4 ? "4" : "6") + " address; see --address");
+  return addresses;
 }
 
 Result<std::vector<rs::Role>, Error> given_roles(const ParsedOptions& options,
-                                                 const Network& network) {
+                                                 const Network& network,
+                                                 const std::vector<IpAddress>& directors) {
   const auto method = method_of(options);
   if (!method) return Unexpected{method.error()};
   const auto protocol = parse_protocol(options.text("protocol"));
   if (!protocol) return fail("--protocol is tcp, udp or sctp");
+  const auto vips = addresses_of(options, "vip");
+  if (!vips) return Unexpected{vips.error()};
   std::vector<rs::Role> roles;
-  for (const std::string& text : list(options, "vip")) {
-    const auto vip = address_of("vip", text);
-    if (!vip) return Unexpected{vip.error()};
-    const auto own = options.has("address") ? address_of("address", options.text("address"))
-                                            : own_address(network, vip->is_v4());
-    if (!own) return Unexpected{own.error()};
-    rs::Role role{"--vip " + text, *vip, *own, *method, *protocol, {}};
+  for (const IpAddress& vip : *vips) {
+    rs::Role role{"--vip " + to_string(vip), vip, {}, *method, *protocol, {}};
     role.any_tunnel = !options.has("tunnel");
     if (options.has("port")) role.port = Port(options.values["port"].as<std::uint16_t>());
+    const auto own = options.has("address") ? address_of("address", options.text("address"))
+                                            : rs::own_address(network, role, directors, *vips);
+    if (!own) return Unexpected{own.error()};
+    role.address = *own;
     roles.push_back(std::move(role));
   }
   return roles;
 }
 
 Result<std::vector<rs::Role>, Error> wanted_roles(const ParsedOptions& options,
-                                                  const Network& network) {
-  if (options.has("vip")) return given_roles(options, network);
+                                                  const Network& network,
+                                                  const std::vector<IpAddress>& directors) {
+  if (options.has("vip")) return given_roles(options, network, directors);
   const std::string file = options.has("config") ? options.text("config") : "/etc/lvsd/lvsd.yaml";
   const auto config = load_config(file);
   if (!config) return fail(to_string(config.error().list.front(), file));
@@ -139,15 +142,13 @@ Result<std::vector<rs::Role>, Error> wanted_roles(const ParsedOptions& options,
 
 Result<rs::Wanted, Error> wanted(const ParsedOptions& options, const Network& network) {
   rs::Wanted out;
-  auto roles = wanted_roles(options, network);
+  auto directors = addresses_of(options, "director");
+  if (!directors) return Unexpected{directors.error()};
+  out.directors = std::move(*directors);
+  auto roles = wanted_roles(options, network, out.directors);
   if (!roles) return Unexpected{roles.error()};
   out.roles = std::move(*roles);
   out.adds = options.has("vip");
-  for (const std::string& text : list(options, "director")) {
-    const auto address = address_of("director", text);
-    if (!address) return Unexpected{address.error()};
-    out.directors.push_back(*address);
-  }
   for (const std::string& text : list(options, "clients")) {
     const auto prefix = Prefix::parse(text);
     if (!prefix) return fail("--clients " + text + ": not a network");
