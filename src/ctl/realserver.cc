@@ -178,10 +178,10 @@ List same_again(const ParsedOptions& options) {
   for (const char* name : {"vip", "director", "clients"}) {
     for (const std::string& value : list(options, name)) add(name, value);
   }
-  for (const char* name : {"method", "address", "protocol", "tunnel", "gue-port", "decap"}) {
+  for (const char* name :
+       {"method", "address", "port", "protocol", "tunnel", "gue-port", "decap"}) {
     if (options.has(name) && !options.values[name].defaulted()) add(name, options.text(name));
   }
-  if (options.has("port")) add("port", std::to_string(options.values["port"].as<std::uint16_t>()));
   return again;
 }
 

@@ -20,7 +20,8 @@ po::options_description describe_realserver() {
   add("method", po::value<std::string>()->value_name("METHOD"), "dr, tun or nat, with --vip");
   add("address", po::value<std::string>()->value_name("IP"),
       "this host's own address as destination, with --vip (nat: the one to answer from)");
-  add("port", po::value<std::uint16_t>()->value_name("PORT"), "the destination's port, with --vip");
+  add("port", po::value<std::string>()->value_name("PORT"),
+      "the destination's port, or any, with --vip");
   add("protocol", po::value<std::string>()->value_name("NAME")->default_value("tcp"),
       "tcp, udp or sctp, with --vip");
   add("tunnel", po::value<std::string>()->value_name("KIND"),
@@ -30,7 +31,7 @@ po::options_description describe_realserver() {
   add("director", po::value<List>()->value_name("IP")->composing(),
       "an address of the director's: the way back of nat, and whose tunnels to trust");
   add("clients", po::value<List>()->value_name("NETWORK")->composing(),
-      "a network of clients that this host is on, too (nat)");
+      "a network of clients that this host is on, or has a route of its own to (nat)");
   add("decap", po::value<std::string>()->value_name("WHO")->default_value("auto"),
       "who takes tunnels apart: kernel, lvsd, or auto: the kernel where it can");
   add("persist", po::value<std::string>()->value_name("HOW"),
@@ -63,6 +64,15 @@ Result<Port, Error> port_of(const std::string& option, const std::string& text) 
   const auto [stop, error] = std::from_chars(text.data(), end, number);
   if (error == std::errc() && stop == end && number != 0) return Port(number);
   return fail("--" + option + " " + text + ": it is 1 to 65535");
+}
+
+Status read_port(const ParsedOptions& options, rs::Role& role) {
+  role.port_unsaid = !options.has("port");
+  if (role.port_unsaid || options.text("port") == "any") return Done{};
+  const auto port = port_of("port", options.text("port"));
+  if (!port) return fail(port.error().message + ", or any");
+  role.port = *port;
+  return Done{};
 }
 
 Result<Tunnel, Error> tunnel_of(const ParsedOptions& options) {
@@ -116,9 +126,9 @@ Result<std::vector<rs::Role>, Error> given_roles(const ParsedOptions& options,
   if (!vips) return Unexpected{vips.error()};
   std::vector<rs::Role> roles;
   for (const IpAddress& vip : *vips) {
-    rs::Role role{"--vip " + to_string(vip), vip, {}, *method, *protocol, {}};
+    rs::Role role{"--vip " + to_string(vip), vip, {}, *method, *protocol};
     role.any_tunnel = !options.has("tunnel");
-    if (options.has("port")) role.port = Port(options.values["port"].as<std::uint16_t>());
+    if (const Status port = read_port(options, role); !port) return Unexpected{port.error()};
     const auto own = options.has("address") ? address_of("address", options.text("address"))
                                             : rs::own_address(network, role, directors, *vips);
     if (!own) return Unexpected{own.error()};

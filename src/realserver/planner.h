@@ -11,6 +11,12 @@ namespace lvsd::realserver {
 
 using Words = std::vector<std::string>;
 
+// A network that this host reaches by a route of its own, past its gateway.
+struct ShortWay {
+  Prefix to;
+  bool on_link = true;
+};
+
 class Planner {
  public:
   Planner(const Wanted& wanted, const Network& network, const HostFacts& facts)
@@ -39,9 +45,12 @@ class Planner {
   Status plan_nat();
   Status plan_reply(const Role& role, const IpAddress& director, const Interface& out);
   void route_in_table(const IpAddress& director, const Interface& out);
-  void rule(bool v4, const Words& selector, const Words& action, const std::string& why);
-  bool clients_on_link(const Role& role, const Interface& out) const;
-  bool is_on_link(const Role& role, const Interface& out) const;
+  void route_service(const Role& role, const IpAddress& director, const Interface& out, bool near);
+  void note_short_ways(const std::vector<ShortWay>& ways);
+  void rule(bool v4, unsigned first, const Words& selector, const Words& action,
+            const std::string& why);
+  std::vector<ShortWay> short_ways(const IpAddress& director) const;
+  bool clients_near(const Role& role, const std::vector<ShortWay>& ways) const;
 
   const Wanted& wanted_;
   const Network& network_;

@@ -321,7 +321,7 @@ def test_ifup_does_it_all(classic):
         classic.run("rs2", ["env", "IFACE=" + interface, copy])
     assert snapshot(classic, "rs2")[1] == applied != before[1]
     classic.ip("rs2", "route flush table 4201")
-    classic.run("rs2", ["ip", "rule", "del", "pref", "4200"])
+    classic.run("rs2", ["ip", "rule", "del", "pref", "4000"])
     assert snapshot(classic, "rs2") == before
 
 

@@ -309,12 +309,65 @@ TEST(RealServerPlan, NatForClientsOfTheSameNetwork) {
   host.role(Masquerade{}, "10.0.2.100", "10.0.2.11", ServiceProtocol::udp);
   host.wanted.directors = {ip("10.0.2.1")};
   EXPECT_EQ(host.to_do(), (Commands{"ip -4 route add default via 10.0.2.1 dev eth0 table 4201",
-                                    "ip -4 rule add pref 4200 ipproto udp sport 80 lookup 4201"}));
+                                    "ip -4 rule add pref 4000 ipproto udp sport 80 lookup 4201"}));
+  EXPECT_TRUE(host.plan()->notes.empty());
   Host told;
   told.role(Masquerade{});
   told.wanted.directors = {ip("10.0.2.1")};
   told.wanted.clients = {*Prefix::parse("10.0.2.0/24")};
   EXPECT_EQ(told.to_do().size(), 2U);
+}
+
+// Issue 5: the on-link route to the client's network that makes replies bypass the director.
+TEST(RealServerPlan, NatTellsOfRoutesPastTheDirector) {
+  Host host;
+  host.parts.interfaces.push_back(ethernet(3, "eth1", {{ip("10.0.1.11"), 24}}));
+  host.parts.routes = {{*Prefix::parse("0.0.0.0/0"), RouteKind::unicast, ip("10.0.2.1"),
+                        InterfaceIndex{2}, std::nullopt},
+                       {*Prefix::parse("10.8.0.0/16"), RouteKind::unicast, ip("10.0.2.9"),
+                        InterfaceIndex{2}, std::nullopt}};
+  host.settings("0");
+  host.role(Masquerade{});
+  host.wanted.directors = {ip("10.0.2.1")};
+  const auto plan = host.plan();
+  ASSERT_TRUE(plan);
+  ASSERT_EQ(plan->notes.size(), 1U);
+  EXPECT_NE(plan->notes[0].find("to 10.0.2.0/24, 10.0.1.0/24, 10.8.0.0/16: clients there would be "
+                                "answered past the director"),
+            std::string::npos)
+      << plan->notes[0];
+  for (const char* clients : {"10.0.1.0/24", "10.8.3.0/24", "10.0.0.0/8"}) {
+    host.wanted.clients = {*Prefix::parse(clients)};
+    const auto routed = host.plan();
+    ASSERT_TRUE(routed);
+    EXPECT_EQ(command_text(routed->steps.back()),
+              "ip -4 rule add pref 4000 from 10.0.2.11 ipproto tcp sport 80 lookup 4201")
+        << clients;
+    EXPECT_TRUE(routed->notes.empty()) << clients;
+  }
+  host.wanted.clients = {*Prefix::parse("10.9.0.0/16")};
+  EXPECT_EQ(host.to_do(), Commands{}) << "by the default route";
+}
+
+TEST(RealServerPlan, NatOfAllPortsHasToBeMeant) {
+  Host host;
+  host.role(Masquerade{});
+  host.wanted.roles[0].port = {};
+  host.wanted.roles[0].port_unsaid = true;
+  host.wanted.directors = {ip("10.0.2.1")};
+  EXPECT_EQ(host.to_do(), Commands{"ip -4 route add default via 10.0.2.1 dev eth0"});
+  host.wanted.clients = {*Prefix::parse("10.0.2.0/24")};
+  EXPECT_EQ(host.plan().error().message,
+            "--port is missing: clients are on a network of this host, and nothing but what the "
+            "service answers is to go through the director; give --port PORT, or --port any for "
+            "all that 10.0.2.11 sends");
+  host.wanted.clients.clear();
+  host.parts.routes = {{*Prefix::parse("0.0.0.0/0"), RouteKind::unicast, ip("10.0.2.254"),
+                        InterfaceIndex{2}, std::nullopt}};
+  EXPECT_NE(host.plan().error().message.find("this host has another gateway, 10.0.2.254, and"),
+            std::string::npos);
+  host.wanted.roles[0].port_unsaid = false;
+  EXPECT_EQ(host.to_do().back(), "ip -4 rule add pref 4201 from 10.0.2.11 lookup 4201");
 }
 
 TEST(RealServerPlan, NatNeedsADirectorOfItsOwnNetwork) {

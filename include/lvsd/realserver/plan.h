@@ -44,7 +44,8 @@ struct Role {
   IpAddress vip, address;
   ForwardingMethod method;
   ServiceProtocol protocol = ServiceProtocol::tcp;
-  Port port = {};  // of the destination; 0: any
+  Port port = {};            // of the destination; 0: any
+  bool port_unsaid = false;  // rather than any
   // The kind of its tunnel was not said: a decapsulator of ours takes all, the kernel's device the
   // one that stands in `method`.
   bool any_tunnel = false;
@@ -55,7 +56,7 @@ enum class Decapsulator : std::uint8_t { automatic, kernel, lvsd };
 struct Wanted {
   std::vector<Role> roles;
   std::vector<IpAddress> directors;  // NAT: the way back; tunnels: whom to trust
-  std::vector<Prefix> clients;       // NAT: networks of clients that are this host's own, too
+  std::vector<Prefix> clients;       // NAT: networks of clients that this host has routes to
   Decapsulator decapsulator = Decapsulator::automatic;
   // The roles were given one by one: a decapsulator that runs keeps what it serves beside them.
   bool adds = false;
