@@ -114,9 +114,10 @@ int apply(const Work& work, Records& kept, bool quiet) {
     if (step.done) continue;
     rs::State& state = kept.of(step);
     const std::size_t before = state.steps().size();
-    if (const Status saved = state.add(step); !saved) return refuse(saved.error().message);
+    const auto place = state.add(step);
+    if (!place) return refuse(place.error().message);
     if (const Status carried = rs::carry_out(step); !carried) {
-      const Status dropped = state.steps().size() > before ? state.drop(before) : Status(Done{});
+      const Status dropped = state.steps().size() > before ? state.drop(*place) : Status(Done{});
       return refuse(carried.error().message + (dropped ? "" : "; " + dropped.error().message) +
                     "; what was done before stays until lvsctl realserver undo");
     }

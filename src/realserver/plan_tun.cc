@@ -121,7 +121,6 @@ Status Planner::plan_decapsulator(const std::vector<const Role*>& roles) {
   for (const IpAddress& director : wanted_.directors) directors.insert(to_string(director));
   std::uint32_t mtu = 65535;
   for (const Role* role : roles) {
-    free_address(role->vip);
     const Interface* holder = interface_of(role->vip);
     if (holder != nullptr && !holder->mac && holder->name != kTunnelDevice) {
       note(to_string(role->vip) + " is on " + holder->name + " already; that does as well");
@@ -152,6 +151,7 @@ Status Planner::plan_decapsulator(const std::vector<const Role*>& roles) {
                          .why = "takes tunnel packets of these directors apart; the VIP is on its "
                                 "device, which switches rp_filter to what works there",
                          .done = done});
+  for (const Role* role : roles) free_address(role->vip);
   return Done{};
 }
 

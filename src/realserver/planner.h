@@ -35,6 +35,8 @@ class Planner {
   void loosen_reverse_path(const std::string& interface, const std::string& why);
   void put_address(const IpAddress& vip, const std::string& device, const std::string& why);
   void free_address(const IpAddress& vip);
+  void take_away(const Interface& interface, const InterfaceAddress& entry);
+  void note_loss(const HeldAddress& held, const std::vector<HeldAddress>& overtaken);
 
   // plan_tun.cc
   Status plan_tunnels();

@@ -193,7 +193,7 @@ def test_files_hold_what_was_there_already(classic, method, how):
         return files_below(root)
 
     if method == "dr":
-        classic.ip("rs2", *(f"addr add {vip}/32 dev eth0" for vip in vips))
+        classic.ip("rs2", *(f"addr add {vip}/32 dev eth0" for vip in reversed(vips)))
     keep = ["--persist", how, "--root", root]
     before = snapshot(classic, "rs2")
     once = apply(vips[0], *keep)

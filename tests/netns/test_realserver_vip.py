@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """`lvsctl realserver --vip`: what a file would say, said in words."""
+import re
+
 import pytest
 
 import servers
@@ -80,3 +82,57 @@ def test_clients_on_the_servers_network(ways):
     ways.ip("both", f"route del {vip}/32 via 10.0.2.1")
     realserver(ways, "rs1", "undo")
     assert snapshot(ways, "rs1") == before
+
+
+HELD = ("10.0.2.100/32 dev eth0 label eth0:0 valid_lft 3000 preferred_lft 2000",
+        "10.0.2.101/32 dev eth0 scope link",
+        "10.0.2.102/32 dev eth0 noprefixroute brd 10.0.2.255 metric 50",
+        "10.0.2.103 peer 10.0.2.104/32 dev eth0",
+        "fd00:2::11/64 dev eth0 nodad", "fd00:2::100/128 dev eth0 nodad metric 7",
+        "fd00:2::101/128 dev eth0 nodad preferred_lft 0 home")
+MOVED = ("10.0.2.100", "10.0.2.101", "10.0.2.102", "10.0.2.103", "fd00:2::100", "fd00:2::101")
+
+
+def untimed(snap):
+    """Lifetimes go on."""
+    return re.sub(r"_lft [1-9][0-9]*sec", "_lft Nsec", repr(snap))
+
+
+@pytest.mark.parametrize("method, vips", [
+    ("dr", [[one] for one in MOVED]), ("dr", [[one] for one in reversed(MOVED)]),
+    ("dr", [MOVED[:4], MOVED[4:]]), ("tun", [MOVED[:4]])])
+def test_addresses_are_given_back_as_they_were(ways, method, vips):
+    """Label, scope, lifetimes, flags, metric, order, and the routes that have them as source."""
+    ways.ip("rs1", *("addr add " + one for one in HELD),
+            "route add 10.77.0.0/16 via 10.0.2.254 src 10.0.2.100")
+    before = snapshot(ways, "rs1")
+    for some in vips:
+        own = "fd00:2::11" if ":" in some[0] else "10.0.2.11"
+        output = realserver(ways, "rs1", "apply", "--method", method, "--address", own,
+                            "--director", "10.0.2.1",
+                            *(word for vip in some for word in ("--vip", vip)))
+        assert ("undo gives 10.0.2.100 back to eth0 for as long" in output) == ("10.0.2.100" in some)
+    held = ways.run("rs1", ["ip", "-o", "addr", "show", "dev", "eth0"])
+    assert not [vip for some in vips for vip in some if f" {vip}/" in held or f" {vip} " in held]
+    assert "src 10.0.2.100" in ways.run("rs1", ["ip", "route"])
+    realserver(ways, "rs1", "undo")
+    assert untimed(snapshot(ways, "rs1")) == untimed(before)
+    held = ways.run("rs1", ["ip", "-o", "addr", "show", "dev", "eth0"])
+    left = [int(word) for word in re.findall(r"(?:valid|preferred)_lft ([1-9][0-9]*)sec", held)]
+    assert len(left) == 2 and 2900 < left[0] <= 3000 and 1900 < left[1] <= 2000
+    ways.ip("rs1", *("addr del " + one.split(" dev ")[0] + " dev eth0" for one in HELD))
+    ways.run("rs1", ["ip", "route", "flush", "10.77.0.0/16"])
+
+
+def test_a_place_that_cannot_be_had_again_is_told(ways):
+    ways.ip("rs1", *(f"addr add 10.0.2.{last}/32 dev eth0" for last in (100, 102)))
+    words = ["--vip", "10.0.2.100", "--method", "dr", "--address", "10.0.2.11"]
+    settings, before = snapshot(ways, "rs1")
+    assert "undo gives 10.0.2.100 back to eth0 behind 10.0.2.102" in realserver(ways, "rs1", "apply", *words)
+    realserver(ways, "rs1", "undo")
+    now, after = snapshot(ways, "rs1")
+    assert after["addr"] != before["addr"] and now == settings
+    for one in (before, after):
+        one["addr"].sort()
+    assert after == before
+    ways.ip("rs1", *(f"addr del 10.0.2.{last}/32 dev eth0" for last in (100, 102)))

@@ -386,7 +386,7 @@ TEST(RealServerPlan, AVipOnANetworkInterfaceIsMoved) {
   const Commands commands = host.to_do();
   const Commands last(commands.end() - 2, commands.end());
   EXPECT_EQ(last,
-            (Commands{"ip addr del 10.0.3.100/32 dev eth0", "ip addr add 10.0.3.100/32 dev lo"}));
+            (Commands{"ip addr add 10.0.3.100/32 dev lo", "ip addr del 10.0.3.100/32 dev eth0"}));
 }
 
 // ---- files for the next boot

@@ -15,6 +15,7 @@
 #include "lvsd/model/config.h"
 #include "lvsd/model/network.h"
 #include "lvsd/net/result.h"
+#include "lvsd/realserver/held_address.h"
 
 namespace lvsd::realserver {
 
@@ -25,8 +26,11 @@ std::string_view to_string(StepKind kind);
 
 struct Step {
   StepKind kind = StepKind::command;
-  std::string what;                      // sysctl: its path below /proc/sys; file: its path
-  std::string value, before;             // sysctl and file: what is to be there, what was
+  // sysctl: its path below /proc/sys; file: its path; an address that is taken away: "eth0 ADDRESS"
+  std::string what;
+  // sysctl and file: what is to be there, what was. An address: those that go back after it, a line
+  // each, as in their `what`.
+  std::string value, before;
   std::vector<std::string> apply, undo;  // command and decapsulator
   std::string why;
   bool done = false;  // the host is so already
@@ -73,6 +77,7 @@ struct HostFacts {
   std::string decap_directory;             // where its process number is kept
   std::vector<std::string> decap_running;  // its arguments; empty: it does not run
   std::vector<std::string> decap_kept;     // those of an earlier run of ours that still counts
+  std::vector<HeldAddress> addresses;      // none: ip(8) does not tell
 };
 
 // The destinations of the file that are addresses of this host.
