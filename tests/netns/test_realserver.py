@@ -136,6 +136,14 @@ def test_a_vip_without_a_file(classic):
      "172.16.0.9 is not an address of this host"),
     (["plan", "--vip", "202.103.106.9", "--method", "dr", "--persist", "cron"],
      "--persist is systemd, networkd or ifupdown"),
+    (["plan", "--vip", "202.103.106.9", "--method", "dr", "--port", "http"],
+     "--port http: it is 1 to 65535, or any"),
+    (["plan", "--vip", "202.103.106.9", "--method", "tun", "--tunnel", "vxlan"],
+     "--tunnel vxlan: it is ipip, gre or gue"),
+    (["plan", "--vip", "202.103.106.9", "--method", "tun", "--gue-port", "65536"],
+     "--gue-port 65536: it is 1 to 65535"),
+    (["plan", "--vip", "202.103.106.9", "--method", "tun", "--tunnel", "gre", "--gue-port", "7000"],
+     "--gue-port is of --tunnel gue, not of gre"),
     (["plan", "-c", "/does/not/exist"], "/does/not/exist"),
 ])
 def test_mistakes_are_explained(classic, words, message):

@@ -7,27 +7,30 @@ import pytest
 import servers
 from bare import Small, realserver, snapshot
 from daemon import Lvsd, configuration, service
-from traffic import curl
+from traffic import curl, udp_ask
 
 
 class Ways(Small):
-    """A server between the clients' network and the director's, and another gateway."""
-    LINKS = (("client", "eth0", "brcl", ("10.0.1.2/24",)),
-             ("director", "cl", "brcl", ("10.0.1.1/24",)),
-             ("router", "cl", "brcl", ("10.0.1.254/24",)),
-             ("director", "be", "brbe", ("10.0.2.1/24",)),
-             ("router", "be", "brbe", ("10.0.2.254/24",)),
-             ("rs1", "eth0", "brbe", ("10.0.2.11/24",)),
+    """Director and router between two networks; the server's gateway is the router. `both` is on either."""
+    LINKS = (("client", "eth0", "brcl", ("10.0.1.2/24", "fd00:1::2/64")),
+             ("director", "cl", "brcl", ("10.0.1.1/24", "fd00:1::1/64")),
+             ("router", "cl", "brcl", ("10.0.1.254/24", "fd00:1::fe/64")),
+             ("director", "be", "brbe", ("10.0.2.1/24", "fd00:2::1/64")),
+             ("router", "be", "brbe", ("10.0.2.254/24", "fd00:2::fe/64")),
+             ("rs1", "eth0", "brbe", ("10.0.2.11/24", "fd00:2::11/64")),
              ("both", "eth0", "brbe", ("10.0.2.66/24",)),
              ("both", "eth1", "brcl", ("10.0.1.66/24",)))
-    ROUTES = (("rs1", "default via 10.0.2.254"), ("client", "default via 10.0.1.254"))
+    ROUTES = (("rs1", "default via 10.0.2.254"), ("client", "default via 10.0.1.254"),
+              ("rs1", "default via fd00:2::fe"), ("client", "default via fd00:1::fe"))
     FORWARDING = ("router",)
 
 
 @pytest.fixture(scope="module")
 def ways():
     with Ways() as lab:
+        lab.sysctl("router", "net/ipv6/conf/all/forwarding", 1)
         servers.start_nginx(lab, "rs1")
+        servers.start_udp_echo(lab, "rs1")
         yield lab
 
 
@@ -88,7 +91,7 @@ HELD = ("10.0.2.100/32 dev eth0 label eth0:0 valid_lft 3000 preferred_lft 2000",
         "10.0.2.101/32 dev eth0 scope link",
         "10.0.2.102/32 dev eth0 noprefixroute brd 10.0.2.255 metric 50",
         "10.0.2.103 peer 10.0.2.104/32 dev eth0",
-        "fd00:2::11/64 dev eth0 nodad", "fd00:2::100/128 dev eth0 nodad metric 7",
+        "fd00:2::100/128 dev eth0 nodad metric 7",
         "fd00:2::101/128 dev eth0 nodad preferred_lft 0 home")
 MOVED = ("10.0.2.100", "10.0.2.101", "10.0.2.102", "10.0.2.103", "fd00:2::100", "fd00:2::101")
 
@@ -136,3 +139,51 @@ def test_a_place_that_cannot_be_had_again_is_told(ways):
         one["addr"].sort()
     assert after == before
     ways.ip("rs1", *(f"addr del 10.0.2.{last}/32 dev eth0" for last in (100, 102)))
+
+
+# What `lvsctl doctor` has a person type, by the destination's entry: its method, tunnel and ports.
+ORDERS = {
+    "dr": ("80/tcp", "dr", {}, "--port 80 --protocol tcp"),
+    "dr-udp": ("5353/udp", "dr", {}, "--port 5353 --protocol udp"),
+    "ipip": ("80/tcp", "tun", {}, "--port 80 --protocol tcp --tunnel ipip"),
+    "ipip-udp": ("5353/udp", "tun", {}, "--port 5353 --protocol udp --tunnel ipip"),
+    "gre": ("80/tcp", "tun", {"type": "gre"}, "--port 80 --protocol tcp --tunnel gre"),
+    "gue": ("80/tcp", "tun", {"type": "gue", "port": 6080}, "--port 80 --protocol tcp --tunnel gue"),
+    "gue-7000": ("80/tcp", "tun", {"type": "gue", "port": 7000},
+                 "--port 80 --protocol tcp --tunnel gue --gue-port 7000"),
+    "unsaid-ipip": ("80/tcp", "tun", {}, ""),
+    "unsaid-gre": ("80/tcp", "tun", {"type": "gre"}, ""),
+    "unsaid-gue": ("80/tcp", "tun", {"type": "gue", "port": 7000}, "--gue-port 7000"),
+    "nat": ("80/tcp", "nat", {}, "--port 80 --protocol tcp"),
+    "nat-udp": ("5353/udp", "nat", {}, "--port 5353 --protocol udp"),
+}
+OF_FAMILY = {4: ("10.0.1.104", "10.0.2.11", "10.0.2.1"), 6: ("fd00:1::104", "fd00:2::11", "fd00:2::1")}
+
+
+@pytest.mark.parametrize("family", OF_FAMILY)
+@pytest.mark.parametrize("order", ORDERS)
+def test_what_the_doctor_has_one_type(ways, order, family):
+    """From a bare host to a service that works, beside all else that the host does, and back."""
+    listen, method, tunnel, words = ORDERS[order]
+    vip, rip, director = OF_FAMILY[family]
+    target, direct = (f"[{one}]" if family == 6 else one for one in (vip, rip))
+    web = service("web", f"{target}:{listen}", method, rip)
+    if tunnel:
+        web["destinations"][0]["tunnel"] = tunnel
+    command = (f"--vip {vip} --method {method} --director {director} --address {rip} " + words).split()
+
+    def served():
+        if listen.endswith("udp"):
+            return udp_ask(ways, vip)[0]
+        return curl(ways, f"http://{target}/").strip()
+
+    before = snapshot(ways, "rs1")
+    with Lvsd(ways, configuration(web)):
+        realserver(ways, "rs1", "apply", *command)
+        assert served() == "rs1"
+        assert "MISSING" not in realserver(ways, "rs1", "check", *command)
+        assert curl(ways, f"http://{direct}:8080/").strip() == "rs1", "by its own gateway"
+        assert "0% packet loss" in ways.run("rs1", ["ping", "-c", "1", "-W", "1", "-I", rip,
+                                                    "10.0.1.2" if family == 4 else "fd00:1::2"])
+        realserver(ways, "rs1", "undo")
+    assert snapshot(ways, "rs1") == before
