@@ -137,7 +137,8 @@ bool takes(Command command, std::string_view key) {
   if (key == "config") return command == plan;
   if (key == "form") return command == list;
   if (key == "service")
-    return command == zero || command == trace || command == decisions || overrides(command);
+    return command == list || command == zero || command == trace || command == decisions ||
+           overrides(command);
   if (key == "destination") return command == trace || command == health || overrides(command);
   if (key == "discard_overrides") return command == reload;
   if (key == "weight") return command == weight;

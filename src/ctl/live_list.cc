@@ -25,6 +25,45 @@ ListOptions options_of(const LiveCommand& command) {
   return {.form = form, .exact = command.given("exact")};
 }
 
+// As lvsd names it, from a name, or from what ipvsadm calls it by.
+std::optional<std::string> service_of(const LiveCommand& command) {
+  if (command.given("service")) return command.text("service");
+  if (command.given("tcp-service")) return command.text("tcp-service") + "/tcp";
+  if (command.given("udp-service")) return command.text("udp-service") + "/udp";
+  if (command.given("sctp-service")) return command.text("sctp-service") + "/sctp";
+  if (command.given("fwmark-service")) return "fwmark:" + command.text("fwmark-service");
+  return std::nullopt;
+}
+
+// False where options are given that one another leave without a meaning, which is said.
+bool agree(LiveCommand& command) {
+  const auto first = [&](std::initializer_list<const char*> names) -> const char* {
+    for (const char* name : names) {
+      if (command.given(name)) return name;
+    }
+    return nullptr;
+  };
+  const auto refuse = [&](const std::string& what, const char* option) {
+    return option == nullptr || command.refuse(what + " has no --" + option);
+  };
+  const auto services = {"tcp-service", "udp-service", "sctp-service", "fwmark-service"};
+  if (command.given("from")) {
+    return refuse("--from", first({"connections", "drops", "json", "service"})) &&
+           refuse("--from", first(services));
+  }
+  if (command.given("connections")) {
+    return refuse("--connections", first({"stats", "rate", "thresholds", "timeout", "drops"})) &&
+           refuse("--connections", first(services));
+  }
+  if (!refuse("a listing without --connections", first({"client", "destination", "state"}))) {
+    return false;
+  }
+  if (!command.given("drops") && !command.given("timeout")) return true;
+  const std::string what = command.given("drops") ? "--drops" : "--timeout";
+  return refuse(what, first({"stats", "rate", "thresholds", "service"})) &&
+         refuse(what, first(services));
+}
+
 int say(const Error& error) {
   std::cerr << "lvsctl: " << error.message << "\n";
   return kNo;
@@ -44,6 +83,7 @@ Result<Listing, Error> read_listing(const std::string& file) {
 int print_text(LiveCommand& command) {
   Request request{Command::list};
   if (!command.given("json")) request.form = to_string(options_of(command));
+  request.service = service_of(command);
   const auto reply = command.ask_and_print(request);
   if (!reply) return command.status();
   std::cout << reply->value("text", "");
@@ -92,31 +132,31 @@ int list(const Words& words) {
                         "addresses and ports as numbers: always so, for ipvsadm's users")(
       "stats", "packets and bytes since the start instead of weights and connections")(
       "rate", "the same per second, over the last seconds")(
-      "exact", "with --stats and --rate: no K, M, G, T")(
+      "exact,X", "with --stats and --rate: no K, M, G, T")(
       "thresholds", "upper and lower thresholds instead of methods and weights")(
       "persistent-conn", "how many clients are remembered")(
       "connections,c", "the connections one by one, as ipvsadm -Lnc does")(
       "client", po::value<std::string>()->value_name("ADDRESS[/LENGTH]"),
       "with -c: of this client")("service", po::value<std::string>()->value_name("NAME"),
-                                 "with -c: of this service")(
+                                 "of this service, by its name or as 192.0.2.10:80/tcp")(
+      "tcp-service,t", po::value<std::string>()->value_name("ADDRESS:PORT"),
+      "of this service, as ipvsadm's users name it")(
+      "udp-service,u", po::value<std::string>()->value_name("ADDRESS:PORT"), "the same")(
+      "sctp-service", po::value<std::string>()->value_name("ADDRESS:PORT"), "the same")(
+      "fwmark-service,f", po::value<std::string>()->value_name("MARK"), "the same")(
       "destination", po::value<std::string>()->value_name("ADDRESS[:PORT]"),
       "with -c: to this destination")("state", po::value<std::string>()->value_name("STATE"),
                                       "with -c: in this state, as ESTABLISHED")(
-      "list,L", "nothing: for ipvsadm's users, who write -Ln")("tun-info",
-                                                               "how tunnels encapsulate")(
+      "list,L", "nothing: for ipvsadm's users, who write -Ln")("sort", "nothing: as it is")(
+      "nosort", "nothing: a listing is always sorted")("tun-info", "how tunnels encapsulate")(
       "timeout", "the timeouts of TCP, of TCP after a FIN, and of UDP, and nothing else")(
       "drops", "what became of packets instead: how many were dropped, and why")(
       "from", po::value<std::string>()->value_name("FILE"),
       "of this report of 'lvsctl replay --json', or saved reply, instead of a daemon");
   command.patience(kPatience);
   if (!command.parse(words)) return command.status();
-  const bool from_file = command.given("from");
-  for (const char* live : {"connections", "drops", "json"}) {
-    if (!from_file || !command.given(live)) continue;
-    command.refuse("--from has no --" + std::string(live));
-    return command.status();
-  }
-  if (from_file) return print_file(command);
+  if (!agree(command)) return command.status();
+  if (command.given("from")) return print_file(command);
   if (command.given("connections")) return list_connections(command);
   if (command.given("drops")) return print_drops(command);
   return command.given("timeout") ? print_timeouts(command) : print_text(command);

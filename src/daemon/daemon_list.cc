@@ -6,6 +6,7 @@
 // them (io/priority.h), and on a busy machine the client would give up.
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <sstream>
 #include <utility>
@@ -40,6 +41,13 @@ Listing listing_of(Gathered& gathered) {
   return shown(std::move(gathered.workers), gathered.running, gathered.health);
 }
 
+std::optional<ServiceKey> key_of(const std::string& name, const Config& running) {
+  const auto found = std::ranges::find_if(running.services, [&name](const VirtualService& service) {
+    return service.name == name || to_string(service.key) == name;
+  });
+  return found == running.services.end() ? std::nullopt : std::optional(found->key);
+}
+
 // A tenth of the bytes.
 std::string as_text(const Listing& listing, const ListOptions& layout) {
   return text_of(
@@ -60,20 +68,26 @@ Listing shown(std::vector<WorkerSnapshot>&& workers, const Config& running,
   return listing;
 }
 
-void Daemon::State::list(const std::optional<std::string>& form, ControlSocket::Reply reply) {
+void Daemon::State::list(const Request& request, ControlSocket::Reply reply) {
   std::optional<ListOptions> layout;
-  if (form) {
-    layout = parse_list_options(*form);
+  if (request.form) {
+    layout = parse_list_options(*request.form);
     if (!layout) return reply(error_reply("a listing has no such form"));
+  }
+  std::optional<ServiceKey> only;
+  if (request.service) {
+    only = key_of(*request.service, running);
+    if (!only) return reply(error_reply("there is no service called " + *request.service));
   }
   const auto answer = [reply = std::move(reply)](Result<std::string, Error> said) {
     reply(said ? std::move(*said) : error_reply(said.error().message));
   };
   if (!layout) {
-    return lay_out(json_lister, {[](Gathered& all) { return as_json(listing_of(all)); }, answer});
+    return lay_out(json_lister,
+                   {[](Gathered& all) { return as_json(listing_of(all)); }, answer, only});
   }
   const auto text = [layout = *layout](Gathered& all) { return as_text(listing_of(all), layout); };
-  lay_out(text_lister, {text, answer});
+  lay_out(text_lister, {text, answer, only});
 }
 
 void Daemon::State::lay_out(Lister& lister, Lister::Wanted wanted) {
@@ -95,7 +109,7 @@ void Daemon::State::next_listing(Lister& lister) {
       next_listing(lister);
     });
   };
-  auto workers = fleet.snapshot();
+  auto workers = wanted.only ? fleet.snapshot({*wanted.only}) : fleet.snapshot();
   if (!workers) return conclude(Unexpected{workers.error()});
   if (!lister.thread) lister.thread.emplace(1);
   const auto gathered =

@@ -52,6 +52,7 @@ struct Lister {
   struct Wanted {
     std::function<std::string(Gathered&)> lay_out;           // on the lister's thread
     std::function<void(Result<std::string, Error>)> answer;  // on the control thread
+    std::optional<ServiceKey> only = {};                     // of this service; else of all
   };
   std::deque<Wanted> wanted;
   bool busy = false;
@@ -99,7 +100,7 @@ struct Daemon::State {
   void plan(std::string text, ControlSocket::Reply reply);
 
   // daemon_list.cc
-  void list(const std::optional<std::string>& form, ControlSocket::Reply reply);
+  void list(const Request& request, ControlSocket::Reply reply);
   void lay_out(Lister& lister, Lister::Wanted wanted);
   void next_listing(Lister& lister);
   void dump();

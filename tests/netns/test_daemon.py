@@ -110,6 +110,21 @@ def test_usr1_dumps_to_the_log(lab, lvsd):
     daemon.await_log('"forwarded":')
 
 
+def test_a_listing_of_one_service(lab, lvsd):
+    daemon = lvsd(configuration(service("web", f"{VIP['dr']}:80/tcp", "dr", RS1),
+                                service("dns", f"{VIP['dr']}:53/udp", "dr", RS1)))
+    web, dns = f"{VIP['dr']}:80", f"{VIP['dr']}:53"
+    for words in (["--service", "web"], ["--service", f"{web}/tcp"], ["-t", web]):
+        text = daemon.ctl("list", "-n", "-X", "--sort", *words)
+        assert web in text and dns not in text, words
+        assert [s["name"] for s in daemon.ctl_json("list", *words)["services"]] == ["web"]
+    assert web not in daemon.ctl("list", "-n", "--stats", "-u", dns)
+    for words in (["--service", "wob"], ["-t", dns], ["-c", "--stats"], ["--state", "SYN_RECV"],
+                  ["--drops", "--rate"], ["-c", "-t", web]):
+        with pytest.raises(LabError):
+            daemon.ctl("list", *words)
+
+
 def test_connections_are_listed_one_by_one(lab, lvsd):
     daemon = lvsd(configuration(web("nat", RS1)))
     with lab.inside("client"):

@@ -4,6 +4,7 @@
 //
 //   {"command": "list"}
 //   {"command": "list", "form": "stats"}                    as text, as lvsctl list prints it
+//   {"command": "list", "service": "web"}                   that one only, by name or key
 //   {"command": "connections", "worker": 0, "cursor": 0}    the first page; a reply names the
 //   "next"
 //   {"command": "zero", "service": "web"}                   without a service: all
@@ -73,7 +74,7 @@ struct Cursor {  // into the workers' tables
 struct Request {
   Command command = Command::list;
   Cursor cursor = {};                       // of `connections` only
-  std::optional<std::string> service = {};  // by name; none: all
+  std::optional<std::string> service = {};  // by name, of list also by key; none: all
   std::optional<std::string> form = {};     // of `list`: of a text (listing.h); none: all, as JSON
   std::optional<std::string> config = {};   // of `plan`: the text of a file
   std::optional<std::string> packet = {};   // of `explain`: from the IP header on, in hexadecimal
