@@ -52,8 +52,8 @@ TEST(ControlRequest, ZeroMayNameAService) {
   const std::string line = request_line({Command::zero, {}, "web"});
   EXPECT_EQ(parse_request(std::string_view(line))->service, "web");
   EXPECT_EQ(refusal(R"({"command": "zero", "service": 7})"), "\"service\" is not a string");
-  EXPECT_EQ(refusal(R"({"command": "list", "service": "web"})"),
-            "the command list takes no 'service'");
+  EXPECT_EQ(refusal(R"({"command": "status", "service": "web"})"),
+            "the command status takes no 'service'");
 }
 
 TEST(ControlRequest, AsksWithoutChanging) {
