@@ -104,7 +104,8 @@ bool way_back_is_unseen(const DestinationEvidence& seen) {
 // Where the virtual address is elsewhere, so are the clients of most; and with `hairpin`, those on
 // the servers' network go on as the director.
 bool bypasses_perhaps(const DestinationEvidence& seen) {
-  return is_nat(seen) && bypasses(seen) && !on_one_network(seen) && !seen.virtual_service.hairpin;
+  return is_nat(seen) && bypasses(seen) && !on_one_network(seen) && !seen.virtual_service.hairpin &&
+         (seen.client.is_unspecified() || seen.returned.heard());
 }
 
 // The destinations of which that is so, by service.
