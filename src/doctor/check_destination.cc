@@ -93,6 +93,9 @@ bool check_refusals(const DestinationEvidence& seen, const Answer& answer, Findi
   return true;
 }
 
+// By one that takes no echo requests, perhaps.
+bool served(const DestinationEvidence& seen) { return seen.datagram.reply == Reply::accepted; }
+
 // Answered by whom, when nothing came from the port: the host itself, without any doubt.
 bool host_answers(const DestinationEvidence& seen) {
   return seen.echo_direct.alive() || (seen.asks_tcp() && !off_link(seen) && !seen.macs.empty());
@@ -100,7 +103,7 @@ bool host_answers(const DestinationEvidence& seen) {
 
 void check_dr(const DestinationEvidence& seen, Findings& out) {
   if (check_refusals(seen, seen.path, out)) return;
-  if (!seen.path.silent()) return check_direct_return(seen, out);
+  if (!seen.path.silent() || served(seen)) return check_direct_return(seen, out);
   if (seen.echo_path.alive()) return check_silent_port(seen, out);
   if (seen.direct.reply != Reply::silence || seen.echo_direct.alive()) {
     const std::string echoes = seen.echo_path.silent()
@@ -164,7 +167,7 @@ void check_tunnel(const DestinationEvidence& seen, Findings& out) {
   }
   if (outer && says_not_ours(seen.path)) return vip_missing(out, seen, describe(seen.path));
   if (check_refusals(seen, seen.path, out)) return;
-  if (seen.path.silent()) return check_silent_tunnel(seen, out);
+  if (seen.path.silent() && !served(seen)) return check_silent_tunnel(seen, out);
   if (seen.path.reply == Reply::accepted) check_full_size(seen, out);
   check_direct_return(seen, out);
 }
@@ -184,8 +187,7 @@ void check_oversize(const DestinationEvidence& seen, Findings& out) {
 
 void check_nat(const DestinationEvidence& seen, Findings& out) {
   if (check_refusals(seen, seen.direct, out)) return;
-  const bool served = seen.datagram.reply == Reply::accepted;  // by one that takes no echo requests
-  if (seen.direct.silent() && !served) {
+  if (seen.direct.silent() && !served(seen)) {
     if (seen.asks_tcp() && host_answers(seen)) return check_silent_port(seen, out);
     return cannot_tell(out, seen, rip(seen) + " does not answer",
                        "port " + to_string(seen.destination.endpoint.port) + ": no answer");

@@ -48,6 +48,20 @@ void check_bypass(const DestinationEvidence& seen, Findings& out) {
           ", so that such answers are routed through the director");
 }
 
+// Neither answered through the director nor looked for: then it went somewhere else.
+void check_neighbours_way(const DestinationEvidence& seen, Findings& out) {
+  const bool known_lost =
+      !seen.client.is_unspecified() && !seen.returned.heard() && !seen.returned_echo.alive();
+  if (!on_one_network(seen) || known_lost) return;
+  if (!seen.returned_on_link.silent() || seen.asked_for_neighbour) return;
+  add(out, seen, "nat-client-bypass",
+      "it cannot be told how " + rip(seen) + " answers clients on its own network",
+      asked_as(seen.neighbour, seen.returned_on_link) + ", and it did not look for that address",
+      "there: ip route get " + to_string(seen.neighbour) + " from " + rip(seen) +
+          ", which should be by " + director_of(seen),
+      Severity::unknown);
+}
+
 void check_neighbour(const DestinationEvidence& seen, Findings& out) {
   if (!seen.network_full) return;
   add(out, seen, "not-asked",
@@ -63,6 +77,7 @@ void check_neighbour(const DestinationEvidence& seen, Findings& out) {
 void check_nat_return(const DestinationEvidence& seen, Findings& out) {
   check_gateway(seen, out);
   check_bypass(seen, out);
+  check_neighbours_way(seen, out);
   if (on_one_network(seen)) check_neighbour(seen, out);
 }
 

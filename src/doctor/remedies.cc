@@ -49,7 +49,7 @@ std::string apply_there(const DestinationEvidence& seen, const std::string& more
   std::string text = "there: lvsctl realserver apply --vip " + vip(seen) + " --method " +
                      std::string(to_string(seen.destination.method)) + " --director " +
                      director_of(seen) + " --address " + rip(seen);
-  if (port != Port()) text += " --port " + to_string(port);
+  if (!key.is_by_mark()) text += " --port " + (port == Port() ? "any" : to_string(port));
   if (!key.is_by_mark()) text += " --protocol " + std::string(to_string(key.protocol));
   if (const auto* tunnel = std::get_if<Tunnel>(&seen.destination.method)) {
     text += " --tunnel " + std::string(to_string(tunnel->encapsulation));

@@ -82,6 +82,9 @@ TEST(DoctorJudge, RemediesAreWholeCommands) {
   EXPECT_EQ(only(evidence).remedy,
             "there: lvsctl realserver apply --vip 10.0.1.100 --method tun --director 10.0.2.1 "
             "--address 10.0.2.11 --port 80 --protocol tcp --tunnel gue --gue-port 7000");
+  first(evidence).destination.endpoint.port = Port();
+  EXPECT_NE(only(evidence).remedy.find("--port any --protocol tcp --tunnel gue"),
+            std::string::npos);
   evidence = healthy(Masquerade{});
   first(evidence).network = Prefix::parse("10.0.0.0/16");
   first(evidence).asked_for_neighbour = true;
@@ -447,6 +450,21 @@ TEST(DoctorJudge, NamesOneFaultForOneCause) {
          first(e).client = ip("198.51.100.77");
          first(e).datagram.reply = first(e).returned.reply = Reply::silence;
          first(e).returned_echo.reply = Reply::accepted;
+       },
+       {}},
+      {"nat: clients of its network are answered elsewhere",
+       Masquerade{},
+       [](Evidence& e) {
+         first(e).network = Prefix::parse("10.0.0.0/16");
+         first(e).returned_on_link.reply = Reply::silence;
+       },
+       {"nat-client-bypass"}},
+      {"dr: datagrams are answered, but no echo requests",
+       DirectRouting{},
+       [](Evidence& e) {
+         first(e).virtual_service.key.protocol = ServiceProtocol::udp;
+         first(e).path.reply = first(e).direct.reply = Reply::silence;
+         first(e).datagram.reply = Reply::accepted;
        },
        {}},
       {"nat: silent",
