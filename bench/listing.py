@@ -3,12 +3,16 @@
 """What questions about a large configuration cost: 10,000 services with ten NAT destinations each, and
 one more that answers. Prints how long lvsctl list and plan take; in turns with and without listings
 that follow one another, the round trips of small datagrams, what the worker's own histogram says of
-their verdicts, and how long its thread waited for a CPU; and how long another client of the control
-socket waits while a listing, as text and as JSON, and a plan are made. With two CPUs the round trips
+their verdicts, and how long its thread waited for a CPU; how long other clients of the control socket
+wait while a listing, as text and as JSON, a plan, the metrics and a dump to the log are made; and the
+same figures beside two readers who ask for explanations in a loop. With two CPUs the round trips
 have client, server, lvsctl and the daemon beside them on both; --pin gives the worker one of its own.
     sudo bench/listing.py [--services N] [--rounds N] [--pin]   after scripts/bench, or with LVSD_BUILD set"""
 import argparse
+import json
 import os
+import signal
+import socket
 import statistics
 import subprocess
 import threading
@@ -24,6 +28,8 @@ from servers import build_directory
 
 REPEATED = 5
 LENGTH = 1.5  # seconds of each turn
+# Of a client to the first service.
+SYN = "450000280001000040060bcd0a000102640000010fa0005000000000000000005002200000000000"
 
 
 class Asker:
@@ -64,13 +70,14 @@ class Turn:
 
     def __init__(self, lab, worker, what=None):
         seen, before, self.listings = verdicts(lab), worker.account(), 0
-        end = time.monotonic() + LENGTH
+        start = time.monotonic()
+        end = start + LENGTH
         with Echo(lab) as echo:
             while what and time.monotonic() < end:
                 what()
                 self.listings += 1
             time.sleep(max(0.0, end - time.monotonic()))
-            after = worker.account()
+            after, self.took = worker.account(), time.monotonic() - start
         _, self.verdict99 = quantile(seen, verdicts(lab), 0.99)  # within its bucket, evenly
         self.run, self.waited, self.woken = (new - old for new, old in zip(after, before))
         self.echo = echo
@@ -90,28 +97,79 @@ def report(name, turns):
 
 
 def in_turns(lab, daemon, ask, rounds):
-    worker, quiet, busy = Worker(daemon), [], []
+    worker, quiet = Worker(daemon), []
+    kinds = {"-n": [], "--json": []}
     for _ in range(rounds):
         quiet.append(Turn(lab, worker))
-        busy.append(Turn(lab, worker, lambda: ask("list", "-n")))
+        for kind, turns in kinds.items():
+            turns.append(Turn(lab, worker, lambda kind=kind: ask("list", kind)))
     report("without", quiet)
-    report("listing", busy)
-    ratios = [one.echo.p99() / other.echo.p99() for one, other in zip(busy, quiet)]
-    print(f"{sum(turn.listings for turn in busy)} listings; p99 of round trips, listing / without: "
-          f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})")
+    for kind, busy in kinds.items():
+        report(kind, busy)
+        ratios = [one.echo.p99() / other.echo.p99() for one, other in zip(busy, quiet)]
+        print(f"{sum(turn.listings for turn in busy)} listings; p99 of round trips, listing / without: "
+              f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})")
 
 
-def others_wait(ask, *asked):
-    """How long another client waits, again and again until the question is answered."""
-    took, waits = [], []
-    asking = threading.Thread(target=lambda: took.append(ask(*asked)[0]))
+def others_wait(ask, name, what):
+    """How long other clients wait, again and again until `what` is done."""
+    took, waits = [], {"rules": [], "status": []}
+
+    def do():
+        start = time.perf_counter()
+        what()
+        took.append(time.perf_counter() - start)
+    asking = threading.Thread(target=do)
     asking.start()
     while asking.is_alive():
-        waits.append(ask("rules")[0])
+        for other, times in waits.items():
+            times.append(ask(other)[0])
         time.sleep(0.01)
     asking.join()
-    print(f"lvsctl {' '.join(asked)[:12]:12} {took[0]:.2f} s; meanwhile {len(waits)} times lvsctl rules, "
-          f"the longest {max(waits):.2f} s")
+    said = ", ".join(f"{len(times)} times lvsctl {other}, the longest {max(times):.2f} s"
+                     for other, times in waits.items())
+    print(f"{name:18} {took[0]:.2f} s; meanwhile {said}")
+
+
+def scrape(lab):
+    subprocess.run(lab.command("director", ["curl", "-sS", "--fail", "-o", "/dev/null",
+                                            "http://127.0.0.1:9100/metrics"]), check=True, timeout=300)
+
+
+def dump(daemon):
+    daemon.child.send_signal(signal.SIGUSR1)
+    start = len(daemon.log())
+    daemon.await_log('"uptime_seconds"', 60, start)
+
+
+def explain_in_a_loop(lab, daemon, rounds):
+    """Two readers that ask again and again: in turns with and without, what a worker's thread ran."""
+    worker, answers = Worker(daemon), []
+    request = json.dumps({"command": "explain", "packet": SYN}).encode() + b"\n"
+
+    def ask(end):
+        with socket.socket(socket.AF_UNIX) as asking:
+            asking.connect(os.path.join(daemon.run_dir, "lvsd.sock"))
+            with asking.makefile("rb") as lines:
+                while time.monotonic() < end:
+                    asking.sendall(request)
+                    answers.append(len(lines.readline()))
+
+    def both():
+        asking = [threading.Thread(target=ask, args=(time.monotonic() + LENGTH,)) for _ in range(2)]
+        for thread in asking:
+            thread.start()
+        for thread in asking:
+            thread.join()
+    quiet, busy = [], []
+    for _ in range(rounds):
+        quiet.append(Turn(lab, worker))
+        busy.append(Turn(lab, worker, both))
+    report("without", quiet)
+    report("explain", busy)
+    shares = [statistics.median(turn.run / turn.took / 1e9 for turn in turns) for turns in (quiet, busy)]
+    print(f"{len(answers) / rounds / LENGTH:.0f} explanations a second; a worker's thread ran "
+          f"{shares[0]:.1%} of the time without them, {shares[1]:.1%} with")
 
 
 def main():
@@ -141,7 +199,10 @@ def main():
         with open(next_file, "w", encoding="utf-8") as file:
             file.write(configuration(words, "weight"))
         for asked in (["list", "-n"], ["list", "--json"], ["plan", next_file]):
-            others_wait(ask, *asked)
+            others_wait(ask, "lvsctl " + " ".join(asked)[:11], lambda asked=asked: ask(*asked))
+        others_wait(ask, "GET /metrics", lambda: scrape(lab))
+        others_wait(ask, "SIGUSR1", lambda: dump(daemon))
+        explain_in_a_loop(lab, daemon, words.rounds)
         daemon.stop(timeout=60)
 
 

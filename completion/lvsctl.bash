@@ -34,6 +34,10 @@ _lvsctl_values() {
     --ignore) echo mac stack ip.id made.ip.id made.ip.flow_label made.udp.src ;;
     --service) "$3" list --json 2>/dev/null | sed -n 's/^ *"name": "\(.*\)",\{0,1\}$/\1/p' ;;
     --tunnel) echo ipip gre gue ;;
+    --method) echo dr tun nat ;;
+    --protocol) echo tcp udp sctp ;;
+    --decap) echo auto kernel lvsd ;;
+    --persist) echo systemd networkd ifupdown ;;
     --log-level) echo debug info warning error ;;
     --log-target) echo auto stderr journal syslog json ;;
     *) return 1 ;;

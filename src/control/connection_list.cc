@@ -4,14 +4,17 @@
 #include <fmt/format.h>
 
 #include "lvsd/control/json_reader.h"
+#include "lvsd/control/json_text.h"
 
 namespace lvsd {
 namespace {
 
 using nlohmann::json;
 
-json to_json(const Endpoint& endpoint) {
-  return {{"address", to_string(endpoint.address)}, {"port", endpoint.port.host()}};
+void append(std::string& out, std::string_view before, const Endpoint& endpoint) {
+  append_json(out.append(before), "{\"address\":", to_string(endpoint.address));
+  append_json(out, ",\"port\":", endpoint.port.host());
+  out += '}';
 }
 
 ConnectionSnapshot parse_connection(const json& object) {
@@ -45,29 +48,45 @@ std::string protocol_name(std::uint8_t protocol) {
   }
 }
 
+void append(std::string& out, const ConnectionSnapshot& connection) {
+  append(out, "{\"client\":", connection.client);
+  append(out, ",\"destination\":", connection.destination);
+  if (!connection.engine.empty()) {
+    append_json(out, ",\"engine\":", connection.engine);
+    append_json(out, ",\"engine_data\":", connection.engine_data);
+  }
+  append_json(out, ",\"expires\":", connection.expires.count());
+  append_json(out, ",\"protocol\":", connection.protocol);
+  append_json(out, ",\"state\":", connection.state);
+  append_json(out, ",\"template\":", connection.is_template);
+  append(out, ",\"virtual\":", connection.virtual_end);
+  out += '}';
+}
+
 }  // namespace
 
 json to_json(const ConnectionSnapshot& connection) {
-  json out = {{"protocol", connection.protocol},
-              {"state", connection.state},
-              {"client", to_json(connection.client)},
-              {"virtual", to_json(connection.virtual_end)},
-              {"destination", to_json(connection.destination)},
-              {"expires", connection.expires.count()},
-              {"template", connection.is_template}};
-  if (!connection.engine.empty()) {
-    out["engine"] = connection.engine;
-    out["engine_data"] = connection.engine_data;
-  }
-  return out;
+  std::string text;
+  append(text, connection);
+  return json::parse(text);
 }
 
-json to_json(const ListedConnections& page) {
-  json connections = json::array();
-  for (const ConnectionSnapshot& each : page.connections) connections.push_back(to_json(each));
-  json out = {{"connections", std::move(connections)}};
-  if (page.next) out["next"] = {{"worker", page.next->worker}, {"cursor", page.next->place}};
-  return out;
+// Its keys in their order (control/json_text.h).
+std::string connections_reply(const ListedConnections& page) {
+  std::string text = "{\"connections\":[";
+  for (const ConnectionSnapshot& each : page.connections) {
+    append(text, each);
+    text += ',';
+  }
+  if (!page.connections.empty()) text.pop_back();
+  text += ']';
+  if (page.next) {
+    append_json(text, ",\"next\":{\"cursor\":", page.next->place);
+    append_json(text, ",\"worker\":", page.next->worker);
+    text += '}';
+  }
+  append_json(text, ",\"ok\":true,\"version\":", kControlVersion);
+  return text + "}";
 }
 
 Result<ListedConnections, Error> parse_connections(const json& reply) {

@@ -272,6 +272,10 @@ void Teller::size() {
   if (way.aggregated) {
     return say("Its {} bytes are many segments, and leave as such: {}.", way.packet_size, limit);
   }
+  if (way.reassembled) {
+    return say("Its {} bytes were fragments that the kernel joined, and are cut again: {}.",
+               way.packet_size, limit);
+  }
   say("Its {} bytes do not fit: {}; {}.", way.packet_size, limit,
       way.dont_fragment ? "and it must not be cut (DF, or IPv6)" : "it may be cut");
 }

@@ -12,53 +12,12 @@ namespace {
 
 using nlohmann::json;
 
-json to_json(const Statistics& s) {
-  return {{"connections", s.connections},
-          {"packets_in", s.packets_in},
-          {"packets_out", s.packets_out},
-          {"bytes_in", s.bytes_in},
-          {"bytes_out", s.bytes_out}};
-}
-
 double in_seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
 
 json to_json(const Timeouts& timeouts) {
   return {{"tcp", in_seconds(timeouts.tcp)},
           {"tcp_fin", in_seconds(timeouts.tcp_fin)},
           {"udp", in_seconds(timeouts.udp)}};
-}
-
-json to_json(const Tunnel& tunnel) {
-  return {{"type", to_string(tunnel.encapsulation)},
-          {"port", tunnel.port.host()},
-          {"checksum", static_cast<unsigned>(tunnel.checksum)}};
-}
-
-json to_json(const Persistence& persistence) {
-  return {{"timeout", in_seconds(persistence.timeout)},
-          {"netmask", persistence.netmask},
-          {"engine", to_string(persistence.engine)}};
-}
-
-json to_json(const DestinationSnapshot& destination) {
-  json out = {{"address", to_string(destination.config.endpoint.address)},
-              {"port", destination.config.endpoint.port.host()},
-              {"method", to_string(destination.config.method)},
-              {"weight", destination.config.weight.value()},
-              {"thresholds",
-               {{"upper", destination.config.thresholds.upper},
-                {"lower", destination.config.thresholds.lower}}},
-              {"active", destination.active},
-              {"inactive", destination.inactive},
-              {"persistent", destination.persistent},
-              {"overloaded", destination.overloaded},
-              {"retired", destination.retired},
-              {"statistics", to_json(destination.statistics)},
-              {"rates", to_json(destination.rates)}};
-  if (const auto* const tunnel = std::get_if<Tunnel>(&destination.config.method)) {
-    out["tunnel"] = to_json(*tunnel);
-  }
-  return out;
 }
 
 Statistics parse_statistics(const json& object) {
@@ -177,30 +136,9 @@ Listing make_listing(std::vector<DirectorSnapshot> workers, const Config& config
 }
 
 json to_json(const ListedService& listed) {
-  const auto& [service, retired, health] = listed;
-  json destinations = json::array();
-  for (const DestinationSnapshot& destination : service.destinations) {
-    destinations.push_back(to_json(destination));
-    const auto found = health.find(destination.config.endpoint);
-    if (found == health.end() || destination.retired) continue;
-    destinations.back()["health"] = found->second;
-  }
-  json entry = {
-      {"name", service.name},
-      {"protocol", to_string(service.key.protocol)},
-      {"address", to_string(service.key.listen.address)},
-      {"port", service.key.listen.port.host()},
-      {"mark", service.key.mark},
-      {"one_packet", service.one_packet},
-      {"scheduler", to_string(service.scheduler)},
-      {"scheduler_flags",
-       {{"fallback", service.scheduler_flags.fallback}, {"port", service.scheduler_flags.port}}},
-      {"retired", retired},
-      {"statistics", to_json(service.statistics)},
-      {"rates", to_json(service.rates)},
-      {"destinations", std::move(destinations)}};
-  if (service.persistence) entry["persistence"] = to_json(*service.persistence);
-  return entry;
+  std::string text;
+  append_json(text, listed);
+  return json::parse(text);
 }
 
 json to_json(const Listing& listing) {

@@ -13,6 +13,7 @@
 #include <system_error>
 
 #include "lvsd/ctl/commands.h"
+#include "lvsd/ctl/json_layout.h"
 
 namespace lvsd::ctl {
 namespace {
@@ -72,26 +73,42 @@ class Socket {
   int fd_;
 };
 
+Unexpected<AskFailure> failure(const std::string& path, const std::string& what, bool no_daemon) {
+  return Unexpected<AskFailure>{{no_daemon, what + " (socket " + path + ")"}};
+}
+
+Unexpected<AskFailure> unreadable(const std::string& path) {
+  return failure(path, "lvsd's answer cannot be read", false);
+}
+
 }  // namespace
 
-Reply ask(const std::string& run_dir, const Request& request, std::chrono::seconds patience) {
+Result<std::string, AskFailure> ask_for_text(const std::string& run_dir, const Request& request,
+                                             std::chrono::seconds patience) {
   const std::string path = control_socket(run_dir);
-  auto failed = [&path](std::string what, bool no_daemon) {
-    return Unexpected<AskFailure>{{no_daemon, what + " (socket " + path + ")"}};
-  };
+  const auto failed = [&path](const std::string& what) { return failure(path, what, true); };
   Socket socket;
   if (const int error = socket.connect(path, patience); error != 0) {
     const bool absent = error == ENOENT || error == ECONNREFUSED;
-    if (absent) return failed("no lvsd is running here; start it, or name its --run-dir", true);
-    return failed("cannot reach lvsd: " + reason(error), true);
+    if (absent) return failed("no lvsd is running here; start it, or name its --run-dir");
+    return failed("cannot reach lvsd: " + reason(error));
   }
   std::string line;
   int error = socket.send(request_line(request));
   if (error == 0) error = socket.receive_line(line);
-  if (error != 0) return failed("lvsd did not answer: " + reason(error), true);
-  json reply = json::parse(line, nullptr, /*allow_exceptions=*/false);
+  if (error != 0) return failed("lvsd did not answer: " + reason(error));
+  line.pop_back();
+  const auto ok = json_member(line, "ok");
+  if (ok != "true" && ok != "false") return unreadable(path);
+  return line;
+}
+
+Reply ask(const std::string& run_dir, const Request& request, std::chrono::seconds patience) {
+  const auto text = ask_for_text(run_dir, request, patience);
+  if (!text) return Unexpected{text.error()};
+  json reply = json::parse(*text, nullptr, /*allow_exceptions=*/false);
   if (!reply.is_object() || !reply.contains("ok") || !reply["ok"].is_boolean()) {
-    return failed("lvsd's answer cannot be read", false);
+    return unreadable(control_socket(run_dir));
   }
   return reply;
 }

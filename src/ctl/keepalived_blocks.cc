@@ -2,13 +2,13 @@
 #include "lvsd/ctl/keepalived_blocks.h"
 
 #include <algorithm>
-#include <map>
+
+#include "keepalived_parameters.h"
 
 namespace lvsd::ctl {
 namespace {
 
 constexpr std::size_t kMostDepth = 32, kMostIncludes = 16, kMostFiles = 1000;
-constexpr std::size_t kLongestLine = std::size_t{1} << 16U;
 
 enum class Kind : std::uint8_t { word, open, close, end };
 
@@ -21,15 +21,16 @@ struct Token {
 
 bool is_space(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\v' || c == '\f'; }
 
-bool is_name(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-}
-
 std::string_view trimmed(std::string_view text) {
   while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
   while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
   return text;
 }
+
+struct Place {
+  std::size_t line = 0, file = 0;
+  std::size_t depth = 0;  // of includes
+};
 
 class Lexer {
  public:
@@ -46,88 +47,92 @@ class Lexer {
  private:
   void read_text(std::string_view text, std::size_t file, std::size_t depth) {
     for (std::size_t number = 1; !text.empty();) {
-      const std::size_t first = number;
-      std::string line = next_line(text, number);
-      if (expand(line, first, file)) read_line(line, first, file, depth);
-      tokens_.push_back({Kind::end, first, file, {}});
+      const Place place{number, file, depth};
+      std::vector<std::string> lines = next_lines(text, number);
+      if (auto definition = read_definition(lines.front())) {
+        lines.front() = std::move(definition->text);
+        parameters_.define(std::move(definition->name), std::move(lines));
+      } else {
+        read_statement(joined(lines), place, 0);
+      }
     }
   }
 
-  // A line and those that backslashes join to it.
-  static std::string next_line(std::string_view& text, std::size_t& number) {
-    std::string line;
+  // A line and those that backslashes join to it, without comments.
+  static std::vector<std::string> next_lines(std::string_view& text, std::size_t& number) {
+    std::vector<std::string> lines;
+    bool quoted = false;
     for (bool more = true; more && !text.empty(); ++number) {
       const std::size_t end = std::min(text.find('\n'), text.size());
-      std::string_view part = text.substr(0, end);
+      std::string_view line = trimmed(text.substr(0, end));
       text.remove_prefix(std::min(end + 1, text.size()));
-      if (!part.empty() && part.back() == '\r') part.remove_suffix(1);
-      more = !part.empty() && part.back() == '\\';
-      if (more) part.remove_suffix(1);
-      line += part;
-      if (more) line += ' ';
+      more = !line.empty() && line.back() == '\\';
+      if (more) line.remove_suffix(1);
+      lines.emplace_back(trimmed(without_comment(line, quoted)));
+    }
+    return lines;
+  }
+
+  static std::string_view without_comment(std::string_view line, bool& quoted) {
+    for (std::size_t at = 0; at < line.size(); ++at) {
+      if (line[at] == '\\') {
+        ++at;
+      } else if (line[at] == '"') {
+        quoted = !quoted;
+      } else if (!quoted && (line[at] == '!' || line[at] == '#')) {
+        return line.substr(0, at);
+      }
     }
     return line;
   }
 
-  // Puts in what parameters stand for; false where the line is a definition, or was left out.
-  bool expand(std::string& line, std::size_t number, std::size_t file) {
-    const std::string_view text = trimmed(line);
-    if (text.starts_with('@')) {
-      return leave_out(number, file, "it counts on some machines only (" + std::string(text) + ")");
-    }
-    const std::size_t equals = text.find('=');
-    if (text.starts_with('$') && equals != std::string_view::npos &&
-        std::all_of(text.begin() + 1, text.begin() + static_cast<std::ptrdiff_t>(equals),
-                    is_name)) {
-      std::string value(trimmed(text.substr(equals + 1)));
-      if (substitute(value, number, file)) {
-        parameters_.insert_or_assign(std::string(text.substr(1, equals - 1)), std::move(value));
-      }
-      return false;
-    }
-    return substitute(line, number, file);
-  }
-
-  bool substitute(std::string& line, std::size_t number, std::size_t file) {
+  static std::string joined(const std::vector<std::string>& lines) {
     std::string out;
-    for (std::size_t at = 0; at < line.size();) {
-      if (line[at] == '!' || line[at] == '#') {  // at worst it is in quotes, and holds no parameter
-        out.append(line, at);
-        break;
-      }
-      if (line[at] != '$') {
-        out += line[at++];
-        continue;
-      }
-      const bool braces = at + 1 < line.size() && line[at + 1] == '{';
-      const std::size_t begin = at + (braces ? 2 : 1);
-      std::size_t end = begin;
-      while (end < line.size() && is_name(line[end])) ++end;
-      const auto known = parameters_.find(line.substr(begin, end - begin));
-      const bool closed = !braces || (end < line.size() && line[end] == '}');
-      if (known == parameters_.end() || !closed) {
-        out += line[at++];
-        continue;
-      }
-      out += known->second;
-      at = braces ? end + 1 : end;
-      if (out.size() > kLongestLine) return leave_out(number, file, "it is too long");
-    }
-    line = std::move(out);
-    return true;
+    for (const std::string& line : lines) out += (out.empty() ? "" : " ") + line;
+    return out;
   }
 
-  void read_line(std::string_view line, std::size_t number, std::size_t file, std::size_t depth) {
+  // With what parameters stand for; `nesting` of them around it. False after a remark, so that
+  // one line gives but one.
+  bool read_statement(std::string_view line, const Place& place, std::size_t nesting) {
+    if (auto definition = read_definition(line)) {
+      parameters_.define(std::move(definition->name), {std::move(definition->text)});
+      return true;
+    }
+    if (line.starts_with('@')) return only_somewhere(line, place);
+    const ExpandedLine expanded = parameters_.expand(line);
+    if (!expanded.wrong.empty()) return leave_out(place, expanded.wrong);
+    if (expanded.line.starts_with('@')) return only_somewhere(expanded.line, place);
+    if (expanded.line.starts_with("~SEQ") || expanded.line.starts_with("~LST")) {
+      return leave_out(place, "lvsctl does not repeat a line (" + std::string(line) + ")");
+    }
+    if (!expanded.unknown.empty()) {
+      leave_out(place, "what keepalived puts in for ${" + expanded.unknown + "}");
+    }
+    read_line(expanded.line, place);
+    tokens_.push_back({Kind::end, place.line, place.file, {}});
+    if (expanded.rest.empty()) return true;
+    if (nesting == kMostDepth) return leave_out(place, "what parameters stand for has no end");
+    return std::all_of(expanded.rest.begin(), expanded.rest.end(), [&](const std::string& each) {
+      return read_statement(each, place, nesting + 1);
+    });
+  }
+
+  bool only_somewhere(std::string_view line, const Place& place) {
+    return leave_out(place, "it counts on some machines only (" + std::string(line) + ")");
+  }
+
+  void read_line(std::string_view line, const Place& place) {
     const std::size_t before = tokens_.size();
     std::size_t at = 0;
     while (at < line.size() && line[at] != '!' && line[at] != '#') {
       if (is_space(line[at])) {
         ++at;
       } else if (line[at] == '{' || line[at] == '}') {
-        tokens_.push_back({line[at] == '{' ? Kind::open : Kind::close, number, file, {}});
+        tokens_.push_back({line[at] == '{' ? Kind::open : Kind::close, place.line, place.file, {}});
         ++at;
       } else {
-        tokens_.push_back({Kind::word, number, file, read_word(line, at, number, file)});
+        tokens_.push_back({Kind::word, place.line, place.file, read_word(line, at, place)});
       }
     }
     if (tokens_.size() == before || tokens_[before].kind != Kind::word) return;
@@ -138,19 +143,21 @@ class Lexer {
         std::make_move_iterator(tokens_.begin() + static_cast<std::ptrdiff_t>(before)),
         std::make_move_iterator(tokens_.end()));
     tokens_.resize(before);
-    take_in(words, depth);
+    take_in(words, place);
   }
 
-  std::string read_word(std::string_view line, std::size_t& at, std::size_t number,
-                        std::size_t file) {
+  std::string read_word(std::string_view line, std::size_t& at, const Place& place) {
     std::string out;
     while (at < line.size()) {
       const char c = line[at];
       if (c == '"') {
-        const std::size_t end = line.find('"', at + 1);
-        if (end == std::string_view::npos) leave_out(number, file, "a quote is not closed");
-        out += line.substr(at + 1, end == std::string_view::npos ? end : end - at - 1);
-        at = end == std::string_view::npos ? line.size() : end + 1;
+        out += read_quoted(line, at, place);
+        continue;
+      }
+      const std::string_view next = line.substr(at + 1, 1);
+      if (c == '\\' && (next == "!" || next == "#" || next == "\"")) {  // begins nothing
+        out += next == "\"" ? "\\\"" : next;
+        at += 2;
         continue;
       }
       const bool parameter = c == '{' && !out.empty() && out.back() == '$';
@@ -166,33 +173,42 @@ class Lexer {
     return out;
   }
 
-  void take_in(const std::vector<Token>& words, std::size_t depth) {
-    const Token& first = words.front();
+  // What is between two quotes. Backslashes stay: only commands know them.
+  std::string_view read_quoted(std::string_view line, std::size_t& at, const Place& place) {
+    const std::size_t begin = ++at;
+    while (at < line.size() && line[at] != '"') at += line[at] == '\\' ? 2 : 1;
+    const std::size_t end = std::min(at, line.size());
+    if (end == line.size()) leave_out(place, "a quote is not closed");
+    at = std::min(end + 1, line.size());
+    return line.substr(begin, end - begin);
+  }
+
+  void take_in(const std::vector<Token>& words, const Place& place) {
     const std::string pattern = words.size() > 1 ? words[1].text : std::string();
     if (words.size() != 2 || words[1].kind != Kind::word) {
-      leave_out(first.line, first.file, "'include' needs the name of a file");
+      leave_out(place, "'include' needs the name of a file");
       return;
     }
-    if (depth == kMostIncludes) {
-      leave_out(first.line, first.file, "files include each other too deeply");
+    if (place.depth == kMostIncludes) {
+      leave_out(place, "files include each other too deeply");
       return;
     }
-    const std::vector<TextFile> found = include_(pattern, files_[first.file]);
+    const std::vector<TextFile> found = include_(pattern, files_[place.file]);
     if (found.empty()) {
-      leave_out(first.line, first.file, "there is no file " + pattern + " that can be read");
+      leave_out(place, "there is no file " + pattern + " that can be read");
     }
     for (const TextFile& each : found) {
       if (files_.size() > kMostFiles) {
-        leave_out(first.line, first.file, "too many files");
+        leave_out(place, "too many files");
         return;
       }
       files_.push_back(each.name);
-      read_text(each.text, files_.size() - 1, depth + 1);
+      read_text(each.text, files_.size() - 1, place.depth + 1);
     }
   }
 
-  bool leave_out(std::size_t number, std::size_t file, std::string why) {
-    remarks_.push_back({number, std::move(why), files_[file]});
+  bool leave_out(const Place& place, std::string why) {
+    remarks_.push_back({place.line, std::move(why), files_[place.file]});
     return false;
   }
 
@@ -200,7 +216,7 @@ class Lexer {
   std::vector<Remark>& remarks_;
   std::vector<std::string> files_;
   std::vector<Token> tokens_;
-  std::map<std::string, std::string, std::less<>> parameters_;
+  Parameters parameters_;
 };
 
 class Parser {
@@ -290,6 +306,13 @@ std::string Block::text() const {
   std::string out;
   for (const std::string& word : words) out += (out.empty() ? "" : " ") + word;
   return out;
+}
+
+void judge_words(const Block& block, std::size_t values, std::vector<Remark>& remarks) {
+  if (block.words.size() <= values + 1) return;
+  const std::string what = "'" + block.words[values + 1] + "' and what follows it: ";
+  remarks.push_back(
+      {block.line, block.text() + ": " + what + "the statement has no place for it", block.file});
 }
 
 Blocks read_blocks(std::string_view text, const Include& include) {

@@ -5,6 +5,7 @@
 #include <array>
 #include <charconv>
 
+#include "keepalived_command.h"
 #include "lvsd/config/health.h"
 #include "lvsd/config/yaml_text.h"
 #include "lvsd/ctl/rule_words.h"
@@ -23,8 +24,8 @@ constexpr std::array kKinds{Kind{"TCP_CHECK", "tcp"},      Kind{"HTTP_GET", "htt
                             Kind{"DNS_CHECK", "dns", "4"}, Kind{"MISC_CHECK", "exec", "1"},
                             Kind{"PING_CHECK", "ping"},    Kind{"UDP_CHECK", "udp"},
                             Kind{"FILE_CHECK", ""},        Kind{"BFD_CHECK", ""}};
-// Of lvsd.yaml.
-constexpr milliseconds kInterval{5000}, kTimeout{2000};
+// keepalived.conf(5): delay_loop and connect_timeout where they are not set.
+constexpr milliseconds kInterval{60000}, kTimeout{5000};
 
 void remark(const Block& block, std::string what, std::vector<Remark>& remarks) {
   remarks.push_back({block.line, block.text() + ": " + std::move(what), block.file});
@@ -79,8 +80,10 @@ class CheckReader {
   CheckReader(const Kind& kind, CheckRules rules, std::vector<Remark>& remarks)
       : type_(kind.type), fall_(kind.fall), rules_(std::move(rules)), remarks_(remarks) {}
 
-  std::optional<std::string> read(const Block& block) {
+  std::optional<RuleExtra> read(const Block& block) {
+    judge_words(block, 0, remarks_);
     for (const Block& each : block.inside) take(each);
+    if (!legible_) return std::nullopt;
     if (type_ == "udp" && !(asks_ && waits_)) {
       remark(block, "lvsd's checks over UDP need a payload and require_reply", remarks_);
       return std::nullopt;
@@ -95,20 +98,25 @@ class CheckReader {
     add_times(block);
     add("rise", "1");
     add("fall", rules_.fall.empty() ? fall_ : rules_.fall);
+    add("damping", "off");  // keepalived has none
     add("initially", rules_.alpha ? "down" : "up");
     add("on_failure", rules_.inhibit ? "quiesce" : "remove");
-    return "{type: " + type_ + out_ + "}";
+    return RuleExtra{block.line, block.file, block.text(), "health: {type: " + type_ + out_ + "}",
+                     !has_port_ && type_ != "ping" && type_ != "exec"};
   }
 
  private:
-  // keepalived's checks may overlap, lvsd's may not.
+  // Written out even where they are keepalived's defaults, which lvsd's are not. A program has its
+  // own timeout, else the interval. A timeout beyond the interval cannot be had: lvsd's checks do
+  // not overlap.
   void add_times(const Block& block) {
     const milliseconds interval = rules_.interval.value_or(kInterval);
-    const milliseconds timeout = std::min(rules_.timeout.value_or(kTimeout), interval);
-    if (rules_.interval) add("interval", duration(interval));
-    if (rules_.timeout || timeout != kTimeout) add("timeout", duration(timeout));
-    if (rules_.timeout && *rules_.timeout > interval) {
-      remark(block, "its timeout of " + duration(*rules_.timeout) + " is longer than the interval",
+    const milliseconds wanted =
+        type_ == "exec" ? program_timeout_.value_or(interval) : rules_.timeout.value_or(kTimeout);
+    add("interval", duration(interval));
+    add("timeout", duration(std::min(wanted, interval)));
+    if (wanted > interval) {
+      remark(block, "its timeout of " + duration(wanted) + " is longer than the interval",
              remarks_);
     }
   }
@@ -117,7 +125,12 @@ class CheckReader {
     const std::string_view word = block.word(0);
     if (word == "connect_port") {
       const auto port = read_port(block.word(1), "tcp");
-      port ? add("port", to_string(*port)) : remark(block, port.error().message, remarks_);
+      if (port) {
+        add("port", to_string(*port));
+        has_port_ = true;
+      } else {
+        remark(block, port.error().message, remarks_);
+      }
     } else if (word == "connect_ip" || word == "bindto") {
       const auto address = IpAddress::parse(block.word(1));
       if (address) {
@@ -129,7 +142,10 @@ class CheckReader {
       const auto mark = read_number("fwmark", block.word(1), 1, UINT32_MAX);
       mark ? add("mark", std::to_string(*mark)) : remark(block, mark.error().message, remarks_);
     } else if (!take_of_type(block) && !rules_.take(block, remarks_)) {
-      remark(block, "lvsd's checks have nothing for it", remarks_);
+      return remark(block, "lvsd's checks have nothing for it", remarks_);
+    }
+    if (word != "payload" && word != "require_reply") {
+      judge_words(block, word == "url" || word == "enable_sni" ? 0 : 1, remarks_);
     }
   }
 
@@ -146,7 +162,7 @@ class CheckReader {
       return true;
     }
     if (word == "misc_timeout" && type_ == "exec") {
-      rules_.timeout = seconds(block, remarks_);
+      program_timeout_ = seconds(block, remarks_);
       return true;
     }
     if (word == "misc_path" && type_ == "exec") {
@@ -181,20 +197,25 @@ class CheckReader {
                block.word(1).find_first_of("\\^$.|?*+()[]{}") == block.word(1).npos) {
       add("body", scalar(block.word(1)));
     } else {
-      remark(block, "lvsd's checks have nothing for it", remarks_);
+      return remark(block, "lvsd's checks have nothing for it", remarks_);
     }
+    if (word != "status_code") judge_words(block, 1, remarks_);
   }
 
-  // "/usr/bin/check -a b", as one quoted word or several
+  // "/usr/bin/check -a 'b c'": keepalived takes one word, and makes several of it.
   void take_command(const Block& block) {
-    std::string list;
-    for (std::size_t i = 1; i < block.words.size(); ++i) {
-      for (std::string_view rest = block.words[i]; !rest.empty();) {
-        const std::size_t end = std::min(rest.find(' '), rest.size());
-        if (end > 0) list += (list.empty() ? "" : ", ") + scalar(rest.substr(0, end));
-        rest.remove_prefix(std::min(end + 1, rest.size()));
-      }
+    const auto words = split_command(block.word(1));
+    // Its manual has \" in quotes; its parser (2.2) ends the quotes there, and has no check then.
+    const bool ends = block.word(1).find("\\\"") != std::string_view::npos;
+    if (!words || words->empty() || ends) {
+      legible_ = false;
+      return remark(block,
+                    "its quotes and backslashes make no command of it (single quotes may stand in "
+                    "double ones)",
+                    remarks_);
     }
+    std::string list;
+    for (const std::string& word : *words) list += (list.empty() ? "" : ", ") + scalar(word);
     add("command", "[" + list + "]");
   }
 
@@ -203,7 +224,10 @@ class CheckReader {
   }
 
   std::string type_, fall_;
-  bool asks_ = false, waits_ = false;  // udp
+  bool asks_ = false, waits_ = false;            // udp
+  bool legible_ = true;                          // exec
+  std::optional<milliseconds> program_timeout_;  // exec
+  bool has_port_ = false;                        // of its own
   CheckRules rules_;
   std::vector<Remark>& remarks_;
   std::string out_, path_, status_;
@@ -244,8 +268,8 @@ bool CheckRules::take(const Block& block, std::vector<Remark>& remarks) {
 
 bool is_check(const Block& block) { return find_kind(block) != nullptr; }
 
-std::optional<std::string> read_check(const Block& block, CheckRules rules,
-                                      std::vector<Remark>& remarks) {
+std::optional<RuleExtra> read_check(const Block& block, CheckRules rules,
+                                    std::vector<Remark>& remarks) {
   const Kind* const kind = find_kind(block);
   if (kind == nullptr || kind->type.empty()) {
     remark(block, "lvsd has no check like it", remarks);

@@ -25,8 +25,8 @@ struct CheckRules {
 };
 
 bool is_check(const Block& block);
-// The value of the key `health`; nothing where lvsd has no such check, after a remark.
-std::optional<std::string> read_check(const Block& block, CheckRules rules,
-                                      std::vector<Remark>& remarks);
+// The key `health`; nothing where lvsd has no such check, after a remark.
+std::optional<RuleExtra> read_check(const Block& block, CheckRules rules,
+                                    std::vector<Remark>& remarks);
 
 }  // namespace lvsd::ctl

@@ -113,6 +113,7 @@ class Reader {
   Rules read() {
     for (const Block& block : blocks_) {
       if (block.word(0) == "virtual_server_group") {
+        judge_words(block, 1, rules_.remarks);
         groups_.insert_or_assign(std::string(block.word(1)), Group{&block});
       }
     }
@@ -149,6 +150,7 @@ class Reader {
   }
 
   void take_server(const Block& block) {
+    judge_words(block, 2, rules_.remarks);
     const VirtualServer server = read_virtual_server(block, rules_.remarks);
     if (block.word(1) != "group") return add(block, block.word(1), block.word(2), server);
     const auto group = groups_.find(std::string(block.word(2)));
@@ -157,6 +159,7 @@ class Reader {
     }
     group->second.used = true;
     for (const Block& each : group->second.block->inside) {
+      judge_words(each, 1, rules_.remarks);
       add(each, each.word(0), each.word(1), server);
     }
   }
@@ -179,15 +182,50 @@ class Reader {
       ipv6 = service.ipv6_mark;
     } else {
       service.ipv6_mark = false;
+      take_defaults(service, server.says_protocol);
     }
     service.netmask = ipv6 ? server.netmask6 : server.netmask;
+    const Port port = listen.endpoint.port;
     for (RuleDestination& destination : service.destinations) {
-      // Only NAT maps ports.
-      const bool own_port = destination.endpoint.port != Port() && destination.method == 'm';
-      if (!own_port) destination.endpoint.port = listen.endpoint.port;
+      const Port own = destination.endpoint.port;
+      if (own != Port() && destination.method == 'm') continue;
+      destination.endpoint.port = port;
+      if (own != Port() && own != port) keep_port(destination, own, port);
+    }
+    if (server.sorry_port != Port() && port != Port() && server.sorry_port != port) {
+      Remark remark = server.sorry;
+      remark.what += ": " + no_map(port);
+      rules_.remarks.push_back(std::move(remark));
     }
     put_newest_first(service.destinations, rules_.remarks);
     rules_.services.push_back(std::move(service));
+  }
+
+  // What keepalived makes of a service by address that leaves it out.
+  void take_defaults(RuleService& service, bool says_protocol) {
+    if (!says_protocol) {
+      rules_.remarks.push_back({service.line,
+                                "virtual_server: it has no protocol, which is UDP to keepalived",
+                                service.file});
+    }
+    if (service.listen.port == Port() && !service.persistence) {
+      service.persistence = kDefaultPersistence;
+    }
+  }
+
+  // A port that only NAT could forward to. keepalived's check asks it all the same.
+  void keep_port(RuleDestination& destination, Port own, Port port) {
+    if (destination.health && destination.health->by_port) {
+      destination.health->yaml = with_port(std::move(destination.health->yaml), own);
+    } else if (port != Port()) {
+      const std::string head =
+          "real_server " + to_string(destination.endpoint.address) + " " + to_string(own);
+      rules_.remarks.push_back({destination.line, head + ": " + no_map(port), destination.file});
+    }
+  }
+
+  static std::string no_map(Port port) {
+    return "only NAT maps ports: it gets what comes to port " + to_string(port);
   }
 
   // lvs_timeouts tcp 7200 tcpfin 120 udp 300
@@ -209,6 +247,7 @@ class Reader {
         remark(block, "what is '" + block.words[i] + "'?");
       }
     }
+    if (block.words.size() % 2 == 0) remark(block, "'" + block.words.back() + "' has no value");
   }
 
   void remark(const Block& block, std::string what) {

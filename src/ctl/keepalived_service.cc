@@ -5,6 +5,7 @@
 #include <array>
 
 #include "keepalived_checks.h"
+#include "lvsd/config/services.h"
 #include "lvsd/config/yaml_text.h"
 #include "lvsd/ctl/rule_words.h"
 
@@ -40,6 +41,10 @@ constexpr std::array kNotCarried{
 constexpr std::array<std::string_view, 8> kFlags{"sh-port", "sh-fallback", "mh-port", "mh-fallback",
                                                  "flag-1",  "flag-2",      "flag-3",  "hashed"};
 
+bool is_flag(std::string_view word) {
+  return std::find(kFlags.begin(), kFlags.end(), word) != kFlags.end();
+}
+
 class BlockReader {
  protected:
   explicit BlockReader(std::vector<Remark>& remarks) : remarks_(remarks) {}
@@ -66,6 +71,7 @@ class BlockReader {
       } else {
         remark(block, "it is none of NAT, DR and TUN");
       }
+      judge_words(block, 1, remarks_);
       return;
     }
     Tunnel out;
@@ -135,6 +141,7 @@ class RealServerReader : BlockReader {
   }
 
   std::optional<RuleDestination> read(const Block& block) {
+    judge_words(block, 2, remarks_);
     out_.line = block.line;
     out_.file = block.file;
     const std::optional<IpAddress> address = IpAddress::parse(block.word(1));
@@ -174,16 +181,16 @@ class RealServerReader : BlockReader {
     } else if (word == "lthreshold") {
       if (const auto threshold = number(block, 0, INT32_MAX)) out_.lower_threshold = *threshold;
     } else if (word == "lvs_method" || word == "lb_kind") {
-      method(block, out_.method, out_.tunnel);
+      return method(block, out_.method, out_.tunnel);
     } else if (!rules_.take(block, remarks_)) {
-      leave_out(block);
+      return leave_out(block);
     }
+    judge_words(block, 1, remarks_);
   }
 
   void take_check(const Block& block) {
     if (out_.health) return remark(block, "lvsd has one check for a real server" + extent(block));
-    const auto check = read_check(block, rules_, remarks_);
-    if (check) out_.health = RuleExtra{block.line, block.file, block.text(), "health: " + *check};
+    out_.health = read_check(block, rules_, remarks_);
   }
 
   const RuleService& service_;
@@ -194,7 +201,7 @@ class RealServerReader : BlockReader {
 class VirtualServerReader : BlockReader {
  public:
   explicit VirtualServerReader(std::vector<Remark>& remarks) : BlockReader(remarks) {
-    out_.protocol = "tcp";
+    out_.protocol = "udp";  // the kernel's default, and so keepalived's
   }
 
   // Settings first: they count for the real servers above them as well.
@@ -217,9 +224,9 @@ class VirtualServerReader : BlockReader {
   void take(const Block& block) {
     const std::string_view word = block.word(0);
     if (word == "lb_algo" || word == "lvs_sched") {
-      take_scheduler(block);
+      return take_scheduler(block);
     } else if (word == "lb_kind" || word == "lvs_method") {
-      method(block, method_, tunnel_);
+      return method(block, method_, tunnel_);
     } else if (word == "protocol") {
       take_protocol(block);
     } else if (word == "ip_family") {
@@ -233,14 +240,16 @@ class VirtualServerReader : BlockReader {
     } else if (word == "sorry_server") {
       sorry_ = &block;
     } else if (word == "sorry_server_lvs_method") {
-      method(block, sorry_method_, sorry_tunnel_);
+      return method(block, sorry_method_, sorry_tunnel_);
     } else if (word.starts_with("persistence_")) {
       take_persistence(block);
-    } else if (std::find(kFlags.begin(), kFlags.end(), word) != kFlags.end()) {
+    } else if (is_flag(word)) {
       out_.flags.emplace_back(word == "hashed" ? "flag-1" : word);
     } else if (!rules_.take(block, remarks_)) {
-      leave_out(block);
+      return leave_out(block);
     }
+    const std::size_t values = word == "ops" || is_flag(word) ? 0 : word == "sorry_server" ? 2 : 1;
+    judge_words(block, values, remarks_);
   }
 
   void take_scheduler(const Block& block) {
@@ -273,7 +282,15 @@ class VirtualServerReader : BlockReader {
     const char method = sorry_method_ != 0 ? sorry_method_ : method_;
     std::string address(sorry_->word(1));
     const std::string port(sorry_->word(2));
-    if (method == 'm' && !port.empty()) {
+    if (method != 'm' && !port.empty()) {
+      server_.sorry = Remark{sorry_->line, sorry_->text(), sorry_->file};
+      const auto number = read_port(port, out_.protocol);
+      if (number) {
+        server_.sorry_port = *number;
+      } else {
+        remark(*sorry_, number.error().message);
+      }
+    } else if (!port.empty()) {
       if (address.find(':') != std::string::npos) address = "[" + address + "]";
       address += ":" + port;
     }
@@ -281,6 +298,8 @@ class VirtualServerReader : BlockReader {
     if (sorry_method_ != 0 && sorry_method_ != method_) {
       yaml += std::string(", method: ") + (method == 'm' ? "nat" : method == 'i' ? "tun" : "dr");
     }
+    const Tunnel& tunnel = sorry_method_ != 0 ? sorry_tunnel_ : tunnel_;
+    if (method == 'i' && tunnel != Tunnel{}) yaml += ", tunnel: " + tunnel_text(tunnel);
     out_.extras.push_back({sorry_->line, sorry_->file, sorry_->text(), yaml + "}"});
   }
 
@@ -291,6 +310,7 @@ class VirtualServerReader : BlockReader {
     }
     if (parse_protocol(name)) {
       out_.protocol = name;
+      server_.says_protocol = true;
     } else {
       remark(block, "it is none of TCP, UDP and SCTP");
     }

@@ -18,6 +18,7 @@ constexpr std::string_view kNoPrograms = "lvsd starts no programs and sends no m
 constexpr std::string_view kOfLdirectord = "it is ldirectord's own business";
 
 constexpr std::array kNotCarried{
+    NotCarried{"checkcount", kNoChecks},
     NotCarried{"login", kNoChecks},
     NotCarried{"passwd", kNoChecks},
     NotCarried{"database", kNoChecks},
@@ -58,14 +59,12 @@ std::string_view without_comment(std::string_view text) {
   return text;
 }
 
-std::vector<std::string> words_of(std::string_view text) {
-  std::vector<std::string> out;
-  for (text = trimmed(text); !text.empty(); text = trimmed(text)) {
-    const std::size_t end = std::min(text.find_first_of(kSpace), text.size());
-    out.emplace_back(text.substr(0, end));
-    text.remove_prefix(end);
-  }
-  return out;
+// Takes the first word off a trimmed text, and the blanks behind it.
+std::string_view next_word(std::string_view& text) {
+  const std::size_t end = std::min(text.find_first_of(kSpace), text.size());
+  const std::string_view word = text.substr(0, end);
+  text = trimmed(text.substr(end));
+  return word;
 }
 
 constexpr std::uint32_t kMostServers = 256;  // of one line: ADDRESS->ADDRESS
@@ -140,7 +139,8 @@ class Reader {
     service_->ipv6_mark = key == "virtual6";
     const bool mark =
         std::all_of(value.begin(), value.end(), [](char c) { return c >= '0' && c <= '9'; });
-    service_->protocol = mark ? "" : "tcp";
+    const bool dns = value.ends_with(":53") || value.ends_with(":domain");
+    service_->protocol = mark ? "" : dns ? "udp" : "tcp";
   }
 
   bool take_setting(const std::string& key, const std::string& value) {
@@ -191,7 +191,8 @@ class Reader {
         take_real(service, real.value);
       }
       put_newest_first(service.destinations, rules_.remarks);
-      if (auto sorry = checks_.sorry_server()) service.extras.push_back(std::move(*sorry));
+      if (auto sorry = checks_.sorry_server(service, rules_.remarks))
+        service.extras.push_back(std::move(*sorry));
       rules_.services.push_back(std::move(service));
     } else {
       for (const Real& real : reals_) {
@@ -213,10 +214,10 @@ class Reader {
     return listen.has_value();
   }
 
-  // ADDRESS[->ADDRESS][:PORT] gate|masq|ipip [WEIGHT] ["REQUEST", "RECEIVE"]
+  // ADDRESS[->ADDRESS][:PORT] gate|masq|ipip [WEIGHT] ["REQUEST", "RECEIVE"] [l:LOWER] [u:UPPER]
   void take_real(RuleService& service, const std::string& value) {
-    const std::vector<std::string> words = words_of(value);
-    std::string where = words.front(), until;
+    std::string_view rest = value;
+    std::string where(next_word(rest)), until;
     if (const std::size_t arrow = where.find("->"); arrow != std::string::npos) {
       until = where.substr(arrow + 2);
       where.resize(arrow);
@@ -225,15 +226,17 @@ class Reader {
         until.resize(colon);
       }
     }
-    const auto endpoint = take(read_endpoint(where, service.protocol, service.listen.port), "real");
+    const auto endpoint = take(read_endpoint(where, service.protocol, Port()), "real");
     if (!endpoint) return;
     RuleDestination out;
     out.line = line_;
     out.endpoint = *endpoint;
     CheckWords asked;
-    if (!take_method(words, out, asked)) return;
-    out.health = checks_.check(service, asked, rules_.remarks);
-    if (out.method != 'm') out.endpoint.port = service.listen.port;  // only NAT maps ports
+    asked.line = line_;
+    if (!take_method(rest, out) || !take_words(rest, out, asked)) return;
+    out.health = checks_.check(service, out.endpoint.port, asked, rules_.remarks);
+    if (checks_.off()) out.weight = 0;
+    take_port(service.listen.port, out);
     if (until.empty()) {
       service.destinations.push_back(out);
       return;
@@ -246,35 +249,52 @@ class Reader {
     }
   }
 
-  bool take_method(const std::vector<std::string>& words, RuleDestination& out, CheckWords& asked) {
-    const std::string method = words.size() > 1 ? words[1] : "";
+  // Only NAT maps ports. ldirectord's check asks the server's own all the same.
+  void take_port(Port port, RuleDestination& out) {
+    const Port own = std::exchange(out.endpoint.port, port);
+    if (own == Port() || own == port) return;
+    if (out.method == 'm') {
+      out.endpoint.port = own;
+    } else if (out.health && out.health->by_port) {
+      out.health->yaml = with_port(std::move(out.health->yaml), own);
+    } else if (port != Port()) {
+      remark("real", "only masq maps ports: it gets what comes to port " + to_string(port));
+    }
+  }
+
+  bool take_method(std::string_view& rest, RuleDestination& out) {
+    const std::string_view method = next_word(rest);
     if (method != "gate" && method != "masq" && method != "ipip") {
-      remark("real", "'" + method + "' is none of gate, masq and ipip");
+      remark("real", "'" + std::string(method) + "' is none of gate, masq and ipip");
       return false;
     }
     out.method = method == "gate" ? 'g' : method == "masq" ? 'm' : 'i';
-    std::size_t rest = 2;
-    if (words.size() > rest && words[rest].front() >= '0' && words[rest].front() <= '9') {
-      const auto weight = take(read_number("weight", words[rest++], 0, 65535), "real");
-      if (!weight) return false;
-      out.weight = *weight;
-    }
-    std::string rest_of_line;
-    for (; rest < words.size(); ++rest) rest_of_line += words[rest] + " ";
-    take_words(rest_of_line, asked);
-    return true;
+    if (rest.empty() || rest.front() < '0' || rest.front() > '9') return true;
+    const auto weight = take(read_number("weight", next_word(rest), 0, 65535), "real");
+    if (weight) out.weight = *weight;
+    return weight.has_value();
   }
 
-  // "REQUEST", "RECEIVE"
-  static void take_words(const std::string& text, CheckWords& asked) {
-    std::size_t at = 0;
+  bool take_words(std::string_view rest, RuleDestination& out, CheckWords& asked) {
     for (std::string* const into : {&asked.request, &asked.receive}) {
-      const std::size_t begin = text.find('"', at);
-      const std::size_t end = begin == std::string::npos ? begin : text.find('"', begin + 1);
-      if (end == std::string::npos) return;
-      *into = text.substr(begin + 1, end - begin - 1);
-      at = end + 1;
+      const std::size_t end = rest.starts_with('"') ? rest.find('"', 1) : rest.npos;
+      if (end == rest.npos) break;
+      *into = rest.substr(1, end - 1);
+      rest = trimmed(rest.substr(end + 1));
+      if (into == &asked.request && rest.starts_with(',')) rest = trimmed(rest.substr(1));
     }
+    while (!rest.empty()) {
+      const std::string_view word = next_word(rest);
+      if (!word.starts_with("l:") && !word.starts_with("u:")) {
+        remark("real", "'" + std::string(word) + "' and what follows it have no place there");
+        return true;
+      }
+      const auto number =
+          take(read_number(std::string(word), word.substr(2), 0, INT32_MAX), "real");
+      if (!number) return false;
+      (word.front() == 'l' ? out.lower_threshold : out.upper_threshold) = *number;
+    }
+    return true;
   }
 
   template <class T>

@@ -5,6 +5,8 @@
 #include <boost/program_options/parsers.hpp>
 #include <iostream>
 
+#include "lvsd/ctl/json_layout.h"
+
 namespace lvsd::ctl {
 namespace {
 
@@ -64,23 +66,32 @@ bool LiveCommand::refuse(const std::string& message) {
   return false;
 }
 
-std::optional<json> LiveCommand::exchange(const Request& request) {
-  auto reply = ctl::ask(values_["run-dir"].as<std::string>(), request, patience_);
-  if (!reply) {
-    std::cerr << "lvsctl: " << reply.error().message << "\n";
-    status_ = reply.error().no_daemon ? kNoDaemon : kNo;
-    return std::nullopt;
-  }
-  status_ = reply->at("ok").get<bool>() ? kFine : kNo;
-  return std::move(*reply);
+// Nothing where there is none, which is said.
+template <class Reply>
+std::optional<Reply> LiveCommand::taken(Result<Reply, AskFailure> reply) {
+  if (reply) return std::move(*reply);
+  std::cerr << "lvsctl: " << reply.error().message << "\n";
+  status_ = reply.error().no_daemon ? kNoDaemon : kNo;
+  return std::nullopt;
 }
 
-void LiveCommand::print_json(const json& reply) const {
-  std::cout << reply.dump(2, ' ', false, json::error_handler_t::replace) << "\n";
+std::optional<json> LiveCommand::exchange(const Request& request) {
+  auto reply = taken(ctl::ask(text("run-dir"), request, patience_));
+  if (reply) status_ = reply->at("ok").get<bool>() ? kFine : kNo;
+  return reply;
+}
+
+std::optional<std::string> LiveCommand::ask_for_text(const Request& request) {
+  auto reply = taken(ctl::ask_for_text(text("run-dir"), request, patience_));
+  if (reply) status_ = json_member(*reply, "ok") == "true" ? kFine : kNo;
+  return reply;
 }
 
 void LiveCommand::say_refused(const json& reply) const {
-  if (given("json")) return print_json(reply);
+  if (given("json")) {
+    std::cout << reply.dump(2, ' ', false, json::error_handler_t::replace) << "\n";
+    return;
+  }
   std::cerr << "lvsctl: " << reply.value("error", "refused, without a reason") << "\n";
 }
 
@@ -94,12 +105,12 @@ std::optional<json> LiveCommand::ask(const Request& request) {
 std::optional<json> LiveCommand::ask() { return ask_and_print({command_}); }
 
 std::optional<json> LiveCommand::ask_and_print(const Request& request) {
-  auto reply = exchange(request);
-  if (!reply) return std::nullopt;
   if (given("json")) {
-    print_json(*reply);
+    if (const auto text = ask_for_text(request)) JsonPrinter(std::cout).value(*text).raw("\n");
     return std::nullopt;
   }
+  auto reply = exchange(request);
+  if (!reply) return std::nullopt;
   if (status_ != kFine && !reply->contains("reload")) {
     say_refused(*reply);
     return std::nullopt;

@@ -5,6 +5,7 @@
 #include "lvsd/control/connection_list.h"
 #include "lvsd/control/listing.h"
 #include "lvsd/ctl/connection_filter.h"
+#include "lvsd/ctl/connections_json.h"
 #include "lvsd/ctl/live.h"
 
 namespace lvsd::ctl {
@@ -12,7 +13,7 @@ namespace {
 
 using nlohmann::json;
 
-// Calls `show` with each page, in the form of the control socket too; false where one is missing.
+// Calls `show` with each page; false where one is missing.
 template <class Show>
 bool each_page(LiveCommand& command, Show&& show) {
   std::optional<Cursor> at = Cursor{};
@@ -24,10 +25,32 @@ bool each_page(LiveCommand& command, Show&& show) {
       std::cerr << "lvsctl: " << page.error().message << "\n";
       return false;
     }
-    show(*page, *reply);
+    show(*page);
     at = page->next;
   }
   return true;
+}
+
+int print_json(LiveCommand& command, const ConnectionFilter& filter) {
+  ConnectionsPrinter printer(std::cout, filter);
+  std::optional<Cursor> at = Cursor{};
+  while (at) {
+    const auto reply = command.ask_for_text(Request{Command::connections, *at});
+    if (!reply || command.status() != kFine) {
+      if (printer.begun()) printer.end("the daemon did not answer for the rest");
+      if (reply && !printer.begun()) JsonPrinter(std::cout).value(*reply).raw("\n");
+      return command.failure();
+    }
+    const auto next = printer.add(*reply);
+    if (!next) {
+      std::cerr << "lvsctl: " << next.error().message << "\n";
+      if (printer.begun()) printer.end(next.error().message);
+      return kNo;
+    }
+    at = *next;
+  }
+  printer.end();
+  return kFine;
 }
 
 // The key of a service by its name, as the daemon knows it.
@@ -78,21 +101,10 @@ std::optional<ConnectionFilter> read_filter(LiveCommand& command) {
 int list_connections(LiveCommand& command) {
   const auto filter = read_filter(command);
   if (!filter) return command.failure();
-  if (command.given("json")) {
-    json all = json::array();
-    const bool complete = each_page(command, [&](const ListedConnections& page, const json& reply) {
-      for (std::size_t i = 0; i < page.connections.size(); ++i) {
-        if (filter->matches(page.connections[i])) all.push_back(reply.at("connections").at(i));
-      }
-    });
-    if (!complete) return command.failure();
-    const json whole = {{"version", kControlVersion}, {"ok", true}, {"connections", all}};
-    std::cout << whole.dump(2, ' ', false, json::error_handler_t::replace) << "\n";
-    return kFine;
-  }
+  if (command.given("json")) return print_json(command, *filter);
   const bool with_engine = command.given("persistent-conn");
   bool titled = false;
-  const bool complete = each_page(command, [&](const ListedConnections& page, const json&) {
+  const bool complete = each_page(command, [&](const ListedConnections& page) {
     if (!titled) std::cout << connections_title(with_engine);
     titled = true;
     for (const ConnectionSnapshot& connection : page.connections) {

@@ -6,18 +6,16 @@
 #include <iterator>
 #include <nlohmann/json.hpp>
 
-#include "lvsd/config/check.h"
-#include "lvsd/ctl/options.h"
 #include "lvsd/io/network_monitor.h"
 #include "lvsd/realserver/host.h"
 #include "lvsd/realserver/lasting.h"
 #include "lvsd/realserver/persist.h"
 #include "lvsd/realserver/state.h"
+#include "realserver_options.h"
 
 namespace lvsd::ctl {
 namespace {
 
-namespace po = boost::program_options;
 namespace rs = lvsd::realserver;
 using nlohmann::json;
 using List = std::vector<std::string>;
@@ -28,125 +26,6 @@ constexpr const char* kUsageText =
     "lvsctl realserver plan|apply|check|undo [-c FILE | --vip IP ... --method dr|tun|nat] "
     "[option ...]\n"
     "Sets this host up as a real server for the services of a file, or for given addresses.";
-
-po::options_description describe_options() {
-  po::options_description described("Options");
-  auto add = described.add_options();
-  add("config,c", po::value<std::string>()->value_name("FILE"), "lvsd.yaml of the director");
-  add("vip", po::value<List>()->value_name("IP")->composing(), "a virtual address, without a file");
-  add("method", po::value<std::string>()->value_name("METHOD"), "dr, tun or nat, with --vip");
-  add("address", po::value<std::string>()->value_name("IP"),
-      "this host's own address as destination, with --vip (nat: the one to answer from)");
-  add("port", po::value<std::uint16_t>()->value_name("PORT"), "the destination's port, with --vip");
-  add("protocol", po::value<std::string>()->value_name("NAME")->default_value("tcp"),
-      "tcp, udp or sctp, with --vip");
-  add("tunnel", po::value<std::string>()->value_name("KIND")->default_value("ipip"),
-      "ipip, gre or gue, with --vip");
-  add("director", po::value<List>()->value_name("IP")->composing(),
-      "an address of the director's: the way back of nat, and whose tunnels to trust");
-  add("clients", po::value<List>()->value_name("NETWORK")->composing(),
-      "a network of clients that this host is on, too (nat)");
-  add("decap", po::value<std::string>()->value_name("WHO")->default_value("auto"),
-      "who takes tunnels apart: kernel, lvsd, or auto: the kernel where it can");
-  add("persist", po::value<std::string>()->value_name("HOW"),
-      "also write files for the next boot: systemd, networkd or ifupdown");
-  add("root", po::value<std::string>()->value_name("DIR")->default_value(""),
-      "write these files below DIR");
-  add("state",
-      po::value<std::string>()->value_name("FILE")->default_value(
-          "/run/lvsd-realserver/state.json"),
-      "where it is kept what was done");
-  add("json", "print JSON");
-  return described;
-}
-
-List list(const ParsedOptions& options, const char* name) {
-  return options.has(name) ? options.values[name].as<List>() : List();
-}
-
-Result<IpAddress, Error> address_of(const std::string& option, const std::string& text) {
-  const auto address = IpAddress::parse(text);
-  if (address) return *address;
-  return fail("--" + option + " " + text + ": not an IP address");
-}
-
-Result<ForwardingMethod, Error> method_of(const ParsedOptions& options) {
-  const auto method = parse_method(options.text("method"));
-  if (!method) return fail("--method is dr, tun or nat");
-  if (!std::holds_alternative<Tunnel>(*method)) return *method;
-  const std::string kind = options.text("tunnel");
-  for (const auto encapsulation : {Encapsulation::ipip, Encapsulation::gue, Encapsulation::gre}) {
-    if (kind == to_string(encapsulation)) {
-      return ForwardingMethod(Tunnel{.encapsulation = encapsulation});
-    }
-  }
-  return fail("--tunnel " + kind + ": it is ipip, gre or gue");
-}
-
-// This host's address towards its gateway, or its first one.
-Result<IpAddress, Error> own_address(const Network& network, bool v4) {
-  for (const Interface& interface : network.interfaces()) {
-    if (interface.loopback) continue;
-    for (const InterfaceAddress& own : interface.addresses) {
-      if (own.address.is_v4() == v4 && !own.address.is_link_local()) return own.address;
-    }
-  }
-  return fail(std::string("this host has no IPv") + (v4 ? "4" : "6") + " address; see --address");
-}
-
-Result<std::vector<rs::Role>, Error> given_roles(const ParsedOptions& options,
-                                                 const Network& network) {
-  const auto method = method_of(options);
-  if (!method) return Unexpected{method.error()};
-  const auto protocol = parse_protocol(options.text("protocol"));
-  if (!protocol) return fail("--protocol is tcp, udp or sctp");
-  std::vector<rs::Role> roles;
-  for (const std::string& text : list(options, "vip")) {
-    const auto vip = address_of("vip", text);
-    if (!vip) return Unexpected{vip.error()};
-    const auto own = options.has("address") ? address_of("address", options.text("address"))
-                                            : own_address(network, vip->is_v4());
-    if (!own) return Unexpected{own.error()};
-    rs::Role role{"--vip " + text, *vip, *own, *method, *protocol, {}};
-    if (options.has("port")) role.port = Port(options.values["port"].as<std::uint16_t>());
-    roles.push_back(std::move(role));
-  }
-  return roles;
-}
-
-Result<std::vector<rs::Role>, Error> wanted_roles(const ParsedOptions& options,
-                                                  const Network& network) {
-  if (options.has("vip")) return given_roles(options, network);
-  const std::string file = options.has("config") ? options.text("config") : "/etc/lvsd/lvsd.yaml";
-  const auto config = load_config(file);
-  if (!config) return fail(to_string(config.error().list.front(), file));
-  return rs::roles_of(*config, network);
-}
-
-Result<rs::Wanted, Error> wanted(const ParsedOptions& options, const Network& network) {
-  rs::Wanted out;
-  auto roles = wanted_roles(options, network);
-  if (!roles) return Unexpected{roles.error()};
-  out.roles = std::move(*roles);
-  out.adds = options.has("vip");
-  for (const std::string& text : list(options, "director")) {
-    const auto address = address_of("director", text);
-    if (!address) return Unexpected{address.error()};
-    out.directors.push_back(*address);
-  }
-  for (const std::string& text : list(options, "clients")) {
-    const auto prefix = Prefix::parse(text);
-    if (!prefix) return fail("--clients " + text + ": not a network");
-    out.clients.push_back(*prefix);
-  }
-  const std::string who = options.text("decap");
-  if (who == "kernel") out.decapsulator = rs::Decapsulator::kernel;
-  if (who == "lvsd") out.decapsulator = rs::Decapsulator::lvsd;
-  if (who != "auto" && out.decapsulator == rs::Decapsulator::automatic) {
-    return fail("--decap is kernel, lvsd or auto");
-  }
-  return out;
-}
 
 void print(const rs::Plan& plan, bool checking) {
   for (const rs::Step& step : plan.steps) {
@@ -235,9 +114,10 @@ int apply(const Work& work, Records& kept, bool quiet) {
     if (step.done) continue;
     rs::State& state = kept.of(step);
     const std::size_t before = state.steps().size();
-    if (const Status saved = state.add(step); !saved) return refuse(saved.error().message);
+    const auto place = state.add(step);
+    if (!place) return refuse(place.error().message);
     if (const Status carried = rs::carry_out(step); !carried) {
-      const Status dropped = state.steps().size() > before ? state.drop(before) : Status(Done{});
+      const Status dropped = state.steps().size() > before ? state.drop(*place) : Status(Done{});
       return refuse(carried.error().message + (dropped ? "" : "; " + dropped.error().message) +
                     "; what was done before stays until lvsctl realserver undo");
     }
@@ -299,10 +179,10 @@ List same_again(const ParsedOptions& options) {
   for (const char* name : {"vip", "director", "clients"}) {
     for (const std::string& value : list(options, name)) add(name, value);
   }
-  for (const char* name : {"method", "address", "protocol", "tunnel", "decap"}) {
+  for (const char* name :
+       {"method", "address", "port", "protocol", "tunnel", "gue-port", "decap"}) {
     if (options.has(name) && !options.values[name].defaulted()) add(name, options.text(name));
   }
-  if (options.has("port")) add("port", std::to_string(options.values["port"].as<std::uint16_t>()));
   return again;
 }
 
@@ -368,7 +248,7 @@ int realserver(const Words& words) {
   const bool known = verb == "plan" || verb == "apply" || verb == "check" || verb == "undo";
   if (!help && !known) return usage_error(kName, "it is plan, apply, check or undo");
   const Words rest = help ? Words{"--help"} : Words(words.begin() + 1, words.end());
-  const ParsedOptions options = parse_options(kName, kUsageText, rest, describe_options());
+  const ParsedOptions options = parse_options(kName, kUsageText, rest, describe_realserver());
   if (options.exit_status) return words.empty() ? kUsage : *options.exit_status;
   Records kept = records(options);
   for (rs::State* state : {&kept.host, &kept.files}) {

@@ -23,10 +23,11 @@ unsigned workers_of(const Config& config) { return std::max(config.startup.worke
 
 DirectorSettings settings_of(const Config& config, unsigned worker) {
   // Far apart, so that packets of two directors are no fragments of one another.
-  constexpr unsigned kBetween = 0x1357;
+  constexpr unsigned kBetween = 0x1357, kBetweenFragments = 0x13579bdf;
   return {.connection_limit = config.startup.connection_limit,
           .seed = kSeed,
           .first_id = static_cast<std::uint16_t>(kSeed.k0 + worker * kBetween),
+          .first_fragment_id = 1 + worker * kBetweenFragments,
           .has_peers = workers_of(config) > 1,
           .worker = worker,
           .workers = workers_of(config)};
@@ -185,6 +186,9 @@ void Replayer::decide(const Arrival& arrival) {
   if (is_super_packet(arrival, buffer.bytes(), *network_)) {
     buffer.set_offload({.unfinished_checksum = true, .aggregated = true});
   }
+  if (const Interface* const link = network_->interface(arrival.interface)) {
+    buffer.set_arrival(link->index);
+  }
   buffer.set_mark(mark_of(buffer.bytes(), arrival.interface, *network_));
   Director& director = directors_[steering_.worker_of(buffer.bytes(), buffer.mark()).value_or(0)];
   const Verdict verdict = handle(director, arrival, buffer);
@@ -213,6 +217,7 @@ void Replayer::rehearse(const Director& director, const Arrival& arrival,
   PacketBuffer copy(storage, kPacketHeadroom, packet.size());
   copy.set_mark(packet.mark());
   copy.set_offload(packet.offload());
+  copy.set_arrival(packet.arrival());
   Emissions emissions;
   Decision decision;
   director.explain(copy, now_, emissions, decision);

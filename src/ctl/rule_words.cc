@@ -75,6 +75,11 @@ Read<std::uint32_t> read_netmask(const std::string& option, const std::string& t
   return fail(option + ": '" + text + "' is not a netmask such as 255.255.255.0");
 }
 
+std::string with_port(std::string check, Port port) {
+  check.insert(std::min(check.find_first_of(",}"), check.size()), ", port: " + to_string(port));
+  return check;
+}
+
 std::vector<std::string> split_flags(std::string_view text) {
   std::vector<std::string> flags;
   while (!text.empty()) {

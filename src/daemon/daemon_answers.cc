@@ -1,16 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Control requests, and the dump that USR1 asks for.
-#include <spdlog/spdlog.h>
-
+// Control requests.
 #include <algorithm>
 #include <nlohmann/json.hpp>
-#include <sstream>
 
 #include "daemon_state.h"
 #include "lvsd/control/connection_list.h"
-#include "lvsd/control/listing.h"
 #include "lvsd/daemon/event.h"
-#include "lvsd/daemon/metrics.h"
 #include "lvsd/daemon/status.h"
 #include "replies.h"
 
@@ -56,6 +51,8 @@ void Daemon::State::answer(std::string_view line, const Peer& peer,
   }
   if (request->command == Command::plan) return plan(*std::move(request->config), reply);
   if (request->command == Command::list) return list(request->form, reply);
+  if (request->command == Command::explain) return explain(std::move(*request), reply);
+  if (request->command == Command::connections) return reply(connections(request->cursor));
   reply(text_of(answer(*request)));
 }
 
@@ -67,15 +64,13 @@ json Daemon::State::answer(const Request& request) {
       return good({{"network", show_network(*network)}});
     case Command::reload:
       return reload_reply(reload(request.discard_overrides));
-    case Command::connections:
-      return connections(request.cursor);
     case Command::zero:
       return zero(request.service);
-    case Command::plan:  // these are answered later, by other threads' work
+    case Command::plan:  // these are answered as text, or later, by other threads' work
     case Command::list:
-      break;
+    case Command::connections:
     case Command::explain:
-      return explain(request);
+      break;
     case Command::drops:
       return drops();
     case Command::trace:
@@ -97,7 +92,7 @@ json Daemon::State::answer(const Request& request) {
 }
 
 json Daemon::State::status() {
-  const auto workers = fleet.snapshot();
+  const auto workers = fleet.totals();
   if (!workers) return bad(workers.error().message);
   const auto uptime = std::chrono::steady_clock::now() - started;
   return good(
@@ -123,47 +118,19 @@ json Daemon::State::zero(const std::optional<std::string>& name) {
   return good(json::object());
 }
 
-json Daemon::State::connections(const Cursor& cursor) {
+std::string Daemon::State::connections(const Cursor& cursor) {
   if (cursor.worker >= fleet.size()) {
-    return bad("there is no worker " + std::to_string(cursor.worker));
+    return error_reply("there is no worker " + std::to_string(cursor.worker));
   }
   auto page = fleet.connections(cursor.worker, cursor.place, kPlacesPerPage);
-  if (!page) return bad(page.error().message);
+  if (!page) return error_reply(page.error().message);
   ListedConnections listed{std::move(page->connections), std::nullopt};
   if (page->next) {
     listed.next = {cursor.worker, *page->next};
   } else if (cursor.worker + 1 < fleet.size()) {
     listed.next = {cursor.worker + 1, 0};
   }
-  return good(to_json(listed));
-}
-
-std::string Daemon::State::metrics_page() {
-  const auto workers = fleet.snapshot();
-  if (!workers) return {};
-  return metrics_text({.workers = *workers,
-                       .running = running,
-                       .network = *network,
-                       .exposure = exposure.view(),
-                       .started = started_at,
-                       .reloads = reloads,
-                       .last_reload = last_reload,
-                       .health = health.view()});
-}
-
-// The old one goes first, since the new address may overlap its own.
-void Daemon::State::open_metrics() {
-  metrics.reset();
-  const std::optional<Endpoint> where = options.metrics ? options.metrics : file_metrics;
-  if (where) metrics.emplace(io, *where, [this] { return metrics_page(); });
-}
-
-void Daemon::State::dump() {
-  auto workers = fleet.snapshot();
-  if (!workers) return spdlog::error("dump: {}", workers.error().message);
-  std::istringstream lines(format_list(shown(std::move(*workers), running, health.view()), {}));
-  for (std::string line; std::getline(lines, line);) spdlog::info("dump: {}", line);
-  spdlog::info("dump: {}", text_of(status()));
+  return connections_reply(listed);
 }
 
 }  // namespace lvsd

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Questions that change nothing: where a packet would go, what was refused, what passes.
+// Questions that change nothing: where a packet would go, what was refused, what passes. The first
+// is a worker's work (director/dry_run.cc), and anybody who may read can ask it in a loop: how
+// often it is answered is bounded by a delay (daemon/pace.h).
 #include <fmt/format.h>
 #include <time.h>
 
@@ -66,6 +68,26 @@ Result<TapFilter, Error> filter_of(const Request& request, const Config& running
 }
 
 }  // namespace
+
+void Daemon::State::explain(Request request, ControlSocket::Reply reply) {
+  explaining.wanted.emplace_back(std::move(request), std::move(reply));
+  if (explaining.wanted.size() == 1) next_explanation();
+}
+
+// One at a time, in the order in which they were asked for.
+void Daemon::State::next_explanation() {
+  explaining.timer.expires_at(explaining.pace.next());
+  explaining.timer.async_wait([this](boost::system::error_code error) {
+    if (error) return;
+    const auto from = Pace::Clock::now();
+    const std::string said = text_of(explain(explaining.wanted.front().first));
+    explaining.pace.worked(from, Pace::Clock::now());
+    const ControlSocket::Reply reply = std::move(explaining.wanted.front().second);
+    explaining.wanted.pop_front();
+    if (!explaining.wanted.empty()) next_explanation();
+    reply(said);
+  });
+}
 
 // By the worker that the packet would come to, or one that knows its connection.
 json Daemon::State::explain(const Request& request) {

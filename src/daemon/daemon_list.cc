@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Listings. Of 100,000 destinations the workers' figures take some hundredths of a second to
-// gather, and laying them out a tenth as text and a second and more as JSON. So the control thread
-// gathers, and a thread for each kind lays out; other clients, health and reloads go on meanwhile.
-// Not with a lower priority: a worker needs none to go before them (io/priority.h), and on a busy
-// machine the client would give up.
+// Listings, the page of metrics, and the dump to the log. Of 100,000 destinations the workers'
+// figures take some hundredths of a second to gather, and laying them out a tenth as text and twice
+// that as JSON. So the control thread gathers, and a thread for each kind lays out; other clients,
+// health and reloads go on meanwhile. Not with a lower priority: a worker needs none to go before
+// them (io/priority.h), and on a busy machine the client would give up.
+#include <spdlog/spdlog.h>
+
 #include <boost/asio/post.hpp>
+#include <sstream>
 #include <utility>
 
 #include "daemon_state.h"
 #include "lvsd/control/listing.h"
+#include "lvsd/daemon/metrics.h"
 #include "lvsd/daemon/status.h"
 #include "replies.h"
 
@@ -17,30 +21,29 @@ namespace {
 
 using nlohmann::json;
 
-struct Gathered {
-  std::vector<WorkerSnapshot> workers;
-  Config running;
-  HealthView health;
-};
-
-// Service by service: as one tree it would take half a gigabyte.
+// Service by service as text, in place of an empty list: as one tree it would take half a gigabyte,
+// and a second.
 std::string as_json(const Listing& listing) {
-  json head = good(to_json(Listing{listing.size, {}, listing.timeouts}));
-  head.erase("services");
-  std::string text = text_of(head);
-  text.back() = ',';
-  text += "\"services\":[";
-  for (const ListedService& service : listing.services) text += text_of(to_json(service)) + ",";
-  if (text.back() == ',') text.pop_back();
-  return text + "]}";
+  const std::string frame = text_of(good(to_json(Listing{listing.size, {}, listing.timeouts})));
+  constexpr std::string_view kServices = "\"services\":[";
+  const std::size_t inside = frame.find(kServices) + kServices.size();
+  std::string text = frame.substr(0, inside);
+  for (const ListedService& service : listing.services) {
+    append_json(text, service);
+    text += ',';
+  }
+  if (!listing.services.empty()) text.pop_back();
+  return text.append(frame, inside);
 }
 
-// As text where a form is named: a tenth of the bytes.
-std::string lay_out(Gathered& gathered, const std::optional<ListOptions>& layout) {
-  const Listing listing = shown(std::move(gathered.workers), gathered.running, gathered.health);
-  if (!layout) return as_json(listing);
+Listing listing_of(Gathered& gathered) {
+  return shown(std::move(gathered.workers), gathered.running, gathered.health);
+}
+
+// A tenth of the bytes.
+std::string as_text(const Listing& listing, const ListOptions& layout) {
   return text_of(
-      good({{"text", format_list(listing, *layout)}, {"retired", describe_retired(listing)}}));
+      good({{"text", format_list(listing, layout)}, {"retired", describe_retired(listing)}}));
 }
 
 }  // namespace
@@ -63,8 +66,18 @@ void Daemon::State::list(const std::optional<std::string>& form, ControlSocket::
     layout = parse_list_options(*form);
     if (!layout) return reply(error_reply("a listing has no such form"));
   }
-  Lister& lister = layout ? text_lister : json_lister;
-  lister.wanted.push_back({layout, std::move(reply)});
+  const auto answer = [reply = std::move(reply)](Result<std::string, Error> said) {
+    reply(said ? std::move(*said) : error_reply(said.error().message));
+  };
+  if (!layout) {
+    return lay_out(json_lister, {[](Gathered& all) { return as_json(listing_of(all)); }, answer});
+  }
+  const auto text = [layout = *layout](Gathered& all) { return as_text(listing_of(all), layout); };
+  lay_out(text_lister, {text, answer});
+}
+
+void Daemon::State::lay_out(Lister& lister, Lister::Wanted wanted) {
+  lister.wanted.push_back(std::move(wanted));
   next_listing(lister);
 }
 
@@ -74,21 +87,61 @@ void Daemon::State::next_listing(Lister& lister) {
   Lister::Wanted wanted = std::move(lister.wanted.front());
   lister.wanted.pop_front();
   lister.busy = true;
-  const auto conclude = [this, &lister, reply = std::move(wanted.reply)](std::string said) {
-    boost::asio::post(io, [this, &lister, reply, said = std::move(said)]() mutable {
+  const auto conclude = [this, &lister,
+                         answer = std::move(wanted.answer)](Result<std::string, Error> said) {
+    boost::asio::post(io, [this, &lister, answer, said = std::move(said)]() mutable {
       lister.busy = false;
-      reply(std::move(said));
+      answer(std::move(said));
       next_listing(lister);
     });
   };
   auto workers = fleet.snapshot();
-  if (!workers) return conclude(error_reply(workers.error().message));
+  if (!workers) return conclude(Unexpected{workers.error()});
   if (!lister.thread) lister.thread.emplace(1);
   const auto gathered =
       std::make_shared<Gathered>(Gathered{std::move(*workers), running, health.view()});
-  boost::asio::post(*lister.thread, [gathered, layout = wanted.layout, conclude] {
-    conclude(lay_out(*gathered, layout));
+  boost::asio::post(*lister.thread, [gathered, lay_out = std::move(wanted.lay_out), conclude] {
+    conclude(lay_out(*gathered));
   });
+}
+
+// What USR1 asks for. Writing it takes longer than making it.
+void Daemon::State::dump() {
+  const auto log_lines = [status = text_of(status())](Gathered& all) {
+    std::istringstream lines(format_list(listing_of(all), {}));
+    for (std::string line; std::getline(lines, line);) spdlog::info("dump: {}", line);
+    spdlog::info("dump: {}", status);
+    return std::string();
+  };
+  lay_out(text_lister, {log_lines, [](const Result<std::string, Error>& done) {
+                          if (!done) spdlog::error("dump: {}", done.error().message);
+                        }});
+}
+
+void Daemon::State::metrics_page(MetricsServer::Reply reply) {
+  const auto page = [this, network = network, exposed = exposure.view(), reloads = reloads,
+                     last_reload = last_reload](Gathered& all) {
+    return metrics_text({.workers = std::move(all.workers),
+                         .running = all.running,
+                         .network = *network,
+                         .exposure = exposed,
+                         .started = started_at,
+                         .reloads = reloads,
+                         .last_reload = last_reload,
+                         .health = std::move(all.health)});
+  };
+  lay_out(metrics_lister, {page, [reply = std::move(reply)](Result<std::string, Error> said) {
+                             reply(said ? std::move(*said) : std::string());
+                           }});
+}
+
+// The old one goes first, since the new address may overlap its own.
+void Daemon::State::open_metrics() {
+  metrics.reset();
+  const std::optional<Endpoint> where = options.metrics ? options.metrics : file_metrics;
+  if (!where) return;
+  metrics.emplace(io, *where,
+                  [this](MetricsServer::Reply reply) { metrics_page(std::move(reply)); });
 }
 
 }  // namespace lvsd

@@ -11,10 +11,12 @@
 #include <boost/asio/thread_pool.hpp>
 #include <chrono>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "lvsd/config/file.h"
 #include "lvsd/control/listing.h"
@@ -28,6 +30,7 @@
 #include "lvsd/daemon/metrics_server.h"
 #include "lvsd/daemon/overload_watch.h"
 #include "lvsd/daemon/overrides_file.h"
+#include "lvsd/daemon/pace.h"
 #include "lvsd/daemon/reload.h"
 #include "lvsd/daemon/run_dir.h"
 #include "lvsd/io/network_monitor.h"
@@ -37,15 +40,30 @@ namespace lvsd {
 // What the workers have, with what checks say of it.
 Listing shown(std::vector<WorkerSnapshot>&& workers, const Config& running, const HealthView& view);
 
+// All that there is to list, gathered.
+struct Gathered {
+  std::vector<WorkerSnapshot> workers;
+  Config running;
+  HealthView health;
+};
+
 // Lays out one listing after the other.
 struct Lister {
   struct Wanted {
-    std::optional<ListOptions> layout;  // none: JSON
-    ControlSocket::Reply reply;
+    std::function<std::string(Gathered&)> lay_out;           // on the lister's thread
+    std::function<void(Result<std::string, Error>)> answer;  // on the control thread
   };
   std::deque<Wanted> wanted;
   bool busy = false;
   std::optional<boost::asio::thread_pool> thread;
+};
+
+// Explanations are the workers' own work, which packets wait for: all who ask get a share of it.
+struct Explaining {
+  explicit Explaining(boost::asio::io_context& io) : timer(io) {}
+  std::deque<std::pair<Request, ControlSocket::Reply>> wanted;
+  Pace pace;
+  boost::asio::steady_timer timer;
 };
 
 struct Daemon::State {
@@ -82,9 +100,15 @@ struct Daemon::State {
 
   // daemon_list.cc
   void list(const std::optional<std::string>& form, ControlSocket::Reply reply);
+  void lay_out(Lister& lister, Lister::Wanted wanted);
   void next_listing(Lister& lister);
+  void dump();
+  void metrics_page(MetricsServer::Reply reply);
+  void open_metrics();  // where the command line or the file says; throws std::runtime_error
 
   // daemon_explain.cc
+  void explain(Request request, ControlSocket::Reply reply);
+  void next_explanation();
   nlohmann::json explain(const Request& request);
   nlohmann::json drops();
   nlohmann::json trace(const Request& request);
@@ -100,11 +124,8 @@ struct Daemon::State {
   void answer(std::string_view line, const Peer& peer, const ControlSocket::Reply& reply);
   nlohmann::json answer(const Request& request);
   nlohmann::json status();
-  nlohmann::json connections(const Cursor& cursor);
+  std::string connections(const Cursor& cursor);
   nlohmann::json zero(const std::optional<std::string>& name);
-  void dump();
-  std::string metrics_page();
-  void open_metrics();  // where the command line or the file says; throws std::runtime_error
 
   const Options options;
   const std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();
@@ -132,11 +153,12 @@ struct Daemon::State {
   boost::asio::steady_timer timer;
   int ticks = 0;
   bool reconcile_due = false;
+  Explaining explaining{io};
   std::optional<ControlSocket> control;
   std::size_t plans = 0;  // being made
   // These threads end before what they look at.
   std::optional<boost::asio::thread_pool> planner;
-  Lister text_lister, json_lister;
+  Lister text_lister, json_lister, metrics_lister;
   std::optional<MetricsServer> metrics;
 };
 

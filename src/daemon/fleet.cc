@@ -104,6 +104,7 @@ Fleet::Fleet(const CapturePlan& plan, const StartupConfig& config,
     settings.director = {.connection_limit = config.connection_limit,
                          .seed = random_seed(),
                          .first_id = static_cast<std::uint16_t>(random_seed().k0),
+                         .first_fragment_id = static_cast<std::uint32_t>(random_seed().k0),
                          .has_peers = config.workers > 1,
                          .worker = i,
                          .workers = config.workers};
@@ -180,6 +181,8 @@ void Fleet::remember_services(const Changes& changes) {
 }
 
 Result<std::vector<WorkerSnapshot>, Error> Fleet::snapshot() { return snapshot(services_); }
+
+Result<std::vector<WorkerSnapshot>, Error> Fleet::totals() { return snapshot(ServiceKeys()); }
 
 Result<std::vector<WorkerSnapshot>, Error> Fleet::snapshot(std::vector<ServiceKey> only) {
   return snapshot(std::make_shared<const std::vector<ServiceKey>>(std::move(only)));

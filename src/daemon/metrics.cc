@@ -3,6 +3,7 @@
 
 #include <prometheus/text_serializer.h>
 
+#include <algorithm>
 #include <map>
 #include <set>
 #include <sstream>
@@ -23,7 +24,8 @@ double unix_time(std::chrono::system_clock::time_point time) {
   return std::chrono::duration<double>(time.time_since_epoch()).count();
 }
 
-// Families in the order in which they are begun; values go to the one begun last.
+// Families in the order in which they are begun; values go to the one begun last. The others are
+// text by then: of 100,000 destinations, all families at once are a gigabyte.
 class Page {
  public:
   Page& counter(const char* name, const char* help) {
@@ -33,9 +35,9 @@ class Page {
   Page& add(double value, Labels labels = {}) {
     ClientMetric metric;
     metric.label = std::move(labels);
-    (families_.back().type == MetricType::Counter ? metric.counter.value : metric.gauge.value) =
-        value;
-    families_.back().metric.push_back(std::move(metric));
+    MetricFamily& family = family_.front();
+    (family.type == MetricType::Counter ? metric.counter.value : metric.gauge.value) = value;
+    family.metric.push_back(std::move(metric));
     return *this;
   }
   void histogram(const char* name, const char* help, const LatencyHistogram& from) {
@@ -48,16 +50,25 @@ class Page {
     }
     metric.histogram.sample_count = from.total();
     metric.histogram.sample_sum = seconds(from.sum);
-    families_.back().metric.push_back(std::move(metric));
+    family_.front().metric.push_back(std::move(metric));
   }
-  std::string text() const { return prometheus::TextSerializer().Serialize(families_); }
+  std::string text() {
+    write();
+    return std::move(text_).str();
+  }
 
  private:
   Page& begin(const char* name, const char* help, MetricType type) {
-    families_.push_back({name, help, type, {}});
+    write();
+    family_.front() = {name, help, type, {}};
     return *this;
   }
-  std::vector<MetricFamily> families_;
+  void write() {
+    if (!family_.front().name.empty()) prometheus::TextSerializer().Serialize(text_, family_);
+  }
+
+  std::vector<MetricFamily> family_ = std::vector<MetricFamily>(1);
+  std::ostringstream text_;
 };
 
 Labels labels_of(const std::string& name, const ServiceKey& key) {
@@ -119,6 +130,21 @@ constexpr std::array<Column, 5> kDestinationColumns{
       &Statistics::bytes_in},
      {"lvsd_backend_outgoing_bytes_total", "Bytes to clients from a destination.",
       &Statistics::bytes_out}}};
+
+// A series for each service, also where the destinations' own are gone: a destination that health
+// has removed has no weight that an alert could add up. Health is in the weights already.
+void add_usable(Page& page, const Listing& listing) {
+  page.gauge("lvsd_service_usable_destinations",
+             "Destinations of a service that get new connections, a sorry server that serves too.");
+  for (const ListedService& listed : listing.services) {
+    if (listed.service.removed) continue;
+    const auto usable =
+        std::ranges::count_if(listed.service.destinations, [](const DestinationSnapshot& each) {
+          return !each.retired && each.config.weight != Weight(0);
+        });
+    page.add(static_cast<double>(usable), labels_of(listed.service));
+  }
+}
 
 void add_services(Page& page, const Listing& listing) {
   for (const Column& column : kServiceColumns) {
@@ -300,13 +326,15 @@ void add_daemon(Page& page, const MetricsFacts& facts) {
 
 }  // namespace
 
-std::string metrics_text(const MetricsFacts& facts) {
+std::string metrics_text(MetricsFacts facts) {
   Page page;
   add_daemon(page, facts);
   add_packets(page, facts.workers);
   add_workers(page, facts.workers);
   add_neighbors(page, facts.running, facts.network);
-  add_services(page, make_listing(directors(facts.workers), facts.running));
+  const Listing listing = make_listing(directors(std::move(facts.workers)), facts.running);
+  add_usable(page, listing);
+  add_services(page, listing);
   add_health(page, facts);
   return page.text();
 }

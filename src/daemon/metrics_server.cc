@@ -52,6 +52,7 @@ class MetricsServer::Session : public std::enable_shared_from_this<Session> {
 
  private:
   void answer(const http::request<http::string_body>& request);
+  void have(std::string page);
   void write();
 
   beast::tcp_stream stream_;
@@ -59,6 +60,7 @@ class MetricsServer::Session : public std::enable_shared_from_this<Session> {
   beast::flat_buffer buffer_;
   std::optional<http::request_parser<http::string_body>> parser_;
   http::response<http::string_body> reply_;
+  bool only_head_ = false;
 };
 
 void MetricsServer::Session::read() {
@@ -84,12 +86,21 @@ void MetricsServer::Session::answer(const http::request<http::string_body>& requ
     reply_.result(http::status::not_found);
     reply_.body() = "there is only /metrics\n";
   } else {
-    reply_.body() = owner_->render();
-    reply_.result(reply_.body().empty() ? http::status::service_unavailable : http::status::ok);
-    reply_.set(http::field::content_type, kContentType);
+    only_head_ = request.method() == http::verb::head;
+    return owner_->render(
+        [self = shared_from_this()](std::string page) { self->have(std::move(page)); });
   }
   reply_.prepare_payload();
   if (request.method() == http::verb::head) reply_.body().clear();
+  write();
+}
+
+void MetricsServer::Session::have(std::string page) {
+  reply_.result(page.empty() ? http::status::service_unavailable : http::status::ok);
+  reply_.set(http::field::content_type, kContentType);
+  reply_.body() = std::move(page);
+  reply_.prepare_payload();
+  if (only_head_) reply_.body().clear();
   write();
 }
 

@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "lvsd/control/bounded_list.h"  // text_of()
+#include "lvsd/control/json_text.h"
 #include "lvsd/control/request.h"
 
 namespace lvsd {

@@ -20,7 +20,7 @@ Verdict Director::State::to_original(const Passage& passage, const Connection& c
     return drop(DropReason::ttl_exceeded);
   }
   decrement_ttl(passage.packet.bytes(), passage.view);
-  if (!passage.packet.offload().aggregated && is_refused(passage.view, route.hop.mtu, context)) {
+  if (!passage.packet.offload().aggregated && is_refused(passage, route.hop.mtu, context)) {
     return refuse_oversize(passage, route.hop.mtu, own);
   }
   return send(passage, connection, route, route.hop.mtu, context);

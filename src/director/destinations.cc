@@ -5,8 +5,35 @@
 #include <utility>
 
 #include "lvsd/net/result.h"
+#include "state.h"
 
 namespace lvsd {
+
+Destinations::Destinations(const Destinations& real, std::span<const DestinationId> kept) {
+  for (const DestinationId old : kept) {
+    const DestinationId id{static_cast<std::uint32_t>(states_.size())};
+    const DestinationState& state = states_.emplace_back(real[old]);
+    const DestinationExtra& extra = extras_.emplace_back(real.extra(old));
+    if (state.retired) retired_.emplace(LoadKey{state.service, state.config.endpoint}, id);
+    if (extra.moving) moving_.push_back(id);
+    if (extra.nat_address) nat_addresses_[state.config.endpoint.address].push_back(id);
+    begin_path(id);
+    know_path(real, state.config.endpoint.address);
+    detach(id);
+  }
+}
+
+void Destinations::know_path(const Destinations& real, const IpAddress& address) {
+  const auto there = real.path_index_.find(address);
+  if (there == real.path_index_.end()) return;
+  const auto [here, made] =
+      path_index_.try_emplace(address, static_cast<std::uint32_t>(paths_.size()));
+  if (made) paths_.emplace_back();
+  ServerPath& path = paths_[here->second];
+  const std::uint32_t uses = made ? 1 : path.uses;  // in a copy it stays
+  path = real.paths_[there->second];
+  path.uses = std::max(path.uses, uses);
+}
 
 DestinationId Destinations::add(const Destination& config, const ServiceKey& key, Service* service,
                                 std::shared_ptr<SharedLoad> load) {
@@ -25,6 +52,7 @@ DestinationId Destinations::add(const Destination& config, const ServiceKey& key
   extras_[index(id)].service = service;
   extras_[index(id)].load = std::move(load);
   extras_[index(id)].in_use = true;
+  begin_path(id);
   remember_nat(id);
   return id;
 }
@@ -34,19 +62,31 @@ void Destinations::retire(DestinationId id) {
   if (!states_[index(id)].referenced()) {
     release(id);
   } else {
-    retired_.push_back(id);
+    DestinationExtra& extra = extras_[index(id)];
+    retired_.emplace(LoadKey{states_[index(id)].service, states_[index(id)].config.endpoint}, id);
+    extra.retired_number = retirements_++;
+    extra.retired_at = static_cast<std::uint32_t>(extra.service->retired.size());
+    extra.service->retired.push_back(id);
   }
+}
+
+// The last of the list takes the place that becomes free.
+void Destinations::leave_retired(DestinationId id) {
+  Service& service = *extras_[index(id)].service;
+  retired_.erase({states_[index(id)].service, states_[index(id)].config.endpoint});
+  const DestinationId last = service.retired.back();
+  service.retired[extras_[index(id)].retired_at] = last;
+  extras_[index(last)].retired_at = extras_[index(id)].retired_at;
+  service.retired.pop_back();
+  if (service.retired.empty() && service.removed) abandoned_.push_back(&service);
 }
 
 std::optional<DestinationId> Destinations::revive(const Destination& config, const ServiceKey& key,
                                                   Service* service) {
-  const auto found = std::find_if(retired_.begin(), retired_.end(), [&](DestinationId id) {
-    const DestinationState& state = states_[index(id)];
-    return state.service == key && state.config.endpoint == config.endpoint;
-  });
+  const auto found = retired_.find({key, config.endpoint});
   if (found == retired_.end()) return std::nullopt;
-  const DestinationId id = *found;
-  retired_.erase(found);
+  const DestinationId id = found->second;
+  leave_retired(id);
   states_[index(id)].retired = false;
   // The counters of a service that was removed, too, begin anew (observed in the kernel).
   if (extras_[index(id)].service != service) {
@@ -95,7 +135,7 @@ void Destinations::unbind_template(DestinationId id) {
 void Destinations::let_go(DestinationState& state, DestinationId id) {
   if (state.is_overloaded() && state.below_lower()) state.set_overloaded(false);
   if (!state.retired || state.referenced()) return;
-  retired_.erase(std::find(retired_.begin(), retired_.end(), id));
+  leave_retired(id);
   release(id);
 }
 
@@ -115,8 +155,47 @@ void Destinations::detach(DestinationId id) {
 }
 
 void Destinations::edit(DestinationId id, const Destination& config, bool added) {
+  count_tunnel(id, false);
   states_[index(id)].configure(config, added);
+  count_tunnel(id, true);
   remember_nat(id);
+}
+
+void Destinations::begin_path(DestinationId id) {
+  const IpAddress& address = states_[index(id)].config.endpoint.address;
+  const auto [found, made] = path_index_.try_emplace(address, 0);
+  if (made && free_paths_.empty()) {
+    found->second = static_cast<std::uint32_t>(paths_.size());
+    paths_.emplace_back();
+  } else if (made) {
+    found->second = free_paths_.back();
+    free_paths_.pop_back();
+  }
+  extras_[index(id)].path = found->second;
+  ++paths_[found->second].uses;
+  count_tunnel(id, true);
+}
+
+void Destinations::end_path(DestinationId id) {
+  count_tunnel(id, false);
+  const std::uint32_t place = extras_[index(id)].path;
+  if (--paths_[place].uses > 0) return;
+  paths_[place] = {};
+  path_index_.erase(states_[index(id)].config.endpoint.address);
+  free_paths_.push_back(place);
+}
+
+// Of one kind, but for ports of GUE that differ.
+void Destinations::count_tunnel(DestinationId id, bool begins) {
+  const Tunnel* const tunnel = std::get_if<Tunnel>(&states_[index(id)].config.method);
+  if (tunnel == nullptr) return;
+  std::vector<ServerPath::Kind>& kinds = path(id).tunnels;
+  auto kind = std::find_if(kinds.begin(), kinds.end(), [&](const ServerPath::Kind& other) {
+    return other.encapsulation == tunnel->encapsulation && other.port == tunnel->port;
+  });
+  if (kind == kinds.end()) kind = kinds.insert(kind, {tunnel->encapsulation, tunnel->port, 0});
+  kind->uses += begins ? 1U : ~0U;
+  if (kind->uses == 0) kinds.erase(kind);
 }
 
 void Destinations::release(DestinationId id) {
@@ -125,6 +204,7 @@ void Destinations::release(DestinationId id) {
     std::erase(found->second, id);
     if (found->second.empty()) nat_addresses_.erase(found);
   }
+  end_path(id);
   clear(id);
   free_.push_back(id);
 }
@@ -160,6 +240,11 @@ std::optional<DestinationId> Destinations::find_nat(std::uint8_t protocol,
     }
   }
   return std::nullopt;
+}
+
+std::optional<DestinationId> Destinations::first_at(const IpAddress& address) const {
+  const auto found = nat_addresses_.find(address);
+  return found == nat_addresses_.end() ? std::nullopt : std::optional(found->second.front());
 }
 
 // Connections keep the method they began with, so an address is forgotten with its destination

@@ -17,8 +17,7 @@ constexpr std::size_t kExpiriesPerCall = 256;
 
 DirectorParts::DirectorParts(const DirectorSettings& settings,
                              std::shared_ptr<const Network> network)
-    : engine_templates(settings.seed),
-      egress(std::move(network)),
+    : egress(std::move(network), settings.first_fragment_id),
       fragments(settings.seed),
       hairpins(settings.worker, settings.workers),
       has_peers(settings.has_peers),
@@ -28,7 +27,8 @@ DirectorParts::DirectorParts(const DirectorSettings& settings,
 
 Director::State::State(const DirectorSettings& settings, std::shared_ptr<const Network> network)
     : DirectorParts(settings, std::move(network)),
-      connections(settings.connection_limit, settings.seed) {}
+      connections(settings.connection_limit, settings.seed),
+      engine_templates(settings.seed) {}
 
 Director::Director(const DirectorSettings& settings, std::shared_ptr<const Network> network)
     : state_(std::make_unique<State>(settings, std::move(network))) {}
@@ -60,6 +60,7 @@ Verdict Director::handle(PacketBuffer& packet, TimePoint now, Emissions& out, De
 }
 
 std::optional<TimePoint> Director::next_deadline() const {
+  if (state_->orphans) return state_->last_now;
   std::optional<TimePoint> first;
   for (const auto& deadline :
        {state_->connections.next_deadline(), state_->egress.next_deadline(),
@@ -75,6 +76,7 @@ void Director::expire(TimePoint now, Emissions&) {
   state.connections.expire(
       state.last_now, kExpiriesPerCall,
       [&](ConnectionId id, Connection& entry) { state.on_due(id, entry, state.last_now); });
+  if (state.orphans) state.sweep_orphans(state.last_now);
   state.defend(state.last_now);
   const auto lost_for = [&state](DropReason reason) {
     return [&state, reason](std::span<const std::byte> packet) {
@@ -87,7 +89,7 @@ void Director::expire(TimePoint now, Emissions&) {
       settled.dropped;
   state.counters.dropped[static_cast<std::size_t>(DropReason::fragment_timeout)] +=
       state.fragments.expire(state.last_now, lost_for(DropReason::fragment_timeout));
-  if (!state.removed.empty()) state.forget_removed_services();
+  state.forget_removed_services();
 }
 
 void Director::apply(const Changes& changes, TimePoint now, Emissions&) {

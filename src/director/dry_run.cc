@@ -3,15 +3,16 @@
 //
 // A const path beside the real one would be a second director, which drifts; undoing what handle()
 // did would have to know all that it does. So a director is made for this one packet, of copies:
-// every plain value (DirectorParts), every service, and of the connections those that the packet
-// can meet, in their order. Then handle() itself runs on it, and it is thrown away. `this` being
-// const, the compiler vouches for the rest.
+// every plain value (DirectorParts), and of connections, services and destinations those that the
+// packet can meet, in their order. Then handle() itself runs on it, and it is thrown away. `this`
+// being const, the compiler vouches for the rest.
 //
-// The cost is that of copying: of the schedulers' tables only those of services that the packet
-// matches, of a million connections a handful, but every destination. It is paid by the worker,
-// once for each question: with 10,000 services of 10 destinations some milliseconds.
+// The cost is that of copying, and the worker pays it, once for each question. Copies of all
+// destinations took 30 ms where there are 100,000; so those that are copied get ids of their own,
+// or their arrays would have to be as long.
 #include <algorithm>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "lvsd/net/tunnel_packet.h"
 #include "sctp.h"
@@ -81,66 +82,153 @@ std::vector<ConnectionId> Director::State::related_connections(const std::vector
   return found;
 }
 
+// Services and destinations by the names that they have in the real director.
+struct Director::State::Reach {
+  std::vector<const Service*> schedulers;  // of those that the packet may be for
+  std::vector<const Service*> services;    // all
+  std::vector<DestinationId> destinations;
+
+  void add(const Service* service) {
+    if (service != nullptr && known_.insert(service).second) services.push_back(service);
+  }
+  void add(DestinationId id) {
+    if (id != kNoDestination && ids_.insert(id).second) destinations.push_back(id);
+  }
+
+ private:
+  std::unordered_set<const Service*> known_;
+  std::unordered_set<DestinationId> ids_;
+};
+
+// The services of the packet's addresses, and of its connections; all of their destinations, those
+// of its connections, and of those that have its addresses the one that sent it, or any.
+Director::State::Reach Director::State::reach(const std::vector<Tuple>& tuples,
+                                              const std::vector<ConnectionId>& ids,
+                                              std::uint32_t mark) const {
+  Reach reach;
+  const auto add = [&](std::optional<DestinationId> id) {
+    if (!id || *id == kNoDestination) return;
+    reach.add(*id);
+    reach.add(destinations.service_of(*id));
+  };
+  for (const Tuple& tuple : tuples) {
+    const Service* const service = find_service(tuple, mark);
+    if (service != nullptr) reach.schedulers.push_back(service);
+    reach.add(service);
+    add(destinations.find_nat(tuple.protocol, {tuple.source, tuple.source_port}));
+  }
+  for (const Tuple& tuple : tuples) {
+    for (const IpAddress& address : {tuple.source, tuple.destination}) {
+      add(destinations.first_at(address));
+    }
+  }
+  for (const bool v4 : {true, false}) {  // of a fragment, whatever its addresses
+    const auto marked = mark != 0 ? services.find(ServiceKey::by_mark(mark, v4)) : services.end();
+    if (marked != services.end()) reach.add(marked->second.get());
+  }
+  for (const ConnectionId id : ids) add(connections[id].destination);
+  for (const Service* const service : reach.services) {
+    for (const DestinationId id : service->order) reach.add(id);
+  }
+  return reach;
+}
+
 Director::State::State(const State& real, const PacketBuffer& packet, const PacketView& view,
                        TimePoint now)
-    : DirectorParts(real), connections(1, {}) {
-  const auto tuples = real.related_tuples(packet.bytes(), view, now);
+    : DirectorParts(real), connections(1, {}), engine_templates({}), original(&real) {
+  auto tuples = real.related_tuples(packet.bytes(), view, now);
   const auto ids = real.related_connections(tuples, packet.mark(), now);
   const std::uint32_t room = std::min(kRoom, real.connections.limit() - real.connections.size());
   connections = ConnectionTable(static_cast<std::uint32_t>(ids.size()) + room, {});
   if (ids.empty() && room == 0) connections.insert({}, now);  // a table has one place at least
   recorder.set_limits({.drops = 0, .bytes = 0, .decisions = 0});
-  copy_services(real, tuples, packet.mark());
+  tuples.push_back(view.tuple);  // of a fragment whose first one has not come
+  copy_services(real, real.reach(tuples, ids, packet.mark()));
+  for (const Tuple& tuple : tuples) {  // an error about a tunnel packet tells of a path
+    for (const IpAddress& address : {tuple.source, tuple.destination}) {
+      destinations.know_path(real.destinations, address);
+    }
+  }
   copy_connections(real, ids, now);
 }
 
-void Director::State::copy_services(const State& real, const std::vector<Tuple>& tuples,
-                                    std::uint32_t mark) {
-  std::unordered_map<const Service*, Service*> copies;
-  const auto copy = [&](const Service& service) {
-    auto made = std::make_unique<Service>();
-    static_cast<ServiceBasics&>(*made) = service;
-    copies.emplace(&service, made.get());
-    return made;
-  };
-  for (const auto& [key, service] : real.services) services.emplace(key, copy(*service));
-  for (const auto& service : real.removed) removed.push_back(copy(*service));
-  for (const Tuple& tuple : tuples) {
-    const Service* const service = real.find_service(tuple, mark);
-    if (service != nullptr) copies.at(service)->scheduler = service->scheduler;
+void Director::State::copy_services(const State& real, const Reach& reach) {
+  originals = reach.destinations;
+  for (std::uint32_t i = 0; i < originals.size(); ++i) copies[originals[i]] = DestinationId{i};
+  const auto rename = [this](DestinationId id) { return copied(id); };
+  destinations = Destinations(real.destinations, originals);
+  fragments.rename_destinations(rename);
+  std::unordered_map<const Service*, Service*> made;
+  for (const Service* const service : reach.services) {
+    auto copy = std::make_unique<Service>();
+    static_cast<ServiceBasics&>(*copy) = *service;
+    std::ranges::transform(copy->order, copy->order.begin(), rename);
+    copy->retired.clear();  // those that are copied come back below
+    made.emplace(service, copy.get());
+    const auto found = real.services.find(service->key);
+    const bool configured = found != real.services.end() && found->second.get() == service;
+    (configured ? services[service->key] : removed.emplace_back()) = std::move(copy);
   }
-  for (std::uint32_t i = 0; i < destinations.states().size(); ++i) {
-    destinations.detach(DestinationId{i});
+  for (const Service* const service : reach.schedulers) {
+    Scheduler& scheduler = made.at(service)->scheduler;
+    scheduler = service->scheduler;
+    lvsd::rename_destinations(scheduler, rename);
+  }
+  for (std::uint32_t i = 0; i < originals.size(); ++i) {
     DestinationExtra& extra = destinations.extra(DestinationId{i});
-    if (extra.service != nullptr) extra.service = copies.at(extra.service);
+    if (extra.service == nullptr) continue;
+    extra.service = made.at(extra.service);
+    if (!destinations[DestinationId{i}].retired) continue;
+    extra.retired_at = static_cast<std::uint32_t>(extra.service->retired.size());
+    extra.service->retired.push_back(DestinationId{i});
+  }
+}
+
+// What the packet cannot meet is nobody.
+DestinationId Director::State::copied(DestinationId id) const {
+  const auto found = copies.find(id);
+  return found == copies.end() ? kNoDestination : found->second;
+}
+
+// For those who ask the real director about them.
+void Director::State::name_as_original(Decision& told) const {
+  const auto rename = [this](DestinationId& id) {
+    if (id != kNoDestination) id = originals[static_cast<std::uint32_t>(id)];
+  };
+  if (told.way) rename(told.way->destination);
+  if (told.scheduling) {
+    for (Candidate& candidate : told.scheduling->candidates) rename(candidate.id);
+  }
+  if (auto* const forwarded = std::get_if<Forwarded>(&told.verdict)) {
+    rename(forwarded->destination);
+  } else if (auto* const held = std::get_if<Held>(&told.verdict)) {
+    rename(held->destination);
   }
 }
 
 // Oldest first, as a look-up meets the newest first.
 void Director::State::copy_connections(const State& real, const std::vector<ConnectionId>& ids,
                                        TimePoint now) {
-  std::unordered_map<std::uint32_t, ConnectionId> copies;
-  EngineTemplates engines({});
-  FtpControls controls;
+  std::unordered_map<std::uint32_t, ConnectionId> copied_ids;
   for (auto id = ids.rbegin(); id != ids.rend(); ++id) {
     const Connection& entry = real.connections[*id];
-    const ConnectionId made = connections.insert(entry, now).value();
-    copies.emplace(static_cast<std::uint32_t>(*id), made);
+    Connection copy = entry;
+    copy.destination = copied(entry.destination);
+    const ConnectionId made = connections.insert(copy, now).value();
+    copied_ids.emplace(static_cast<std::uint32_t>(*id), made);
     if (entry.has(Connection::kHasEngineData)) {
-      engines.add(made, entry, real.engine_templates.data(*id));
+      engine_templates.add(made, entry, real.engine_templates.data(*id));
     }
     if (entry.hairpin != 0) hairpins.rename(entry.hairpin, made);
     const auto control = real.ftp_controls.find(*id);
-    if (control != real.ftp_controls.end()) controls.emplace(made, control->second);
+    if (control != real.ftp_controls.end()) ftp_controls.emplace(made, control->second);
   }
-  for (const auto& [old, made] : copies) {
+  for (const auto& [old, made] : copied_ids) {
     Connection& entry = connections[made];
     if (entry.control != 0) {
-      entry.control = static_cast<std::uint32_t>(copies.at(entry.control - 1)) + 1;
+      entry.control = static_cast<std::uint32_t>(copied_ids.at(entry.control - 1)) + 1;
     }
   }
-  engine_templates = std::move(engines);
-  ftp_controls = std::move(controls);
 }
 
 Verdict Director::explain(PacketBuffer& packet, TimePoint now, Emissions& out,
@@ -157,6 +245,7 @@ Verdict Director::explain(PacketBuffer& packet, TimePoint now, Emissions& out,
   scratch.decision = &decision;
   scratch.note_packet(packet, at);
   decision.verdict = scratch.handle(packet, at, out);
+  scratch.name_as_original(decision);
   return decision.verdict;
 }
 

@@ -20,8 +20,8 @@ constexpr Duration kRefresh = seconds(8);
 
 }  // namespace
 
-Egress::Egress(std::shared_ptr<const Network> network)
-    : network_(std::move(network)), cache_(kCacheSize) {}
+Egress::Egress(std::shared_ptr<const Network> network, std::uint32_t first_fragment_id)
+    : network_(std::move(network)), next_fragment_id_(first_fragment_id) {}
 
 void Egress::resolve(ResolvedRoute& entry, const IpAddress& to, const IpAddress& from) {
   entry = ResolvedRoute{};
@@ -132,7 +132,8 @@ Egress::Outcome Egress::hold(std::span<const Piece> pieces, const ResolvedRoute&
   const bool client = patience != Patience::server;
   std::size_t weight = 0;
   for (const Piece& piece : pieces) weight += piece.weight();
-  if (use.weight + weight > kHeldPerNeighbor || held_ + weight > kHeldInAll ||
+  // Where nothing waits, any packet may: a super-packet of small segments has more than the limit.
+  if ((use.weight > 0 && use.weight + weight > kHeldPerNeighbor) || held_ + weight > kHeldInAll ||
       (client && held_for_clients_ + weight > kHeldForClients)) {
     return Outcome::queue_full;
   }
@@ -153,7 +154,7 @@ Egress::Outcome Egress::hold(std::span<const Piece> pieces, const ResolvedRoute&
 Egress::Settled Egress::update(std::shared_ptr<const Network> network, TimePoint now,
                                Emissions& out) {
   network_ = std::move(network);
-  for (ResolvedRoute& entry : cache_) entry.known = false;
+  cache_.forget();
   for (NeighborUse& use : neighbors_) {
     const std::optional<Mac> before = use.mac;
     use.mac = network_->neighbor(use.interface, use.address);
@@ -210,12 +211,12 @@ std::optional<TimePoint> Egress::next_deadline() const {
 }
 
 std::uint32_t Egress::neighbor_use(InterfaceIndex interface, const IpAddress& address) {
-  const auto found = neighbor_index_.find({interface, address});
-  if (found != neighbor_index_.end()) return found->second;
+  const auto found = neighbor_index_->find({interface, address});
+  if (found != neighbor_index_->end()) return found->second;
   if (neighbors_.size() >= kNeighborsRemembered) forget_idle_neighbors();
   const auto index = static_cast<std::uint32_t>(neighbors_.size());
   neighbors_.push_back({interface, address, network_->neighbor(interface, address), {}, {}, {}});
-  neighbor_index_.emplace(NeighborKey{interface, address}, index);
+  neighbor_index_.edit().emplace(NeighborKey{interface, address}, index);
   return index;
 }
 
@@ -224,13 +225,13 @@ void Egress::forget_idle_neighbors() {
   std::vector<NeighborUse> kept;
   for (const std::uint32_t index : waiting_) kept.push_back(std::move(neighbors_[index]));
   neighbors_ = std::move(kept);
-  neighbor_index_.clear();
+  neighbor_index_ = {};
   for (std::uint32_t i = 0; i < neighbors_.size(); ++i) {
     waiting_[i] = i;
-    neighbor_index_.emplace(NeighborKey{neighbors_[i].interface, neighbors_[i].address}, i);
+    neighbor_index_.edit().emplace(NeighborKey{neighbors_[i].interface, neighbors_[i].address}, i);
   }
   ++generation_;
-  for (ResolvedRoute& entry : cache_) entry.known = false;
+  cache_.forget();
 }
 
 }  // namespace lvsd

@@ -7,13 +7,14 @@
 // has it check a neighbour that is in use (packet sockets do not; design section 4, "Emission").
 #pragma once
 
-#include <deque>
 #include <functional>
+#include <list>
 #include <map>
 #include <memory>
 #include <utility>
 #include <vector>
 
+#include "copy_on_write.h"
 #include "lvsd/model/emission.h"
 #include "lvsd/model/network.h"
 #include "lvsd/model/time.h"
@@ -38,20 +39,35 @@ struct ResolvedRoute {
   bool is_local() const { return found && hop.kind == RouteKind::local; }
 };
 
+// Direct-mapped: a collision costs a look-up, nothing else. So does a copy, which has another size
+// and nothing in it: a dry run needs a handful, and half a megabyte would be most of what it costs.
+class RouteCache {
+ public:
+  RouteCache() : entries_(4096) {}
+  RouteCache(const RouteCache&) : entries_(16) {}
+  RouteCache& operator=(const RouteCache&) = delete;
+  ResolvedRoute& operator[](std::size_t hash) { return entries_[hash & (entries_.size() - 1)]; }
+  void forget() {
+    for (ResolvedRoute& entry : entries_) entry.known = false;
+  }
+
+ private:
+  std::vector<ResolvedRoute> entries_;  // a power of two of them
+};
+
 class Egress {
  public:
-  explicit Egress(std::shared_ptr<const Network> network);
+  Egress(std::shared_ptr<const Network> network, std::uint32_t first_fragment_id);
 
   const Network& network() const { return *network_; }
   // Valid until the next call.
   const ResolvedRoute& route(const IpAddress& to) {
-    ResolvedRoute& entry = cache_[IpAddressHash{}(to) & (kCacheSize - 1)];
+    ResolvedRoute& entry = cache_[IpAddressHash{}(to)];
     if (!entry.known || entry.to != to || entry.from != IpAddress()) resolve(entry, to, {});
     return entry;
   }
   const ResolvedRoute& route(const IpAddress& to, const IpAddress& from) {
-    const std::size_t slot = (IpAddressHash{}(to) ^ IpAddressHash{}(from)*31) & (kCacheSize - 1);
-    ResolvedRoute& entry = cache_[slot];
+    ResolvedRoute& entry = cache_[IpAddressHash{}(to) ^ IpAddressHash{}(from)*31];
     if (!entry.known || entry.to != to || entry.from != from) resolve(entry, to, from);
     return entry;
   }
@@ -85,7 +101,6 @@ class Egress {
   std::optional<TimePoint> next_deadline() const;
 
  private:
-  static constexpr std::size_t kCacheSize = 4096;  // a power of two
   struct HeldPacket {
     std::vector<std::byte> bytes;
     Mac source;
@@ -100,8 +115,8 @@ class Egress {
     IpAddress address;
     std::optional<Mac> mac;
     TimePoint next_refresh{}, next_resolve{};
-    std::deque<HeldPacket> waiting;
-    std::size_t weight = 0;  // of those that wait
+    std::list<HeldPacket> waiting;  // most have none, which takes no memory
+    std::size_t weight = 0;         // of those that wait
   };
   using NeighborKey = std::pair<InterfaceIndex, IpAddress>;
 
@@ -119,14 +134,14 @@ class Egress {
                Patience patience, TimePoint now, Emissions& out);
 
   std::shared_ptr<const Network> network_;
-  std::vector<ResolvedRoute> cache_;  // direct-mapped: a collision costs a look-up, nothing else
+  RouteCache cache_;
   std::vector<NeighborUse> neighbors_;
-  std::map<NeighborKey, std::uint32_t> neighbor_index_;
+  CopyOnWrite<std::map<NeighborKey, std::uint32_t>> neighbor_index_;
   std::vector<std::span<const std::byte>> fragments_;
   std::vector<Piece> pieces_;
   std::vector<std::uint32_t> waiting_;  // neighbours that packets wait for
   std::uint32_t generation_ = 0;
-  std::uint32_t next_fragment_id_ = 1;  // of IPv6 packets that are cut: tunnel packets of ours
+  std::uint32_t next_fragment_id_;  // of IPv6 packets that are cut
   std::size_t held_ = 0, held_for_clients_ = 0;
 };
 

@@ -25,7 +25,8 @@ FragmentFate fate_of(const FragmentTable::Decision& first) {
 
 }  // namespace
 
-Verdict Director::State::first_fragment(const Passage& passage, const Verdict& verdict) {
+Verdict Director::State::first_fragment(const Passage& passage, const FragmentExtent& extent,
+                                        const Verdict& verdict) {
   using Fate = FragmentTable::Fate;
   FragmentTable::Decision fate{Fate::followed, passage.view.tuple};
   if (const auto* sent = std::get_if<Forwarded>(&verdict)) fate.destination = sent->destination;
@@ -33,8 +34,9 @@ Verdict Director::State::first_fragment(const Passage& passage, const Verdict& v
   if (std::holds_alternative<Accept>(verdict)) fate.fate = Fate::accepted;
   if (std::holds_alternative<Drop>(verdict)) fate.fate = Fate::dropped;
   Decision* const asked = std::exchange(decision, nullptr);  // of this packet, not of the others
-  for (const auto& packet : fragments.decide(datagram_of(passage.view), fate, passage.now)) {
-    follow_held(packet, passage.now, passage.out);
+  const DatagramKey key = datagram_of(passage.view);
+  for (const auto& packet : fragments.decide(key, extent, fate, passage.now)) {
+    follow_held(packet, fate, passage.now, passage.out);
   }
   decision = asked;
   return verdict;
@@ -47,7 +49,8 @@ Verdict Director::State::later_fragment(const Passage& passage) {
     return accept(AcceptReason::no_service);
   }
   const DatagramKey key = datagram_of(passage.view);
-  const FragmentTable::Decision first = fragments.find(key, passage.now);
+  const FragmentExtent extent = extent_of(passage.view, passage.packet.bytes());
+  const FragmentTable::Decision first = fragments.take(key, extent, passage.now);
   if (decision != nullptr) decision->fragment = fate_of(first);
   switch (first.fate) {
     case Fate::followed:
@@ -59,7 +62,7 @@ Verdict Director::State::later_fragment(const Passage& passage) {
     case Fate::undecided:
       break;
   }
-  if (!fragments.hold(key, passage.packet.bytes(), passage.now)) {
+  if (!fragments.hold(key, extent, passage.packet.bytes(), passage.now)) {
     return drop(DropReason::fragment_queue_full);
   }
   ++counters.held;
@@ -68,7 +71,7 @@ Verdict Director::State::later_fragment(const Passage& passage) {
 
 // Along the connection that the first fragment belongs to now; the state machine saw that one only.
 Verdict Director::State::follow(const Passage& passage, const FragmentTable::Decision& first) {
-  if (const auto id = connections.find_request(first.tuple, passage.now)) {
+  if (const auto id = find_request(first.tuple, passage.now)) {
     Connection& connection = connections[*id];
     count_in(connection, passage.view.total_length);
     return to_server(passage, connection,
@@ -104,14 +107,14 @@ Verdict Director::State::follow_one_packet(const Passage& passage,
 
 // One that came before its first. Its verdict was Held, so what becomes of it is only counted; if
 // the first was left to the local stack, the copy cannot be handed over any more.
-void Director::State::follow_held(std::span<const std::byte> packet, TimePoint now,
+void Director::State::follow_held(std::span<const std::byte> packet,
+                                  const FragmentTable::Decision& first, TimePoint now,
                                   Emissions& out) {
   const std::span<std::byte> storage = out.allocate(kPacketHeadroom + packet.size());
   std::memcpy(storage.data() + kPacketHeadroom, packet.data(), packet.size());
   PacketBuffer copy(storage, kPacketHeadroom, packet.size());
   const Result<PacketView, Malformed> view = parse_packet(copy.bytes());
   LVSD_ASSERT(view.has_value());  // it was parsed when it came
-  const FragmentTable::Decision first = fragments.find(datagram_of(*view), now);
   const Passage passage{copy, *view, now, out};
   if (first.fate == FragmentTable::Fate::followed) {
     const Verdict verdict = follow(passage, first);
@@ -132,7 +135,7 @@ bool Director::State::is_fragment_of_ours(const Passage& passage) const {
   if (view.v6 ? view.is(IpProtocol::icmpv6) : !v4_ports) return false;
   const std::uint32_t mark = passage.packet.mark();
   if (mark != 0 && services.contains(ServiceKey::by_mark(mark, !view.v6))) return true;
-  return virtual_addresses.contains(view.tuple.destination) ||
+  return virtual_addresses->contains(view.tuple.destination) ||
          destinations.is_nat_address(view.tuple.source);
 }
 

@@ -27,7 +27,10 @@ Verdict Director::State::handle(PacketBuffer& packet, TimePoint now, Emissions& 
 
   if (follows_key_exchange(view.tuple)) return whole(passage);  // needs no ports to be known
   if (view.is_later_fragment()) return later_fragment(passage);
-  if (view.more_fragments) return first_fragment(passage, whole(passage));
+  if (view.more_fragments) {
+    const FragmentExtent extent = extent_of(view, packet.bytes());  // before it is changed
+    return first_fragment(passage, extent, whole(passage));
+  }
   return whole(passage);
 }
 
@@ -48,14 +51,22 @@ Verdict Director::State::whole(const Passage& passage) {
   return no_connection(passage, {});
 }
 
+// As if there were no such connection.
+Verdict Director::State::request_of_orphan(const Passage& passage) {
+  const auto reply = find_reply(connection_tuple(passage.view.tuple), passage.now);
+  return reply ? known_reply(passage, *reply) : no_connection(passage, {});
+}
+
 // A packet that belongs to a connection, unless it begins a new one, or the destination is gone.
 Verdict Director::State::request_of(const Passage& passage, ConnectionId id) {
   Connection& connection = connections[id];
   if (connection.destination != kNoDestination && destinations[connection.destination].ended) {
-    return request_of_ended(passage, id);
+    return is_orphan(connection) ? request_of_orphan(passage) : request_of_ended(passage, id);
   }
   const bool removed_destination =
       connection.destination != kNoDestination && destinations[connection.destination].retired;
+  if (removed_destination && orphans) [[unlikely]]
+    return request_of_orphan(passage);
   const bool anew = begins(passage.view) && starts_anew(connection);
   if (!anew && !removed_destination) return known_request(passage, id, false);
   if (decision != nullptr) {
@@ -117,11 +128,11 @@ Verdict Director::State::nat_reply(const Passage& passage, ConnectionId id) {
 std::optional<ConnectionId> Director::State::find_reply(const Tuple& tuple, TimePoint now) const {
   if (!hairpins.empty()) {
     const auto id = hairpins.find(tuple);
-    if (id && connections[*id].is_alive(now)) return id;
+    if (id && connections[*id].is_alive(now) && !is_orphan(connections[*id])) return id;
   }
   return connections.find_by_client(
       tuple.protocol, tuple.destination, tuple.destination_port, now, [&](const Connection& entry) {
-        if (entry.is_template()) return false;
+        if (entry.is_template() || is_orphan(entry)) return false;
         if (entry.is_masquerade()) {
           return entry.destination_port == tuple.source_port &&
                  destinations[entry.destination].config.endpoint.address == tuple.source;

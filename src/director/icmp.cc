@@ -50,7 +50,7 @@ Verdict Director::State::handle_icmp_error(const Passage& passage) {
   }
   // A client or a router near it quotes our V -> C; a real server or a router near it C -> D.
   const Tuple tuple = connection_tuple(reversed(quoted.tuple));
-  if (const auto id = connections.find_request(tuple, passage.now)) {
+  if (const auto id = find_request(tuple, passage.now)) {
     return icmp_to_server(passage, connections[*id]);
   }
   if (const auto id = find_reply(tuple, passage.now)) return icmp_to_client(passage, *id);
@@ -113,8 +113,7 @@ std::optional<Verdict> Director::State::tunnel_error(const Passage& passage) {
   const auto bytes = passage.packet.bytes().first(view.total_length);
   const auto inner = parse_inside(bytes, outer);
   const bool v4 = !view.v6 && inner && !inner->v6;
-  const auto id =
-      v4 && inner->has_ports ? connections.find_request(inner->tuple, passage.now) : std::nullopt;
+  const auto id = v4 && inner->has_ports ? find_request(inner->tuple, passage.now) : std::nullopt;
   const auto is_tunnel_of_ours = [&] {
     if (connections[*id].method() != Connection::kTunnel) return false;
     const Destination& config = destinations[connections[*id].destination].config;
@@ -135,7 +134,7 @@ std::optional<Verdict> Director::State::tunnel_error(const Passage& passage) {
   if (view.is_too_big()) {
     share_path_mtu(outer, view.icmp_mtu, passage.now);
     if (!inner->dont_fragment) return drop(DropReason::icmp_consumed);
-    const std::uint32_t learned = destinations.extra(connections[*id].destination).path_mtu;
+    const std::uint32_t learned = destinations.path(connections[*id].destination).mtu;
     const std::uint32_t mtu = learned == 0 ? view.icmp_mtu : learned;  // reference 1.10
     error.mtu = mtu > 88 ? mtu - 20 : mtu;
   }
@@ -152,26 +151,18 @@ void Director::State::share_path_mtu(const QuotedPacket& outer, std::uint32_t mt
 // Whether there is any news in it, or it was about to be forgotten.
 bool Director::State::learn_path_mtu(const QuotedPacket& outer, std::uint32_t mtu, TimePoint now) {
   mtu = std::max(mtu, outer.v6 ? kSmallestPathMtuV6 : kSmallestPathMtu);
-  const auto states = destinations.states();
-  const auto is_there = [&](const DestinationState& state) {
-    return state.config.endpoint.address == outer.tuple.destination;
-  };
-  const bool known_tunnel = std::any_of(states.begin(), states.end(), [&](const auto& state) {
-    const Tunnel* const tunnel = std::get_if<Tunnel>(&state.config.method);
-    return tunnel != nullptr && is_there(state) && is_of(outer, *tunnel);
-  });
+  ServerPath* const path = destinations.find_path(outer.tuple.destination);
+  if (path == nullptr) return false;
+  const bool known_tunnel = std::any_of(
+      path->tunnels.begin(), path->tunnels.end(), [&outer](const ServerPath::Kind& kind) {
+        return is_of(outer, {.encapsulation = kind.encapsulation, .port = kind.port});
+      });
   if (!known_tunnel) return false;
-  bool news = false;
-  // The path is the address's: the kernel's route remembers it for each method (observed).
-  for (std::uint32_t i = 0; i < states.size(); ++i) {
-    if (!is_there(states[i])) continue;
-    DestinationExtra& extra = destinations.extra(DestinationId{i});
-    const bool current = extra.path_mtu != 0 && extra.path_mtu_until > now;
-    const std::uint32_t next = current ? std::min<std::uint32_t>(extra.path_mtu, mtu) : mtu;
-    news = news || next != extra.path_mtu || extra.path_mtu_until - now < kPathMtuLifetime / 2;
-    extra.path_mtu = next;
-    extra.path_mtu_until = now + kPathMtuLifetime;
-  }
+  const bool current = path->mtu != 0 && path->mtu_until > now;
+  const std::uint32_t next = current ? std::min<std::uint32_t>(path->mtu, mtu) : mtu;
+  const bool news = next != path->mtu || path->mtu_until - now < kPathMtuLifetime / 2;
+  path->mtu = next;
+  path->mtu_until = now + kPathMtuLifetime;
   return news;
 }
 

@@ -24,7 +24,7 @@ std::optional<Verdict> Director::State::refuse_options(const Passage& passage) {
   const auto fault = find_fault(passage.packet.bytes());
   if (!fault) return std::nullopt;
   const Tuple& tuple = passage.view.tuple;
-  const bool to_us = virtual_addresses.contains(tuple.destination);
+  const bool to_us = virtual_addresses->contains(tuple.destination);
   if (!to_us && passage.packet.mark() == 0 && !destinations.is_nat_address(tuple.source)) {
     return accept(AcceptReason::not_ours);
   }

@@ -10,6 +10,8 @@ namespace {
 
 using std::chrono::milliseconds;
 
+// As with expiries, a batch of packets takes longer.
+constexpr std::uint32_t kPlacesPerSweep = 256;
 // What a connection gets that is due but may not end yet.
 constexpr Duration kExtension = std::chrono::seconds(60);
 
@@ -79,17 +81,25 @@ void Director::State::forget(ConnectionId id) {
   connections.erase(id);  // a service that was removed goes with the next expire()
 }
 
-// expire_nodest_conn: what belongs to a removed destination, and the templates that led there.
-void Director::State::expire_orphans() {
-  std::vector<ConnectionId> orphans;
-  connections.for_each([&](ConnectionId id, const Connection& connection) {
-    if (connection.destination != kNoDestination && destinations[connection.destination].retired) {
-      orphans.push_back(id);
+// expire_nodest_conn: what belongs to a removed destination ends, then the templates that led there
+// and whatever else controlled some of it. So many places of the table at a time; what has not had
+// its turn is not found by packets.
+void Director::State::sweep_orphans(TimePoint now) {
+  while (orphans) {
+    const bool controllers = orphans->controllers;
+    const auto next = connections.visit_places(
+        orphans->place, kPlacesPerSweep, now, [&](ConnectionId id, const Connection& connection) {
+          if (!is_orphan(connection) || connection.controls > 0) return;
+          if (controllers || !connection.is_template()) forget(id);
+        });
+    if (next) {
+      orphans->place = *next;
+      return;
     }
-  });
-  for (const bool templates : {false, true}) {
-    for (const ConnectionId id : orphans) {
-      if (connections[id].is_template() == templates && connections[id].controls == 0) forget(id);
+    if (controllers) {
+      orphans.reset();
+    } else {
+      orphans = OrphanSweep{.controllers = true};
     }
   }
 }

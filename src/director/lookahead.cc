@@ -3,6 +3,8 @@
 
 #include <optional>
 
+#include "lvsd/net/fixed_header.h"
+
 namespace lvsd {
 namespace {
 
@@ -11,25 +13,12 @@ std::optional<Tuple> plain_tuple(std::span<const std::byte> packet) {
   struct Ports {
     Be16 source, destination;
   };
-  Tuple tuple;
-  std::size_t ports_at = sizeof(Ipv4Header);
-  if (const auto v4 = load<Ipv4Header>(packet); v4 && v4->version_ihl == 0x45) {
-    tuple.source = v4->source;
-    tuple.destination = v4->destination;
-    tuple.protocol = v4->protocol;
-  } else if (const auto v6 = load<Ipv6Header>(packet); v6 && v6->version() == 6) {
-    ports_at = sizeof(Ipv6Header);
-    tuple.source = v6->source;
-    tuple.destination = v6->destination;
-    tuple.protocol = v6->next_header;
-  } else {
-    return std::nullopt;
-  }
-  const auto ports = load<Ports>(packet, ports_at);
+  const auto header = fixed_header(packet);
+  if (!header) return std::nullopt;
+  const auto ports = load<Ports>(packet, header->length);
   if (!ports) return std::nullopt;
-  tuple.source_port = Port(ports->source);
-  tuple.destination_port = Port(ports->destination);
-  return tuple;
+  return Tuple{header->source, header->destination, Port(ports->source), Port(ports->destination),
+               header->protocol};
 }
 
 }  // namespace

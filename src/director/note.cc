@@ -24,7 +24,7 @@ void Director::State::note_packet(const PacketBuffer& packet, TimePoint now) {
   if (!view) return;
   decision->packet = *view;
   for (const Tuple& tuple : related_tuples(packet.bytes(), *view, now)) {
-    auto id = connections.find_request(tuple, now);
+    auto id = find_request(tuple, now);
     const Direction direction = id ? Direction::request : Direction::reply;
     if (!id) id = find_reply(tuple, now);
     if (!id) continue;
@@ -42,15 +42,23 @@ void Director::State::note_service(const Passage& passage, const Tuple& tuple,
     lookup.name = service->name;
     lookup.key = service->key;
   } else {
-    constexpr std::size_t kShown = 5;
-    for (const auto& [key, other] : services) {
-      const bool near =
-          key.is_by_mark() ? lookup.mark != 0 : key.listen.address == tuple.destination;
-      if (near && lookup.others.size() < kShown) lookup.others.push_back(key);
-    }
-    std::ranges::sort(lookup.others);
+    lookup.others = near_misses(tuple, lookup.mark);
   }
   decision->service = lookup;
+}
+
+// Most addresses are no service's: then there is nothing to go through ten thousand for.
+std::vector<ServiceKey> Director::State::near_misses(const Tuple& tuple, std::uint32_t mark) const {
+  constexpr std::size_t kShown = 5;
+  std::vector<ServiceKey> others;
+  if (mark == 0 && !virtual_addresses->contains(tuple.destination)) return others;
+  for (const auto& [key, other] : (original != nullptr ? *original : *this).services) {
+    const bool near = key.is_by_mark() ? mark != 0 : key.listen.address == tuple.destination;
+    if (near) others.push_back(key);
+    if (others.size() == kShown) break;
+  }
+  std::ranges::sort(others);
+  return others;
 }
 
 void Director::State::note_scheduling(const Service& service, std::optional<std::size_t> choice) {
@@ -102,6 +110,7 @@ void Director::State::note_way(const Passage& passage, const Connection& connect
   way.packet_size = passage.view.total_length;
   way.dont_fragment = passage.view.dont_fragment;
   way.aggregated = passage.packet.offload().aggregated;
+  way.reassembled = passage.view.v6 && !way.aggregated && was_reassembled(passage);
   decision->way = way;
 }
 

@@ -6,22 +6,24 @@
 namespace lvsd {
 
 void Probes::configure(const ServiceKey& key, const std::string& name, const ProbePath& path) {
-  if (const auto found = marks_.find(key); found != marks_.end()) {
-    const auto owned = paths_.find(found->second);
-    if (owned != paths_.end() && owned->second.key == key) paths_.erase(owned);
-    marks_.erase(found);
+  auto& marks = marks_.edit();
+  auto& paths = paths_.edit();
+  if (const auto found = marks.find(key); found != marks.end()) {
+    const auto owned = paths.find(found->second);
+    if (owned != paths.end() && owned->second.key == key) paths.erase(owned);
+    marks.erase(found);
   }
   if (path.mark == 0) return;
   Path next{name, key, {}};
   for (const ProbeTarget& target : path.targets) next.targets.emplace(target.address, target);
-  paths_[path.mark] = std::move(next);
-  marks_[key] = path.mark;
+  paths[path.mark] = std::move(next);
+  marks[key] = path.mark;
   range_ = path.mark >> ProbePath::kServiceBits;
 }
 
 const Probes::Path* Probes::find(std::uint32_t mark) const {
-  const auto found = paths_.find(mark);
-  return found != paths_.end() ? &found->second : nullptr;
+  const auto found = paths_->find(mark);
+  return found != paths_->end() ? &found->second : nullptr;
 }
 
 bool Probes::admit(const Tuple& sent, Flow flow, TimePoint now) {
@@ -33,7 +35,7 @@ bool Probes::admit(const Tuple& sent, Flow flow, TimePoint now) {
     flow.over = flow.over || (same && known->over && !flow.begins);
   }
   flow.last = now;
-  young_[sent] = flow;
+  young_.edit()[sent] = flow;
   return true;
 }
 
@@ -49,16 +51,16 @@ std::optional<Probes::Flow> Probes::find_answered(const Tuple& answer, bool last
 }
 
 void Probes::age(TimePoint now) {
-  if (now - aged_ < kHalfLife && young_.size() < kMostFlows) return;
+  if (now - aged_ < kHalfLife && young_->size() < kMostFlows) return;
   const bool forgotten = now - aged_ >= 2 * kHalfLife;
-  old_ = forgotten ? Flows() : std::move(young_);
-  young_ = {};
+  if (forgotten) young_ = {};
+  old_ = std::exchange(young_, {});
   aged_ = now;
 }
 
 Probes::Flow* Probes::find(const Tuple& sent) {
-  for (Flows* const flows : {&young_, &old_}) {
-    if (const auto found = flows->find(sent); found != flows->end()) return &found->second;
+  for (CopyOnWrite<Flows>* const flows : {&young_, &old_}) {
+    if ((*flows)->contains(sent)) return &flows->edit().find(sent)->second;
   }
   return nullptr;
 }

@@ -16,6 +16,7 @@
 #include <string>
 #include <unordered_map>
 
+#include "copy_on_write.h"
 #include "lvsd/model/service.h"
 #include "lvsd/model/time.h"
 #include "lvsd/net/packet_view.h"
@@ -42,7 +43,7 @@ class Probes {
 
   // Instead of what the service had; nothing where there is no mark.
   void configure(const ServiceKey& key, const std::string& name, const ProbePath& path);
-  bool no_flows() const { return young_.empty() && old_.empty(); }
+  bool no_flows() const { return young_->empty() && old_->empty(); }
   // Also one that no service has any more.
   bool is_mark(std::uint32_t mark) const {
     return range_ != 0 && mark >> ProbePath::kServiceBits == range_;
@@ -64,10 +65,10 @@ class Probes {
   void age(TimePoint now);
   Flow* find(const Tuple& sent);
 
-  std::unordered_map<std::uint32_t, Path> paths_;  // by mark
-  std::unordered_map<ServiceKey, std::uint32_t, ServiceKeyHash> marks_;
+  CopyOnWrite<std::unordered_map<std::uint32_t, Path>> paths_;  // by mark
+  CopyOnWrite<std::unordered_map<ServiceKey, std::uint32_t, ServiceKeyHash>> marks_;
   std::uint32_t range_ = 0;  // the upper half of them
-  Flows young_, old_;
+  CopyOnWrite<Flows> young_, old_;
   TimePoint aged_{};
 };
 

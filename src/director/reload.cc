@@ -2,6 +2,7 @@
 // Changes to the configuration, between two packets. What stays keeps its connections, counters and
 // scheduler position; what goes is retired and lives until its last connection has ended.
 #include <algorithm>
+#include <functional>
 
 #include "state.h"
 
@@ -34,7 +35,11 @@ void Director::State::apply(const Changes& changes, TimePoint now) {
   const bool removes = !changes.removed.empty() ||
                        std::any_of(changes.changed.begin(), changes.changed.end(),
                                    [](const ServiceChange& c) { return !c.removed.empty(); });
-  if (removes && ipvs.expire_nodest_conn.value_or(false)) expire_orphans();
+  if (!ipvs.expire_nodest_conn.value_or(false)) orphans.reset();
+  if (removes && ipvs.expire_nodest_conn.value_or(false)) {
+    orphans = OrphanSweep{};
+    sweep_orphans(now);
+  }
   loads.reset();
   forget_removed_services();
 }
@@ -89,7 +94,7 @@ void Director::State::add_service(const VirtualService& config) {
                                                         load_of(config.key, destination.endpoint)));
   }
   destinations_changed(service->scheduler, Pool(service->order, destinations.states()), {}, true);
-  ++virtual_addresses[config.key.listen.address];
+  ++virtual_addresses.edit()[config.key.listen.address];
   probes.configure(config.key, config.name, config.probes);
   services[config.key] = std::move(service);
 }
@@ -116,8 +121,12 @@ void Director::State::remove_service(const ServiceKey& key) {
   if (has_sip(found->second->persistence)) --sip_services;
   for (const DestinationId id : found->second->order) destinations.retire(id);
   found->second->order.clear();
+  found->second->removed = true;
   removed.push_back(std::move(found->second));
   services.erase(found);
+  if (!removed.back()->retired.empty()) return;
+  release_address(*removed.back());
+  removed.pop_back();
 }
 
 void Director::State::change_service(const ServiceChange& change) {
@@ -161,15 +170,20 @@ void Director::State::change_service(const ServiceChange& change) {
   }
 }
 
+void Director::State::release_address(const Service& service) {
+  auto& addresses = virtual_addresses.edit();
+  const auto address = addresses.find(service.key.listen.address);
+  if (address != addresses.end() && --address->second == 0) addresses.erase(address);
+}
+
+// One pass for all that went since the last call, and none where nothing did.
 void Director::State::forget_removed_services() {
-  std::erase_if(removed, [this](const std::unique_ptr<Service>& service) {
-    for (const DestinationId id : destinations.retired()) {
-      if (destinations.extra(id).service == service.get()) return false;
-    }
-    const auto address = virtual_addresses.find(service->key.listen.address);
-    if (address != virtual_addresses.end() && --address->second == 0) {
-      virtual_addresses.erase(address);
-    }
+  std::vector<const Service*> gone = destinations.take_abandoned();
+  if (gone.empty()) return;
+  std::sort(gone.begin(), gone.end(), std::less<>());
+  std::erase_if(removed, [&](const std::unique_ptr<Service>& service) {
+    if (!std::binary_search(gone.begin(), gone.end(), service.get(), std::less<>())) return false;
+    release_address(*service);
     return true;
   });
 }

@@ -10,8 +10,12 @@
 namespace lvsd {
 namespace {
 
-// Nobody's segments are smaller for the path's sake: net.ipv4.route.min_pmtu less both headers.
-constexpr std::size_t kLeast = 512;
+// Nobody's segments are smaller for the path's sake, whatever an error says, which anybody can
+// send: net.ipv4.route.min_pmtu, and RFC 8200 section 5, less both headers.
+constexpr std::size_t kLeastOfPath = 512, kLeastOfPathV6 = 1220;
+// What an end announces of itself counts below that, too. But what is less than the kernel's own
+// TCP_MIN_MSS, which no stack needs, would let a peer have one packet cut into a thousand.
+constexpr std::size_t kLeastAnnounced = 88;
 // What a path carries that nothing is known of: Ethernet's MTU, as an MSS.
 constexpr std::size_t kUsual = 1460, kUsualV6 = 1440;
 
@@ -19,8 +23,8 @@ std::size_t tcp_options(const PacketView& view) {
   return view.payload_offset - view.transport_offset - sizeof(TcpHeader);
 }
 
-std::uint16_t smaller(std::uint16_t known, std::size_t limit) {
-  const auto bounded = static_cast<std::uint16_t>(std::clamp<std::size_t>(limit, kLeast, 65535));
+std::uint16_t smaller(std::uint16_t known, std::size_t limit, std::size_t least) {
+  const auto bounded = static_cast<std::uint16_t>(std::clamp<std::size_t>(limit, least, 65535));
   return known == 0 ? bounded : std::min(known, bounded);
 }
 
@@ -48,15 +52,21 @@ void Director::State::learn_segment(Connection& connection, const Passage& passa
   const PacketView& view = passage.view;
   if (!view.is(IpProtocol::tcp)) return;
   if (view.tcp_mss != 0) {
-    connection.segment_to_server = smaller(connection.segment_to_server, view.tcp_mss);
-    connection.segment_to_client = smaller(connection.segment_to_client, view.tcp_mss);
+    connection.segment_to_server =
+        smaller(connection.segment_to_server, view.tcp_mss, kLeastAnnounced);
+    connection.segment_to_client =
+        smaller(connection.segment_to_client, view.tcp_mss, kLeastAnnounced);
     return;
   }
   constexpr unsigned kNotMiddle = TcpHeader::kSyn | TcpHeader::kFin | TcpHeader::kPsh;
   if (passage.packet.offload().aggregated || (view.tcp_flags & kNotMiddle) != 0) return;
+  if (view.total_length == view.payload_offset) return;
   const std::size_t size = view.total_length - view.payload_offset + tcp_options(view);
-  if (view.total_length == view.payload_offset || size < kLeast) return;
-  segment_towards(connection, direction) = smaller(0, size);
+  std::uint16_t& segment = segment_towards(connection, direction);
+  // A smaller one than any path asks for and either end announced: a window's rest, not a segment.
+  if (size < kLeastOfPath && (segment == 0 || size < segment)) [[unlikely]]
+    return;
+  segment = static_cast<std::uint16_t>(size);  // as part of an IP packet
 }
 
 // An ICMP error about a packet towards there says what the path takes.
@@ -66,7 +76,7 @@ void Director::State::limit_segment(Connection& connection, Direction direction,
       (error.v6 ? sizeof(Ipv6Header) : sizeof(Ipv4Header)) + sizeof(TcpHeader);
   if (!error.is_too_big() || error.icmp_mtu <= headers) return;
   std::uint16_t& segment = segment_towards(connection, direction);
-  segment = smaller(segment, error.icmp_mtu - headers);
+  segment = smaller(segment, error.icmp_mtu - headers, error.v6 ? kLeastOfPathV6 : kLeastOfPath);
 }
 
 // Whether a packet that is too large for its tunnel is to be cut as its sender would have.

@@ -74,9 +74,11 @@ ServiceSnapshot Director::State::show(const Service& service, std::uint64_t peri
   entry.rates = rates_of(service.rates, service.statistics, periods);
   entry.destinations.reserve(service.order.size());
   for (const DestinationId id : service.order) entry.destinations.push_back(copy_with_rates(id));
-  for (const DestinationId id : destinations.retired()) {
-    if (destinations.service_of(id) == &service) entry.destinations.push_back(copy_with_rates(id));
-  }
+  std::vector<DestinationId> retired = service.retired;
+  std::sort(retired.begin(), retired.end(), [this](DestinationId a, DestinationId b) {
+    return destinations.extra(a).retired_number < destinations.extra(b).retired_number;
+  });
+  for (const DestinationId id : retired) entry.destinations.push_back(copy_with_rates(id));
   return entry;
 }
 

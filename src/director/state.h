@@ -11,6 +11,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "copy_on_write.h"
 #include "defence.h"
 #include "destinations.h"
 #include "egress.h"
@@ -50,6 +51,8 @@ struct ServiceBasics {
   ServiceTimeouts own_timeouts;
   Timeouts timeouts;                 // the director's where the service has none of its own
   std::vector<DestinationId> order;  // in file order
+  std::vector<DestinationId> retired;
+  bool removed = false;  // there while it has retired destinations
   Statistics statistics;
   RateEstimator rates;
 };
@@ -86,17 +89,23 @@ inline bool has_ip_options(const PacketView& view) {
   return !view.v6 && view.transport_offset > sizeof(Ipv4Header);
 }
 
-// Plain values, all that a Director holds but its connections and services: what a dry run copies
-// whole, so that nothing new is forgotten there (dry_run.cc).
+// Where the search for connections of removed destinations is: in the first pass over the table, or
+// in the second, for what controlled others.
+struct OrphanSweep {
+  bool controllers = false;
+  std::uint32_t place = 0;
+};
+
+// Plain values, all that a Director holds but its connections, its services, and what belongs to
+// one of them: what a dry run copies whole, so that nothing new is forgotten there (dry_run.cc).
+// What grows with the configuration is copied where it changes only.
 struct DirectorParts {
   DirectorParts(const DirectorSettings& settings, std::shared_ptr<const Network> network);
 
-  EngineTemplates engine_templates;
-  Destinations destinations;
-  std::unordered_map<IpAddress, std::uint32_t, IpAddressHash> virtual_addresses;  // use counts
+  using UseCounts = std::unordered_map<IpAddress, std::uint32_t, IpAddressHash>;
+  CopyOnWrite<UseCounts> virtual_addresses;
   Egress egress;
   FragmentTable fragments;
-  FtpControls ftp_controls;
   Hairpins hairpins;
   Probes probes;
   std::vector<Segment> segments;  // of the packet at hand
@@ -113,6 +122,7 @@ struct DirectorParts {
   RateEstimator rates;  // of the grand total
   RateClock rate_clock;
   IcmpBudget icmp_budget;
+  std::optional<OrphanSweep> orphans;  // while there is one
   TimePoint last_now{};
   Duration utc_offset{};         // of `now`, from the time since 1970
   std::uint16_t next_id;         // of IP headers that we make
@@ -128,7 +138,14 @@ struct alignas(64) Director::State : DirectorParts {
   // handle.cc
   Verdict handle(PacketBuffer& packet, TimePoint now, Emissions& out);
   Verdict whole(const Passage& passage);  // all but later fragments
+  std::optional<ConnectionId> find_request(const Tuple& tuple, TimePoint now) const {
+    const auto id = connections.find_request(tuple, now);
+    if (orphans && id && is_orphan(connections[*id])) [[unlikely]]
+      return std::nullopt;
+    return id;
+  }
   Verdict request_of(const Passage& passage, ConnectionId id);
+  Verdict request_of_orphan(const Passage& passage);
   Verdict known_request(const Passage& passage, ConnectionId id, bool fresh);
   Verdict known_reply(const Passage& passage, ConnectionId id);
   Verdict nat_reply(const Passage& passage, ConnectionId id);
@@ -185,7 +202,12 @@ struct alignas(64) Director::State : DirectorParts {
   void on_due(ConnectionId id, Connection& connection, TimePoint now);
   void unbind(ConnectionId id);  // from its destination, its controller and the side tables
   void forget(ConnectionId id);
-  void expire_orphans();
+  void sweep_orphans(TimePoint now);
+  // Its destination is gone, and it is only a matter of time that it is, too.
+  bool is_orphan(const Connection& connection) const {
+    return orphans && connection.destination != kNoDestination &&
+           destinations[connection.destination].retired;
+  }
   const Timeouts& timeouts_of(const Connection& connection) const;
 
   // drained.cc
@@ -220,11 +242,13 @@ struct alignas(64) Director::State : DirectorParts {
                                           TimePoint now);
 
   // fragmented.cc
-  Verdict first_fragment(const Passage& passage, const Verdict& verdict);
+  Verdict first_fragment(const Passage& passage, const FragmentExtent& extent,
+                         const Verdict& verdict);
   Verdict later_fragment(const Passage& passage);
   Verdict follow(const Passage& passage, const FragmentTable::Decision& first);
   Verdict follow_one_packet(const Passage& passage, const FragmentTable::Decision& first);
-  void follow_held(std::span<const std::byte> packet, TimePoint now, Emissions& out);
+  void follow_held(std::span<const std::byte> packet, const FragmentTable::Decision& first,
+                   TimePoint now, Emissions& out);
   bool is_fragment_of_ours(const Passage& passage) const;
 
   struct Context {  // of a verdict
@@ -267,8 +291,14 @@ struct alignas(64) Director::State : DirectorParts {
   Verdict settle(Egress::Outcome outcome, const Context& context);
   Oversize oversize_of(const Context& context) const;
   Port gue_port(const Connection& connection) const;
-  std::size_t path_mtu(DestinationId id, const ResolvedRoute& route, TimePoint now);
-  static bool is_refused(const PacketView& view, std::size_t mtu, const Context& context);
+  std::size_t path_mtu(DestinationId id, const ResolvedRoute& route, TimePoint now) {
+    if (id == kNoDestination) return route.hop.mtu;
+    ServerPath& path = destinations.path(id);
+    return path.mtu == 0 ? route.hop.mtu : learned_mtu(path, route, now);
+  }
+  static std::size_t learned_mtu(ServerPath& path, const ResolvedRoute& route, TimePoint now);
+  bool is_refused(const Passage& passage, std::size_t mtu, const Context& context) const;
+  bool was_reassembled(const Passage& passage) const;
   Verdict refuse_oversize(const Passage& passage, std::size_t mtu, const IpAddress& from);
   void originate(const Passage& passage, const IcmpError& error, const IpAddress& from);
   void originate_about(const Passage& passage, const IcmpError& error, const IpAddress& from,
@@ -287,17 +317,23 @@ struct alignas(64) Director::State : DirectorParts {
 
   // dry_run.cc
   State(const State& real, const PacketBuffer& packet, const PacketView& view, TimePoint now);
+  struct Reach;
   std::vector<Tuple> related_tuples(std::span<const std::byte> packet, const PacketView& view,
                                     TimePoint now) const;
   std::vector<ConnectionId> related_connections(const std::vector<Tuple>& tuples,
                                                 std::uint32_t mark, TimePoint now) const;
-  void copy_services(const State& real, const std::vector<Tuple>& tuples, std::uint32_t mark);
+  Reach reach(const std::vector<Tuple>& tuples, const std::vector<ConnectionId>& ids,
+              std::uint32_t mark) const;
+  void copy_services(const State& real, const Reach& reach);
   void copy_connections(const State& real, const std::vector<ConnectionId>& ids, TimePoint now);
+  DestinationId copied(DestinationId id) const;
+  void name_as_original(Decision& told) const;
 
   // note.cc: into `decision`, where somebody asked for it
   void note_packet(const PacketBuffer& packet, TimePoint now);
   void note_service(const Passage& passage, const Tuple& tuple, const Service* service,
                     bool schedulable);
+  std::vector<ServiceKey> near_misses(const Tuple& tuple, std::uint32_t mark) const;
   void note_scheduling(const Service& service, std::optional<std::size_t> choice);
   void note_way(const Passage& passage, const Connection& connection, const Context& context,
                 const ResolvedRoute& route);
@@ -318,6 +354,7 @@ struct alignas(64) Director::State : DirectorParts {
   void change_service(const ServiceChange& change);
   std::shared_ptr<SharedLoad> load_of(const ServiceKey& key, const Endpoint& endpoint) const;
   SchedulerSettings scheduler_settings(SchedulerFlags flags);
+  void release_address(const Service& service);
   void forget_removed_services();
 
   // snapshot.cc
@@ -332,11 +369,19 @@ struct alignas(64) Director::State : DirectorParts {
   ConnectionPage page(std::uint32_t first, std::uint32_t places, TimePoint now) const;
   ConnectionSnapshot show(ConnectionId id, const Connection& connection, TimePoint now) const;
 
+  Destinations destinations;
   ConnectionTable connections;
+  EngineTemplates engine_templates;
+  FtpControls ftp_controls;
   Lookahead lookahead;  // into it
   std::unordered_map<ServiceKey, std::unique_ptr<Service>, ServiceKeyHash> services;
   std::vector<std::unique_ptr<Service>> removed;  // while connections of theirs live
   Recorder recorder;                              // a dry run keeps nothing
+
+  // Of a dry run: what it was made of, and by its ids those there.
+  const State* original = nullptr;
+  std::vector<DestinationId> originals;
+  std::unordered_map<DestinationId, DestinationId> copies;  // the other way round
 };
 
 }  // namespace lvsd

@@ -83,7 +83,7 @@ Verdict Director::State::to_address(const Passage& passage, const Connection& co
     return into_tunnel(passage, connection, *tunnel, server, route, link_mtu, context);
   }
   if (link_mtu < kSmallestMtu) return drop(DropReason::mtu_too_small);
-  if (!passage.packet.offload().aggregated && is_refused(passage.view, link_mtu, context)) {
+  if (!passage.packet.offload().aggregated && is_refused(passage, link_mtu, context)) {
     return refuse_oversize(passage, link_mtu, virtual_address);
   }
   if (!masquerade) {
@@ -114,25 +114,27 @@ Verdict Director::State::into_tunnel(const Passage& passage, const Connection& c
   const PacketView& view = passage.view;
   const bool outer_v6 = !server.is_v4();
   const std::size_t overhead = tunnel_overhead(tunnel, outer_v6);
-  std::size_t mtu = link_mtu > overhead ? link_mtu - overhead : 0;
+  const std::size_t room = link_mtu > overhead ? link_mtu - overhead : 0;
   // A link below the minimum carries nothing, as in the kernel. But anybody can send an error that
-  // says so of a path: below the minimum the outer packets are cut instead.
-  if (outer_v6 && link_mtu < route.hop.mtu) mtu = std::max(mtu, kSmallestMtuV6);
+  // says so of a path: below the minimum the outer packets are cut instead, those of segments are
+  // made to fit.
+  const std::size_t mtu =
+      outer_v6 && link_mtu < route.hop.mtu ? std::max(room, kSmallestMtuV6) : room;
   if (mtu < (outer_v6 ? kSmallestMtuV6 : kSmallestMtu)) return drop(DropReason::mtu_too_small);
   const bool segmented = passage.packet.offload().aggregated ||
-                         (view.total_length > mtu && becomes_segments(passage, context));
+                         (view.total_length > room && becomes_segments(passage, context));
   if (!segmented && view.total_length + overhead > kLargestPacket) {
     return drop(DropReason::fragmentation_needed);  // no IP header can say that length
   }
   const bool cut_anyway = !view.v6 && oversize_of(context) == Oversize::fragment;
-  if (!cut_anyway && !segmented && is_refused(view, mtu, context)) {
+  if (!cut_anyway && !segmented && is_refused(passage, mtu, context)) {
     return refuse_oversize(passage, mtu, view.tuple.destination);
   }
   OuterHeader outer{route.hop.source, server};
   if (outer.source.is_unspecified()) return drop(DropReason::no_route);
   if (tunnel.encapsulation == Encapsulation::gue) outer.source_port = gue_port(connection);
   outer.dont_fragment = view.dont_fragment && !view.v6 && !cut_anyway;
-  if (segmented) return send_segments(passage, connection, tunnel, outer, route, mtu, context);
+  if (segmented) return send_segments(passage, connection, tunnel, outer, route, room, context);
   outer.id = next_id++;
   finish(passage);
   if (!encapsulate(passage.packet, view, tunnel, outer)) return drop(DropReason::no_headroom);
@@ -191,7 +193,7 @@ Verdict Director::State::to_client(const Passage& passage, const Connection& con
     return drop(DropReason::ttl_exceeded);
   }
   const std::size_t mtu = route.hop.mtu;
-  if (!passage.packet.offload().aggregated && is_refused(passage.view, mtu, context)) {
+  if (!passage.packet.offload().aggregated && is_refused(passage, mtu, context)) {
     return refuse_oversize(passage, mtu, own());
   }
   if (has_ip_options(passage.view)) {
@@ -203,9 +205,23 @@ Verdict Director::State::to_client(const Passage& passage, const Connection& con
   return send(passage, connection, route, mtu, context);
 }
 
-// An error is never answered; in IPv4 it is cut, DF or not, in IPv6 nobody cuts but the sender.
-bool Director::State::is_refused(const PacketView& view, std::size_t mtu, const Context& context) {
-  return view.total_length > mtu && view.dont_fragment && (view.v6 || !context.icmp);
+// An error is never answered; in IPv4 it is cut, DF or not, in IPv6 nobody cuts but the sender. Who
+// did must not be told to: it would be refused for ever.
+bool Director::State::is_refused(const Passage& passage, std::size_t mtu,
+                                 const Context& context) const {
+  const PacketView& view = passage.view;
+  if (view.total_length <= mtu || !view.dont_fragment) return false;
+  return view.v6 ? !was_reassembled(passage) : !context.icmp;
+}
+
+// An IPv6 packet that the link it came by cannot have carried: the kernel put it together, as it
+// does where anything uses conntrack. It does not tell how large the largest fragment was, which
+// IPVS goes by (reference 6.2); so one that its link could have carried whole is taken to be that.
+bool Director::State::was_reassembled(const Passage& passage) const {
+  const PacketView& view = passage.view;
+  if (view.is_later_fragment() || view.more_fragments) return false;
+  const Interface* const link = egress.network().interface(passage.packet.arrival());
+  return link != nullptr && view.total_length > link->mtu;
 }
 
 Verdict Director::State::refuse_oversize(const Passage& passage, std::size_t mtu,
@@ -268,11 +284,10 @@ Verdict Director::State::settle(Egress::Outcome outcome, const Context& context)
   return drop(DropReason::no_route);
 }
 
-std::size_t Director::State::path_mtu(DestinationId id, const ResolvedRoute& route, TimePoint now) {
-  if (id == kNoDestination) return route.hop.mtu;
-  DestinationExtra& extra = destinations.extra(id);
-  if (extra.path_mtu != 0 && extra.path_mtu_until <= now) extra.path_mtu = 0;
-  return extra.path_mtu == 0 ? route.hop.mtu : std::min(extra.path_mtu, route.hop.mtu);
+std::size_t Director::State::learned_mtu(ServerPath& path, const ResolvedRoute& route,
+                                         TimePoint now) {
+  if (path.mtu_until <= now) path.mtu = 0;
+  return path.mtu == 0 ? route.hop.mtu : std::min(path.mtu, route.hop.mtu);
 }
 
 void Director::State::originate(const Passage& passage, const IcmpError& error,

@@ -32,6 +32,9 @@ class IptablesWriter {
         addrtype_(features.addrtype),
         workers_(features.bpf ? plan.steering.used(family == IpFamily::v4) : 1) {}
 
+  // At INPUT, IPv4 has been reassembled, IPv6 has not.
+  bool has_fragments_at_input() const { return !v4(); }
+
   // ip6tables cannot tell a later fragment from the first one, which the director sorts out.
   void fragments(bool replies) {
     for (const std::string_view protocol : {"tcp", "udp", "sctp"}) {
@@ -233,7 +236,7 @@ void write_requests(const CapturePlan& plan, const IptablesFeatures& features,
                     IptablesWriter& writer) {
   if (features.pkttype) writer.leave_groups();
   writer.openers();
-  if (plan.stage == CaptureStage::early) writer.fragments(false);
+  if (plan.stage == CaptureStage::early || writer.has_fragments_at_input()) writer.fragments(false);
   writer.icmp_errors();
   write_matches(writer);
 }

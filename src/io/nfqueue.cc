@@ -193,6 +193,7 @@ void NfQueue::take(std::span<std::byte> slot, std::size_t length) {
       .packet = PacketBuffer(slot.first(kPacketHeadroom + message->begin + message->size),
                              kPacketHeadroom + message->begin, message->size)});
   packets_.back().packet.set_mark(message->mark);
+  packets_.back().packet.set_arrival(message->in);
   packets_.back().packet.set_offload(message->offload);
 }
 

@@ -72,21 +72,22 @@ class NftWriter {
 
   // Fragments come first and then leave: kernels before 5.17 would read the port of a later
   // fragment from its payload.
-  std::string fragments() const {
+  std::string fragments(bool requests, bool replies) const {
     const std::string later(words_.later);
     const std::string match =
         std::string(words_.ported) + (plan_.sctp ? ", sctp } " : " } ") + later;
     std::string text;
-    if (early_) text += rule(match + lookup(kAddressStem, false), false);
-    if (plan_.has_nat()) {
+    if (requests) text += rule(match + lookup(kAddressStem, false), false);
+    if (replies) {
       text += rule(match + lookup(kAddressStem, true) + "fib daddr type != local ", true);
     }
-    for (const bool replies : {false, true}) {
-      if (replies || early_) text += whole_protocols(replies, later);
-    }
-    if (early_ && !plan_.marks.empty()) text += rule(later + marked(kMarkedProtocols), false);
+    if (requests) text += whole_protocols(false, later);
+    if (replies) text += whole_protocols(true, later);
+    if (requests && !plan_.marks.empty()) text += rule(later + marked(kMarkedProtocols), false);
     return text + "\t\t" + later + "return\n";
   }
+  // At INPUT, IPv4 has been reassembled, IPv6 has not.
+  std::string input_fragments() const { return v4() ? "" : fragments(true, false); }
 
   std::string icmp_errors() const {
     return "\t\t" + (plan_.every_icmp_error ? "" : lookup(kAddressStem, false)) +
@@ -220,7 +221,7 @@ std::string prerouting(const CapturePlan& plan, const Writers& writers,
   const bool marks = early && !(plan.v4.marks.empty() && plan.v6.marks.empty());
   std::string text(kGroupRule), replies;
   for (const NftWriter& writer : writers) {
-    if (early || writer.has_nat()) text += writer.fragments();
+    if (early || writer.has_nat()) text += writer.fragments(early, writer.has_nat());
   }
   text += answers;
   for (const NftWriter& writer : writers) {
@@ -238,7 +239,9 @@ std::string prerouting(const CapturePlan& plan, const Writers& writers,
 std::string input(const CapturePlan& plan, const Writers& writers) {
   std::string text(kGroupRule), replies;
   for (const NftWriter& writer : writers) {
-    if (plan.stage == CaptureStage::late) text += writer.icmp_errors() + writer.requests();
+    if (plan.stage == CaptureStage::late) {
+      text += writer.input_fragments() + writer.icmp_errors() + writer.requests();
+    }
     if (writer.has_nat()) replies += writer.endpoints(true);
   }
   if (!replies.empty()) text += std::string(kConnectedRule) + replies;

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "lvsd/model/hairpin.h"
+#include "lvsd/net/fixed_header.h"
 #include "lvsd/net/tunnel_packet.h"
 
 namespace lvsd {
@@ -14,27 +15,14 @@ std::uint32_t word_of(const IpAddress::Bytes& bytes, std::size_t at) {
          std::uint32_t{bytes[at + 2]} << 8U | std::uint32_t{bytes[at + 3]};
 }
 
-// Addresses of a packet that needs no closer look; nothing where it does.
-struct Ends {
-  IpAddress source, destination;
-};
-std::optional<Ends> plain_ends(std::span<const std::byte> packet) {
-  if (packet.empty()) return std::nullopt;
-  const unsigned version = std::to_integer<unsigned>(packet[0]) >> 4U;
-  if (version == 4) {
-    const auto ip = load<Ipv4Header>(packet);
-    if (!ip || ip->protocol == static_cast<std::uint8_t>(IpProtocol::icmp)) return std::nullopt;
-    return Ends{ip->source, ip->destination};
-  }
-  const auto ip = load<Ipv6Header>(packet);
-  if (version != 6 || !ip) return std::nullopt;
-  // Behind any other header there may be ICMP.
-  for (const IpProtocol known : {IpProtocol::tcp, IpProtocol::udp, IpProtocol::sctp}) {
-    if (ip->next_header == static_cast<std::uint8_t>(known)) {
-      return Ends{ip->source, ip->destination};
-    }
-  }
-  return std::nullopt;
+// Whether nothing behind the header decides: ICMP quotes other addresses, and in IPv6 it may stand
+// behind any header but these.
+bool is_plain(const FixedHeader& header) {
+  const auto is = [&header](IpProtocol protocol) {
+    return header.protocol == static_cast<std::uint8_t>(protocol);
+  };
+  if (!header.v6) return !is(IpProtocol::icmp);
+  return is(IpProtocol::tcp) || is(IpProtocol::udp) || is(IpProtocol::sctp);
 }
 
 Tuple reversed(const Tuple& tuple) {
@@ -89,9 +77,10 @@ void Steering::add(const VirtualService& service) {
 std::optional<unsigned> Steering::worker_of(std::span<const std::byte> packet,
                                             std::uint32_t mark) const {
   if (hash_.workers == 1) return 0;
-  if (const auto ends = plain_ends(packet); ends && !nat_addresses_.contains(ends->source)) {
-    const bool answer = is_probe_answer(ends->source, ends->destination);
-    return hash_.worker_of(answer ? ends->destination : ends->source);
+  const auto header = fixed_header(packet);
+  if (header && is_plain(*header) && !nat_addresses_.contains(header->source)) {
+    const bool answer = is_probe_answer(header->source, header->destination);
+    return hash_.worker_of(answer ? header->destination : header->source);
   }
   const auto view = parse_packet(packet);
   if (!view) return std::nullopt;

@@ -184,6 +184,9 @@ HostFacts read_host(const Network& network, const std::string& state_directory) 
   }
   if (const auto rules = run_tool({"ip", "-4", "rule", "show"})) facts.rules_v4 = *rules;
   if (const auto rules = run_tool({"ip", "-6", "rule", "show"})) facts.rules_v6 = *rules;
+  if (const auto text = run_tool({"ip", "-j", "-d", "addr", "show"})) {
+    if (auto addresses = parse_addresses(*text)) facts.addresses = std::move(*addresses);
+  }
   facts.has_fou = std::filesystem::exists("/sys/module/fou");
   if (facts.has_fou) {
     if (const auto ports = run_tool({"ip", "fou", "show"})) facts.fou_ports = *ports;

@@ -3,8 +3,9 @@
 //
 // A host without a default route gets one. A host that has another gateway keeps it, and what the
 // service answers is routed apart, by its own address and port, in a table of its own. The same is
-// needed where clients are on this host's own network: the on-link route would lead answers past
-// the director. Else on-link hosts go on being reached directly, through a rule before it.
+// needed where clients are on a network that this host is on, or has a route of its own to: answers
+// would go past the director. Else such hosts go on being reached as before, through a rule ahead
+// of it. A service whose clients turn out to be there gets its rule ahead of both.
 #include <algorithm>
 
 #include "planner.h"
@@ -13,13 +14,26 @@ namespace lvsd::realserver {
 namespace {
 
 constexpr const char* kTable = "4201";
-constexpr std::uint32_t kTableNumber = 4201;
-constexpr unsigned kFirstPreference = 4200;
+constexpr std::uint32_t kTableNumber = 4201, kMainTable = 254;
+constexpr unsigned kNearPreference = 4000, kFirstPreference = 4200;
 
 std::string host(const IpAddress& address) { return to_string(address); }
 
 bool has_line(const std::string& text, const std::string& line) {
   return ("\n" + text).find("\n" + line) != std::string::npos;
+}
+
+// All ports would be all that this host sends: that has to be meant.
+Unexpected<Error> port_missing(const Role& role, bool near, const Route* gateway) {
+  std::string why = "clients are on a network of this host";
+  if (!near) {
+    why = "this host has another gateway";
+    if (gateway != nullptr && gateway->via) why += ", " + host(*gateway->via);
+  }
+  return fail("--port is missing: " + why +
+              ", and nothing but what the service answers is to go "
+              "through the director; give --port PORT, or --port any for all that " +
+              host(role.address) + " sends");
 }
 
 }  // namespace
@@ -48,30 +62,58 @@ Status Planner::plan_nat() {
   return Done{};
 }
 
-// Whether the service's clients may be on this host's own network: they were said to be, or the VIP
-// is an address of it.
-bool Planner::clients_on_link(const Role& role, const Interface& out) const {
+std::vector<ShortWay> Planner::short_ways(const IpAddress& director) const {
+  std::vector<ShortWay> ways;
+  const auto add = [&](const Prefix& to, bool on_link) {
+    const bool counts = to.address.is_v4() == director.is_v4() && to.length != 0 &&
+                        !to.address.is_link_local() && !to.address.is_multicast() &&
+                        !(to.length == director.width() && to.address == director);
+    const auto same = [&to](const ShortWay& way) { return way.to == to; };
+    if (counts && std::none_of(ways.begin(), ways.end(), same)) ways.push_back({to, on_link});
+  };
+  for (const Interface& interface : network_.interfaces()) {
+    if (interface.loopback || network_.complete_routes()) continue;
+    for (const InterfaceAddress& own : interface.addresses) {
+      if (own.length < own.address.width()) add(Prefix::of(own.address, own.length), true);
+    }
+  }
+  for (const Route& route : network_.routes()) {
+    const bool leads = route.kind == RouteKind::unicast || route.kind == RouteKind::kernel;
+    if (leads && route.table == kMainTable && route.via != director) add(route.to, !route.via);
+  }
+  return ways;
+}
+
+// Whether the service's clients may be in one of these: they were said to be, or the VIP is an
+// address of a network that this host is on.
+bool Planner::clients_near(const Role& role, const std::vector<ShortWay>& ways) const {
+  const auto is_near = [&](const Role& other) {
+    return std::any_of(ways.begin(), ways.end(), [&](const ShortWay& way) {
+      if (way.on_link && way.to.contains(other.vip)) return true;
+      return std::any_of(
+          wanted_.clients.begin(), wanted_.clients.end(), [&](const Prefix& clients) {
+            return way.to.contains(clients.address) || clients.contains(way.to.address);
+          });
+    });
+  };
   return std::any_of(wanted_.roles.begin(), wanted_.roles.end(), [&](const Role& other) {
     return std::holds_alternative<Masquerade>(other.method) && other.address == role.address &&
-           other.port == role.port && is_on_link(other, out);
+           other.port == role.port && is_near(other);
   });
 }
 
-bool Planner::is_on_link(const Role& role, const Interface& out) const {
-  for (const InterfaceAddress& own : out.addresses) {
-    if (own.address.is_v4() != role.address.is_v4() || own.length == own.address.width()) continue;
-    if (own.address.is_link_local()) continue;
-    const Prefix network = Prefix::of(own.address, own.length);
-    if (network.contains(role.vip)) return true;
-    for (const Prefix& clients : wanted_.clients) {
-      if (network.contains(clients.address) || clients.contains(network.address)) return true;
-    }
-  }
-  return false;
+void Planner::note_short_ways(const std::vector<ShortWay>& ways) {
+  std::string networks;
+  for (const ShortWay& way : ways) networks += (networks.empty() ? "" : ", ") + to_string(way.to);
+  if (networks.empty()) return;
+  note("this host has routes of its own to " + networks +
+       ": clients there would be answered past the director. Where the service has any, add "
+       "--clients NETWORK for each such network");
 }
 
-void Planner::rule(bool v4, const Words& selector, const Words& action, const std::string& why) {
-  const std::string preference = std::to_string(kFirstPreference + rules_++);
+void Planner::rule(bool v4, unsigned first, const Words& selector, const Words& action,
+                   const std::string& why) {
+  const std::string preference = std::to_string(first + rules_++);
   Words words{"ip", v4 ? "-4" : "-6", "rule", "add", "pref", preference};
   std::string line = preference + ":\t";
   if (selector.empty() || selector.front() != "from") line += "from all ";
@@ -110,14 +152,16 @@ Status Planner::plan_reply(const Role& role, const IpAddress& director, const In
   if (v4) setting(redirects + "all/accept_redirects", "0", {"0"}, why);
   setting(redirects + out.name + "/accept_redirects", "0", {"0"}, why);
 
-  const bool on_link = clients_on_link(role, out);
+  const std::vector<ShortWay> ways = short_ways(director);
+  const bool near = clients_near(role, ways);
+  if (!near) note_short_ways(ways);
   const auto& routes = network_.routes();
   const auto is_default = [&](const Route& route) {
-    return route.table == 254 && route.to.length == 0 && route.to.address.is_v4() == v4;
+    return route.table == kMainTable && route.to.length == 0 && route.to.address.is_v4() == v4;
   };
   const auto present = std::find_if(routes.begin(), routes.end(), is_default);
   const bool is_ours = present != routes.end() && present->via == director;
-  if ((present == routes.end() || is_ours) && !on_link) {
+  if ((present == routes.end() || is_ours) && !near) {
     Words words{"ip",  v4 ? "-4" : "-6", "route", "add",   "default",
                 "via", host(director),   "dev",   out.name};
     Words undo = words;
@@ -125,9 +169,18 @@ Status Planner::plan_reply(const Role& role, const IpAddress& director, const In
     command(std::move(words), std::move(undo), is_ours, "answers go back through the director");
     return Done{};
   }
+  const Route* const gateway = present == routes.end() ? nullptr : &*present;
+  if (role.port_unsaid) return port_missing(role, near, gateway);
+  route_service(role, director, out, near);
+  return Done{};
+}
+
+void Planner::route_service(const Role& role, const IpAddress& director, const Interface& out,
+                            bool near) {
+  const bool v4 = director.is_v4();
   const std::string served =
       std::string(to_string(role.protocol)) + " " + to_string(Endpoint{role.address, role.port});
-  if (!seen_.insert(served).second) return Done{};  // by another service of the same server
+  if (!seen_.insert(served).second) return;  // by another service of the same server
   Words selector;
   // A UDP socket that is bound to no address asks for a route before it has a source.
   const bool by_source = role.protocol != ServiceProtocol::udp || role.port == Port();
@@ -136,16 +189,16 @@ Status Planner::plan_reply(const Role& role, const IpAddress& director, const In
     selector.insert(selector.end(), {"ipproto", std::string(to_string(role.protocol)), "sport",
                                      to_string(role.port)});
   }
-  if (!on_link) {
-    rule(v4, selector, {"lookup", "main", "suppress_prefixlength", "0"},
+  const unsigned first = near ? kNearPreference : kFirstPreference;
+  if (!near) {
+    rule(v4, first, selector, {"lookup", "main", "suppress_prefixlength", "0"},
          "what is not behind the default route is reached as before");
   }
   route_in_table(director, out);
-  rule(v4, selector, {"lookup", kTable},
-       on_link ? "clients on this network are answered through the director, not directly"
-               : "the default route is another gateway: only what the service answers goes back "
-                 "through the director");
-  return Done{};
+  rule(v4, first, selector, {"lookup", kTable},
+       near ? "clients on this network are answered through the director, not directly"
+            : "the default route is another gateway: only what the service answers goes back "
+              "through the director");
 }
 
 }  // namespace lvsd::realserver

@@ -90,6 +90,9 @@ void Planner::plan_kernel_tunnel(const Role& role, const std::string& device) {
   loosen_reverse_path(device,
                       "nothing is routed back into the tunnel, so strict filtering drops "
                       "all that comes out of it");
+  if (role.any_tunnel && tunnel.encapsulation == Encapsulation::ipip) {
+    note(device + " takes IPIP: where the director sends gre or gue, say so with --tunnel");
+  }
   note(device +
        " takes packets from everybody: let the firewall accept tunnel packets from the "
        "director alone");
@@ -112,17 +115,18 @@ Status Planner::plan_decapsulator(const std::vector<const Role*>& roles) {
     if (running[i] == "--gue-port") ports.insert(running[i + 1]);
     if (running[i] == "--tunnel") kinds.insert(running[i + 1]);
   }
+  if (ports.empty() && kinds.count("gue") != 0) ports.insert(to_string(kGuePort));
   // One that takes every kind goes on doing so.
-  const bool any_kind = wanted_.adds && !running.empty() && kinds.empty();
+  bool any_kind = wanted_.adds && !running.empty() && kinds.empty();
   for (const IpAddress& director : wanted_.directors) directors.insert(to_string(director));
   std::uint32_t mtu = 65535;
   for (const Role* role : roles) {
-    free_address(role->vip);
     const Interface* holder = interface_of(role->vip);
-    if (holder != nullptr && holder->name != kTunnelDevice) {
+    if (holder != nullptr && !holder->mac && holder->name != kTunnelDevice) {
       note(to_string(role->vip) + " is on " + holder->name + " already; that does as well");
     }
     vips.insert(to_string(role->vip));
+    any_kind = any_kind || role->any_tunnel;
     const Tunnel& tunnel = std::get<Tunnel>(role->method);
     kinds.emplace(to_string(tunnel.encapsulation));
     if (tunnel.encapsulation == Encapsulation::gue) ports.insert(to_string(gue_port(tunnel)));
@@ -147,6 +151,7 @@ Status Planner::plan_decapsulator(const std::vector<const Role*>& roles) {
                          .why = "takes tunnel packets of these directors apart; the VIP is on its "
                                 "device, which switches rp_filter to what works there",
                          .done = done});
+  for (const Role* role : roles) free_address(role->vip);
   return Done{};
 }
 

@@ -31,6 +31,15 @@ bool share_network(const Interface& a, const Interface& b) {
   return false;
 }
 
+// The kernel takes the secondary addresses of a network away with its primary one.
+bool carries_others(const std::vector<HeldAddress>& all, const HeldAddress& held) {
+  return !held.secondary && std::any_of(all.begin(), all.end(), [&held](const HeldAddress& one) {
+    return one.secondary && one.device == held.device && one.name.back() == held.name.back();
+  });
+}
+
+std::string mark_of(const HeldAddress& held) { return held.device + " " + to_string(held.address); }
+
 std::string joined(const Words& words) {
   std::string text;
   for (const std::string& word : words) text += (text.empty() ? "" : " ") + word;
@@ -191,22 +200,76 @@ void Planner::free_address(const IpAddress& vip) {
     if (interface.loopback || !interface.mac) continue;
     for (const InterfaceAddress& entry : interface.addresses) {
       if (entry.address != vip) continue;
-      const std::string prefix = to_string(vip) + "/" + std::to_string(entry.length);
-      if (entry.length != vip.width()) {
-        note(to_string(vip) + " is on " + interface.name + " as " + prefix +
-             ", the address of a whole network: this host answers ARP for it. Give " +
-             interface.name + " another address");
-        continue;
-      }
-      command({"ip", "addr", "del", prefix, "dev", interface.name},
-              {"ip", "addr", "add", prefix, "dev", interface.name}, false,
-              "on " + interface.name + " this host would answer ARP for the VIP");
+      take_away(interface, entry);
     }
   }
 }
 
+void Planner::take_away(const Interface& interface, const InterfaceAddress& entry) {
+  const std::string prefix = to_string(entry.address) + "/" + std::to_string(entry.length);
+  if (entry.length != entry.address.width()) {
+    note(to_string(entry.address) + " is on " + interface.name + " as " + prefix +
+         ", the address of a whole network: this host answers ARP for it. Give " + interface.name +
+         " another address");
+    return;
+  }
+  const auto& all = facts_.addresses;
+  const auto held = std::find_if(all.begin(), all.end(), [&](const HeldAddress& one) {
+    return one.device == interface.name && one.address == entry.address &&
+           one.length == entry.length;
+  });
+  const bool known = held != all.end();
+  if (!known) {
+    note("ip(8) does not tell all of " + prefix + " on " + interface.name +
+         ": undo gives the bare address back");
+  } else if (carries_others(all, *held)) {
+    note(prefix + " on " + interface.name +
+         " cannot be taken away: others with its peer would go "
+         "with it, but with it this host answers ARP for the VIP");
+    return;
+  }
+  Words apply{"ip", "addr", "del"}, undo{"ip", "addr", "add"};
+  for (Words* words : {&apply, &undo}) {
+    const Words& name = known ? held->name : Words{prefix};
+    words->insert(words->end(), name.begin(), name.end());
+    words->insert(words->end(), {"dev", interface.name});
+  }
+  std::string before;
+  if (known) {
+    undo.insert(undo.end(), held->rest.begin(), held->rest.end());
+    const std::vector<HeldAddress> overtaken = overtaken_by(all, *held);
+    for (const HeldAddress& other : overtaken) before += mark_of(other) + "\n";
+    note_loss(*held, overtaken);
+  }
+  const std::size_t steps = plan_.steps.size();
+  command(std::move(apply), std::move(undo), false,
+          "on " + interface.name + " this host would answer ARP for the VIP");
+  if (plan_.steps.size() == steps) return;
+  plan_.steps.back().what = interface.name + " " + to_string(entry.address);
+  plan_.steps.back().before = before;
+}
+
+// What `undo` will not bring back, or not as one may think.
+void Planner::note_loss(const HeldAddress& held, const std::vector<HeldAddress>& overtaken) {
+  const std::string given_back =
+      "undo gives " + to_string(held.address) + " back to " + held.device + " ";
+  if (held.limited) note(given_back + "for as long as it would have from now on");
+  if (held.temporary) note(given_back + "as one that is not temporary");
+  std::string others;
+  for (const HeldAddress& other : overtaken) {
+    const bool goes_too =
+        other.length == other.address.width() &&
+        std::any_of(wanted_.roles.begin(), wanted_.roles.end(), [&other](const Role& role) {
+          return carries_vip(role) && role.vip == other.address;
+        });
+    if (!goes_too) others += (others.empty() ? "" : ", ") + to_string(other.address);
+  }
+  if (others.empty()) return;
+  note(given_back + (held.address.is_v4() ? "behind " : "in front of ") + others +
+       ": the kernel has no other place for it, unless these are taken away first");
+}
+
 void Planner::put_address(const IpAddress& vip, const std::string& device, const std::string& why) {
-  free_address(vip);
   const std::string prefix = to_string(vip) + "/" + std::to_string(vip.width());
   const Interface* holder = interface_of(vip);
   // On another device that speaks no ARP it does as well.
@@ -214,6 +277,7 @@ void Planner::put_address(const IpAddress& vip, const std::string& device, const
   Words add{"ip", "addr", "add", prefix, "dev", device};
   if (!vip.is_v4()) add.emplace_back("nodad");
   command(std::move(add), {"ip", "addr", "del", prefix, "dev", device}, done, why);
+  free_address(vip);  // not before: routes that have it as source go with the host's last one
 }
 
 // By which interface answers to clients leave: by the default route, or by the one that NAT is

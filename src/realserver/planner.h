@@ -12,6 +12,12 @@ namespace lvsd::realserver {
 
 using Words = std::vector<std::string>;
 
+// A network that this host reaches by a route of its own, past its gateway.
+struct ShortWay {
+  Prefix to;
+  bool on_link = true;
+};
+
 class Planner {
  public:
   Planner(const Wanted& wanted, const Network& network, const HostFacts& facts)
@@ -31,6 +37,8 @@ class Planner {
   void loosen_reverse_path(const std::string& interface, const std::string& why);
   void put_address(const IpAddress& vip, const std::string& device, const std::string& why);
   void free_address(const IpAddress& vip);
+  void take_away(const Interface& interface, const InterfaceAddress& entry);
+  void note_loss(const HeldAddress& held, const std::vector<HeldAddress>& overtaken);
 
   // plan_tun.cc
   Status plan_tunnels();
@@ -41,9 +49,12 @@ class Planner {
   Status plan_nat();
   Status plan_reply(const Role& role, const IpAddress& director, const Interface& out);
   void route_in_table(const IpAddress& director, const Interface& out);
-  void rule(bool v4, const Words& selector, const Words& action, const std::string& why);
-  bool clients_on_link(const Role& role, const Interface& out) const;
-  bool is_on_link(const Role& role, const Interface& out) const;
+  void route_service(const Role& role, const IpAddress& director, const Interface& out, bool near);
+  void note_short_ways(const std::vector<ShortWay>& ways);
+  void rule(bool v4, unsigned first, const Words& selector, const Words& action,
+            const std::string& why);
+  std::vector<ShortWay> short_ways(const IpAddress& director) const;
+  bool clients_near(const Role& role, const std::vector<ShortWay>& ways) const;
 
   const Wanted& wanted_;
   const Network& network_;

@@ -61,6 +61,12 @@ std::vector<Step> steps_from(const json& list) {
   return steps;
 }
 
+// Of two addresses, undo gives that one back first which the other would else get in front of.
+bool goes_back_before(const Step& one, const Step& other) {
+  return one.kind == StepKind::command && !other.what.empty() &&
+         ("\n" + one.before).find("\n" + other.what + "\n") != std::string::npos;
+}
+
 }  // namespace
 
 std::string format_state(const Record& record) {
@@ -100,17 +106,23 @@ Status State::load() {
   return Done{};
 }
 
-Status State::add(const Step& step) {
+Result<std::size_t, Error> State::add(const Step& step) {
   const auto earlier =
       std::find_if(record_.steps.begin(), record_.steps.end(), [&step](const Step& one) {
         return step.kind == StepKind::file && one.kind == step.kind && one.what == step.what;
       });
-  if (earlier == record_.steps.end()) {
-    record_.steps.push_back(step);
-  } else {
+  std::size_t place = static_cast<std::size_t>(earlier - record_.steps.begin());
+  if (earlier != record_.steps.end()) {
     earlier->value = step.value;
+  } else {
+    record_.steps.push_back(step);
+    const auto moved =
+        std::stable_partition(record_.steps.begin(), record_.steps.end(),
+                              [&step](const Step& one) { return !goes_back_before(one, step); });
+    place = static_cast<std::size_t>(moved - record_.steps.begin()) - 1;
   }
-  return save();
+  if (const Status saved = save(); !saved) return Unexpected{saved.error()};
+  return place;
 }
 
 Status State::drop(std::size_t place) {

@@ -51,6 +51,15 @@ void destinations_changed(Scheduler& scheduler, const Pool& next,
              scheduler);
 }
 
+void rename_destinations(Scheduler& scheduler,
+                         const std::function<DestinationId(DestinationId)>& to) {
+  if (auto* const cached = std::get_if<LocalityLeastConnection>(&scheduler)) {
+    cached->rename(to);
+  } else if (auto* const replicated = std::get_if<ReplicatedLeastConnection>(&scheduler)) {
+    replicated->rename(to);
+  }
+}
+
 void set_expirations(Scheduler& scheduler, Duration lblc, Duration lblcr) {
   if (auto* const cached = std::get_if<LocalityLeastConnection>(&scheduler)) {
     cached->set_expiration(lblc);

@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The recipes of contrib/ci: their commands, taken out of the YAML and run in a repository as the
-recipes expect it, for a change that is fine, one that moves traffic, and one that is refused.
+recipes expect it, for a change that is fine, one that moves traffic, and one that is refused; and
+that what their containers do not have is installed before it is needed.
     run.py BUILD-DIRECTORY"""
 import os
 import shutil
@@ -30,7 +31,49 @@ def gitlab_commands(recipe):
     return job["before_script"] + job["script"]
 
 
-RECIPES = {"github.yml": github_commands, "gitlab.yml": gitlab_commands}
+def github_lines(recipe):
+    """What happens, line by line, in the container; fetching the repository is one line."""
+    (job,) = recipe["jobs"].values()
+    assert job["container"] == "debian:bookworm", "which packages does another image lack?"
+    lines = []
+    for step in job["steps"]:
+        if step.get("uses", "").startswith("actions/checkout"):
+            assert step["with"]["fetch-depth"] == 0, "without history there is no base to compare"
+            lines.append("git: actions/checkout")
+        lines += step.get("run", "").splitlines()
+    return lines
+
+
+def gitlab_lines(recipe):
+    (job,) = recipe.values()
+    assert job["image"] == "debian:bookworm" and job["variables"]["GIT_DEPTH"] == 0, job
+    # The runner fetches the repository before, with a git of its own.
+    return "\n".join(gitlab_commands(recipe)).splitlines()
+
+
+def check_order(name, lines):
+    """debian:bookworm has neither git nor certificates. actions/checkout does without git and
+    takes an archive, in which no base can be shown; git refuses another user's repository."""
+    def first(*words):
+        found = [i for i, line in enumerate(lines) if all(word in line.split() for word in words)]
+        assert found, f"{name}: no line has {words}"
+        return found[0]
+
+    git = [i for i, line in enumerate(lines) if line.startswith("git")]
+    assert first("apt-get", "update") <= first("apt-get", "install"), name
+    for package in ("git", "ca-certificates"):
+        assert first("apt-get", "install", package) < git[0], f"{name}: {package} comes too late"
+    show = next(i for i in git if lines[i].startswith("git show"))
+    safe = next((i for i in git if "--add safe.directory" in lines[i]), len(lines))
+    assert safe < show, f"{name}: the repository may be another user's"
+    fetched = next((i for i in git if "checkout" in lines[i]), -1)
+    lvsd = first("apt-get", "install", "./ci/lvsd.deb")
+    lvsctl = next(i for i, line in enumerate(lines) if "lvsctl" in line)
+    assert fetched < lvsd < lvsctl, f"{name}: lvsd is installed too early or too late"
+
+
+RECIPES = {"github.yml": (github_commands, github_lines),
+           "gitlab.yml": (gitlab_commands, gitlab_lines)}
 
 
 def repository(place, environment):
@@ -84,7 +127,8 @@ def change(place, old, new):
 
 def check(name, commands, environment):
     with tempfile.TemporaryDirectory() as place:
-        environment = dict(environment, GIT_CONFIG_GLOBAL=os.path.join(place, ".gitconfig"))
+        environment = dict(environment, GIT_CONFIG_GLOBAL=os.path.join(place, ".gitconfig"),
+                           GITHUB_WORKSPACE=place, CI_PROJECT_DIR=place)
         repository(place, environment)
         assert any("replay" in command for command in commands), f"{name}: no replay"
         failed, said = run(commands, place, environment)
@@ -109,9 +153,11 @@ def check(name, commands, environment):
 def main(build):
     environment = dict(os.environ, PATH=os.path.abspath(build) + ":" + os.environ["PATH"],
                        GITHUB_BASE_REF="main", CI_MERGE_REQUEST_DIFF_BASE_SHA="origin/main")
-    for name, commands in RECIPES.items():
+    for name, (commands, lines) in RECIPES.items():
         with open(os.path.join(TOP, "contrib/ci", name), encoding="utf-8") as file:
-            check(name, commands(yaml.safe_load(file)), environment)
+            recipe = yaml.safe_load(file)
+        check_order(name, lines(recipe))
+        check(name, commands(recipe), environment)
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ IPVSADM = """#!/bin/sh
 if [ "$1" = -S ]; then printf '%s\\n' '-A -t 192.0.2.10:80 -s rr' '-a -t 192.0.2.10:80 -r 10.0.0.1:80 -g -w 1'
 else grep -q '^-A '; fi
 """
-KEEPALIVED = "virtual_server 192.0.2.10 80 {\n lvs_sched rr\n lvs_method DR\n real_server 10.0.0.1 80 { }\n}\n"
+KEEPALIVED = "virtual_server 192.0.2.10 80 {\n lvs_sched rr\n lvs_method DR\n protocol TCP\n real_server 10.0.0.1 80 { }\n}\n"
 LDIRECTORD = "virtual=192.0.2.10:80\n real=10.0.0.1:80 gate\n protocol=tcp\n"
 PLACES = {"/etc/lvsd/": "", "/etc/keepalived/": "", "/etc/ha.d/": ""}
 

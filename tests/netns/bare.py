@@ -109,7 +109,7 @@ def realserver(lab, space, verb, *words, check=True):
 
 
 def snapshot(lab, space):
-    """Every setting of the network, and all addresses, routes and rules."""
+    """Every setting of the network, all addresses in their order, routes and rules."""
     settings = {}
     with lab.inside(space):
         for path in glob.glob("/proc/sys/net/ipv[46]/conf/*/*"):
@@ -119,7 +119,8 @@ def snapshot(lab, space):
             except OSError:
                 pass  # some are written only
     words = {}
-    for name in (("-o", "-d", "link"), ("-o", "addr"), ("-4", "route", "show", "table", "all"),
+    words["addr"] = lab.run(space, ["ip", "-o", "-d", "addr"]).splitlines()
+    for name in (("-o", "-d", "link"), ("-4", "route", "show", "table", "all"),
                  ("-6", "route", "show", "table", "all"), ("-4", "rule"), ("-6", "rule")):
         words[name] = sorted(lab.run(space, ["ip", *name], check=False).splitlines())
     settings.pop("/proc/sys/net/ipv6/conf/all/stable_secret", None)

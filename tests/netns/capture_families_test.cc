@@ -78,6 +78,16 @@ TEST_P(CaptureFamilies, TakesIpv6AsIpv4) {
   EXPECT_EQ(captured_of(*client_, {kIcmp6, kClient6, kVip6, icmp_payload(128), 0x2000}), 0);
 }
 
+// At INPUT the kernel has joined the fragments of IPv4, those of IPv6 pass singly.
+TEST_P(CaptureFamilies, LateStageTakesEveryIpv6Fragment) {
+  install(plan6(CaptureStage::late));
+  const std::vector<std::uint8_t> rest(16, 0x50);
+  EXPECT_EQ(captured_of(*client_, {kUdp, kClient6, kVip6, udp_payload(999, 53), 0x2000}), 1);
+  EXPECT_EQ(captured_of(*client_, {kUdp, kClient6, kVip6, rest, 185}), 1);
+  EXPECT_EQ(captured_of(*client_, {kUdp, kClient6, kDirector6, rest, 185}), 0);
+  EXPECT_EQ(captured_of(*client_, {kIcmp6, kClient6, kVip6, rest, 185}), 0);
+}
+
 TEST_P(CaptureFamilies, Ipv6NatReplies) {
   for (const CaptureStage stage : {CaptureStage::early, CaptureStage::late}) {
     install(plan6(stage));

@@ -159,19 +159,33 @@ def test_garbage_gets_an_error_and_harms_nobody(lab, lvsd):
 
 
 def test_a_long_listing_keeps_nobody_waiting(lab, lvsd):
-    """As JSON it takes a thread of its own seconds; others, even with a listing as text, are answered first."""
+    """Listings as JSON, of which one is made at a time, and pages of metrics are made by threads of their
+    own; others, even with a listing as text, are answered before the last of them is there."""
     services = [service(f"s{i}", f"198.18.{i // 250}.{i % 250 + 1}:80/tcp", "nat",
                         *(f"198.19.{i % 250}.{j + 1}" for j in range(10))) for i in range(2000)]
-    daemon = lvsd(configuration(*services, director={"announce": False, "capture": {"backend": "manual"}}))
+    daemon = lvsd(configuration(*services, director={"announce": False, "capture": {"backend": "manual"}}),
+                  options=["--metrics"])
     path = os.path.join(daemon.run_dir, "lvsd.sock")
-    with socket.socket(socket.AF_UNIX) as slow:
-        slow.connect(path)
-        slow.sendall(b'{"command": "list"}\n')
-        for request in (b'{"command": "rules"}\n', b'{"command": "list", "form": "stats"}\n'):
+    with contextlib.ExitStack() as stack:
+        scrapers = [stack.enter_context(lab.socket("director", socket.AF_INET, socket.SOCK_STREAM))
+                    for _ in range(6)]
+        clients = [stack.enter_context(socket.socket(socket.AF_UNIX)) for _ in range(20)]
+        for slow in scrapers:
+            slow.connect(("127.0.0.1", 9811))
+            slow.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
+        for slow in clients:
+            slow.connect(path)
+            slow.sendall(b'{"command": "list"}\n')
+        for request in (b'{"command": "rules"}\n', b'{"command": "status"}\n',
+                        b'{"command": "list", "form": "stats"}\n'):
             assert json.loads(raw(daemon, request, 10.0))["ok"] is True
-            assert not select.select([slow], [], [], 0)[0], "the JSON was made first"
-        with slow.makefile("rb") as lines:
+            assert not select.select([clients[-1]], [], [], 0)[0], f"all JSON before {request}"
+            assert not select.select([scrapers[-1]], [], [], 0)[0], f"all metrics before {request}"
+        with clients[-1].makefile("rb") as lines:
             reply = json.loads(lines.readline())
+        with scrapers[-1].makefile("rb") as page:
+            text = page.read()
+    assert text.startswith(b"HTTP/1.0 200") and text.count(b"\nlvsd_backend_weight{") == 20000
     assert reply["ok"] is True and reply["version"] == 1 and "tcp" in reply["timeouts"]
     listed = {one["name"]: len(one["destinations"]) for one in reply["services"]}
     assert listed == {one["name"]: 10 for one in services}

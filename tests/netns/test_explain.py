@@ -4,7 +4,10 @@ capture show what passes, and what was refused is kept with its reason."""
 import json
 import os
 import re
+import socket
 import subprocess
+import threading
+import time
 
 import pytest
 
@@ -65,6 +68,51 @@ def test_explain_changes_nothing(lab, lvsd):
     packet = json.loads(out)["packets"][0]
     assert status == 0 and packet["reason"] == "no-service"
     assert ctl(lab, daemon, "explain", "tcp", "nonsense", "x")[0] == 2
+
+
+def cpu_of_workers(daemon):
+    """Seconds that the workers' threads have run."""
+    total = 0
+    tasks = f"/proc/{daemon.child.pid}/task"
+    for thread in os.listdir(tasks):
+        with open(f"{tasks}/{thread}/comm", encoding="ascii") as file:
+            worker = file.read().startswith("lvsd-w")
+        with open(f"{tasks}/{thread}/schedstat", encoding="ascii") as file:
+            total += int(file.read().split()[0]) if worker else 0
+    return total / 1e9
+
+
+def ask_in_a_loop(daemon, request, until, answers):
+    with socket.socket(socket.AF_UNIX) as asking:
+        asking.settimeout(10)
+        asking.connect(os.path.join(daemon.run_dir, "lvsd.sock"))
+        with asking.makefile("rb") as lines:
+            while time.monotonic() < until:
+                asking.sendall(request)
+                answers.append(lines.readline())
+
+
+def test_explaining_in_a_loop_takes_a_tenth_of_a_worker(lab, lvsd):
+    """Each is answered, but late. A worker that is slow, or not given a CPU, only uses less."""
+    scapy = pytest.importorskip("scapy.all")
+    services = [service(f"s{i}", f"198.18.{i // 250}.{i % 250 + 1}:80/tcp", "nat",
+                        *(f"198.19.{i % 250}.{j + 1}" for j in range(10))) for i in range(500)]
+    daemon = lvsd(configuration(*services, director={"announce": False, "capture": {"backend": "manual"}}))
+    packet = scapy.IP(src=ADDRESS["client"], dst="198.18.1.7") / scapy.TCP(sport=4000, dport=80)
+    request = json.dumps({"command": "explain", "packet": bytes(packet).hex()}).encode() + b"\n"
+    answers, length = ([], []), 3.0
+    before, start = cpu_of_workers(daemon), time.monotonic()
+    asking = [threading.Thread(target=ask_in_a_loop, args=(daemon, request, start + length, mine))
+              for mine in answers]
+    for thread in asking:
+        thread.start()
+    for thread in asking:
+        thread.join()
+    used, took = cpu_of_workers(daemon) - before, time.monotonic() - start
+    for mine in answers:
+        assert len(mine) >= 5
+        assert all(json.loads(one)["explanation"]["service"] == "s256" for one in mine[:5])
+    assert used < 0.15 * took, f"{used:.2f} of {took:.2f} s, {[len(mine) for mine in answers]} answers"
 
 
 def test_plan_is_what_reload_does(lab, lvsd):

@@ -47,6 +47,9 @@ def test_it_says_what_happened(lab, daemon):
         labels = '{%s,remote_address="%s",remote_port="80"}' % (web, server)
         assert seen["lvsd_backend_connections_total" + labels] == 5
         assert seen["lvsd_backend_weight" + labels] == 1
+    assert seen["lvsd_service_usable_destinations{%s}" % web] == 2
+    empty = web.replace('"web"', '"empty"').replace('"80"', '"81"')
+    assert seen["lvsd_service_usable_destinations{%s}" % empty] == 0
     assert seen['lvsd_dropped_packets_total{reason="no-destination"}'] >= 1
     assert seen["lvsd_verdict_latency_seconds_count"] > 50
     assert seen['lvsd_neighbors{state="resolved"}'] >= 1

@@ -136,6 +136,14 @@ def test_a_vip_without_a_file(classic):
      "172.16.0.9 is not an address of this host"),
     (["plan", "--vip", "202.103.106.9", "--method", "dr", "--persist", "cron"],
      "--persist is systemd, networkd or ifupdown"),
+    (["plan", "--vip", "202.103.106.9", "--method", "dr", "--port", "http"],
+     "--port http: it is 1 to 65535, or any"),
+    (["plan", "--vip", "202.103.106.9", "--method", "tun", "--tunnel", "vxlan"],
+     "--tunnel vxlan: it is ipip, gre or gue"),
+    (["plan", "--vip", "202.103.106.9", "--method", "tun", "--gue-port", "65536"],
+     "--gue-port 65536: it is 1 to 65535"),
+    (["plan", "--vip", "202.103.106.9", "--method", "tun", "--tunnel", "gre", "--gue-port", "7000"],
+     "--gue-port is of --tunnel gue, not of gre"),
     (["plan", "-c", "/does/not/exist"], "/does/not/exist"),
 ])
 def test_mistakes_are_explained(classic, words, message):
@@ -193,7 +201,7 @@ def test_files_hold_what_was_there_already(classic, method, how):
         return files_below(root)
 
     if method == "dr":
-        classic.ip("rs2", *(f"addr add {vip}/32 dev eth0" for vip in vips))
+        classic.ip("rs2", *(f"addr add {vip}/32 dev eth0" for vip in reversed(vips)))
     keep = ["--persist", how, "--root", root]
     before = snapshot(classic, "rs2")
     once = apply(vips[0], *keep)
@@ -321,7 +329,7 @@ def test_ifup_does_it_all(classic):
         classic.run("rs2", ["env", "IFACE=" + interface, copy])
     assert snapshot(classic, "rs2")[1] == applied != before[1]
     classic.ip("rs2", "route flush table 4201")
-    classic.run("rs2", ["ip", "rule", "del", "pref", "4200"])
+    classic.run("rs2", ["ip", "rule", "del", "pref", "4000"])
     assert snapshot(classic, "rs2") == before
 
 

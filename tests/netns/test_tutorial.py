@@ -27,8 +27,7 @@ class Classroom(Small):
              ("director", "be", "brbe", ("10.0.2.1/24",)),
              ("router", "be", "brbe", ("10.0.2.254/24",)),
              ("rs1", "eth0", "brbe", (RIP + "/24",)),
-             ("rs1", "eth1", "brbe", ("10.0.2.12/24",)),
-             ("rs1", "eth2", "brbe", ("10.0.2.13/24",)))
+             ("rs1", "eth1", "brbe", ()), ("rs1", "eth2", "brbe", ()))
     ROUTES = (("rs1", "default via 10.0.2.254"), ("client", "default via 10.0.1.254"))
     FORWARDING = ("router",)
 
@@ -97,7 +96,8 @@ def test_each_method_from_bare_hosts(room, method):
 
 def test_the_arp_matter(room):
     """Three interfaces on one network, a VIP on lo: who answers, before and after."""
-    room.ip("rs1", "addr add 10.0.2.100/32 dev lo")
+    room.ip("rs1", "addr add 10.0.2.12/24 dev eth1", "addr add 10.0.2.13/24 dev eth2",
+            "addr add 10.0.2.100/32 dev lo")
 
     def answers():
         with Capture(room, "director", ["be"]) as wire:
@@ -111,4 +111,5 @@ def test_the_arp_matter(room):
     room.run("rs1", [program, "realserver", "apply", "--vip", "10.0.2.100", "--method", "dr", "--state", state])
     wait_for(lambda: not answers(), "silence", timeout=5)
     room.run("rs1", [program, "realserver", "undo", "--state", state])
-    room.ip("rs1", "addr del 10.0.2.100/32 dev lo")
+    room.ip("rs1", "addr del 10.0.2.100/32 dev lo", "addr del 10.0.2.12/24 dev eth1",
+            "addr del 10.0.2.13/24 dev eth2")

@@ -87,6 +87,7 @@ Verdict DirectorFixture::handle(View packet, std::uint32_t mark, Offload offload
   OwnedPacket owned(packet);
   PacketBuffer buffer = owned.buffer();
   buffer.set_mark(mark);
+  buffer.set_arrival(arrival);
   buffer.set_offload(offload);
   const Verdict verdict = director.handle(buffer, now, emissions_);
   changed.assign(buffer.bytes().begin(), buffer.bytes().end());

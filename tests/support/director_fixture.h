@@ -54,6 +54,7 @@ class DirectorFixture {
   const DestinationSnapshot& destination(const ServiceKey& service, std::string_view address);
 
   TimePoint now = TimePoint(std::chrono::hours(100));
+  InterfaceIndex arrival = kNoInterface;  // by which packets come
   Director director;
   std::vector<Sent> sent;  // packets only
   Bytes changed;           // the packet after handle(), for Accept{changed}

@@ -285,6 +285,26 @@ Config ipv6_config() {
   return config;
 }
 
+// LOCAL_IN comes before the kernel reads the fragment header of IPv6.
+TEST(CaptureText, LateStageHasTheFragmentsOfIpv6AtInput) {
+  Config config = ipv6_config();
+  config.startup.stage = CaptureStage::late;
+  const CapturePlan plan = make_capture_plan(config);
+  const auto fragments_at_input = [&plan](IpFamily family, const char* match) {
+    const IptablesChain input = iptables_chains(plan, family, {}).at(0);
+    EXPECT_EQ(input.hook, "INPUT");
+    return std::count_if(input.rules.begin(), input.rules.end(), [match](const std::string& rule) {
+      return rule.find(match) != std::string::npos;
+    });
+  };
+  EXPECT_EQ(fragments_at_input(IpFamily::v6, " -m frag -m set --match-set lvsd-addresses6 dst"), 2);
+  EXPECT_EQ(fragments_at_input(IpFamily::v4, " -f "), 0);
+  const std::string nft = nft_text(plan, "accept");
+  const std::string input = nft.substr(nft.find("hook input"));
+  EXPECT_EQ(count(input, "frag frag-off != 0 ip6 daddr @addresses6 counter accept"), 1U);
+  EXPECT_EQ(count(input, "ip frag-off"), 0U);
+}
+
 TEST(CaptureText, EachVersionOfIpHasItsOwnSetsAndRules) {
   const CapturePlan plan = make_capture_plan(ipv6_config());
   EXPECT_EQ(plan.v4, make_capture_plan(direct_config()).v4);

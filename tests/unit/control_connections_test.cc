@@ -60,7 +60,7 @@ TEST(ConnectionLines, ShowAnEnginesDataWithoutHarmToTheTerminal) {
 
 TEST(ConnectionPages, ComeBackAsTheyWent) {
   const ListedConnections sent{{established(), sip_template()}, Cursor{1, 4096}};
-  const auto got = parse_connections(nlohmann::json::parse(to_json(sent).dump()));
+  const auto got = parse_connections(nlohmann::json::parse(connections_reply(sent)));
   ASSERT_TRUE(got) << got.error().message;
   ASSERT_EQ(got->connections.size(), 2U);
   for (std::size_t i = 0; i < 2; ++i) {
@@ -71,13 +71,25 @@ TEST(ConnectionPages, ComeBackAsTheyWent) {
   ASSERT_TRUE(got->next);
   EXPECT_EQ(got->next->worker, 1U);
   EXPECT_EQ(got->next->place, 4096U);
-  const auto last = parse_connections(to_json(ListedConnections{}));
+  const auto last = parse_connections(nlohmann::json::parse(connections_reply({})));
   ASSERT_TRUE(last);
   EXPECT_FALSE(last->next);
 }
 
+TEST(ConnectionPages, HaveTheirKeysInOrder) {
+  const std::vector<ListedConnections> pages{
+      {{established(), sip_template()}, Cursor{1, 4096}}, {{established()}, {}}, {}};
+  for (const ListedConnections& page : pages) {
+    const std::string text = connections_reply(page);
+    const auto tree = nlohmann::json::parse(text);
+    EXPECT_EQ(text, tree.dump());
+    EXPECT_EQ(tree["ok"], true);
+    EXPECT_EQ(tree["version"], kControlVersion);
+  }
+}
+
 TEST(ConnectionPages, OfANewerDaemonAreRefusedInWords) {
-  auto reply = to_json(ListedConnections{{established()}, {}});
+  auto reply = nlohmann::json::parse(connections_reply({{established()}, {}}));
   reply["connections"][0]["expires"] = "soon";
   const auto got = parse_connections(reply);
   ASSERT_FALSE(got);

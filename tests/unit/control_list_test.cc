@@ -94,6 +94,39 @@ TEST(ControlList, WhatIsNotUpIsMarkedBehindTheLastColumn) {
             format_list(bad_packets(), {.form = ListForm::rates}));
 }
 
+// lvsctl prints it as it comes: keys in the order that a tree would have, strings in its form.
+TEST(ControlList, AsTextIsWhatATreeWouldPrint) {
+  Listing listing = bad_packets();
+  ListedService& odd = listing.services[0];
+  odd.service.name = "a \"name\" \\ \x01 \xc3\xbc \xff";
+  odd.service.persistence = Persistence{std::chrono::milliseconds(1500), 24};
+  odd.service.persistence->engine = PersistenceEngine::sip;
+  odd.service.one_packet = odd.retired = true;
+  odd.service.key.mark = 7;
+  odd.service.destinations[0].config.method = Tunnel{Encapsulation::gue, Port(6080)};
+  odd.service.destinations[0].config.thresholds = {.upper = 3, .lower = 2};
+  odd.service.destinations[1].overloaded = odd.service.destinations[1].retired = true;
+  for (const DestinationSnapshot& each : odd.service.destinations) {
+    odd.health[each.config.endpoint] = "down";
+  }
+  listing.services[1].service.destinations.clear();
+  for (const ListedService& service : listing.services) {
+    std::string text;
+    append_json(text, service);
+    EXPECT_EQ(text, nlohmann::json::parse(text).dump());
+  }
+  std::string text;
+  append_json(text, odd);
+  const auto tree = nlohmann::json::parse(text);
+  EXPECT_EQ(tree["name"], "a \"name\" \\ \x01 \xc3\xbc \xef\xbf\xbd");
+  EXPECT_EQ(tree["persistence"],
+            nlohmann::json({{"timeout", 1.5}, {"netmask", 24}, {"engine", "sip"}}));
+  EXPECT_EQ(tree["destinations"][0]["tunnel"],
+            nlohmann::json({{"type", "gue"}, {"port", 6080}, {"checksum", 0}}));
+  EXPECT_EQ(tree["destinations"][0]["health"], "down");
+  EXPECT_FALSE(tree["destinations"][1].contains("health"));
+}
+
 TEST(ControlList, SchedulerFlagsAsIpvsadmPrintsThem) {
   Listing listing{4096,
                   {listed(tcp, "10.0.3.100", 80, mh, {}), listed(tcp, "10.0.3.100", 81, sh, {})}};

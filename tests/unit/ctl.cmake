@@ -1,7 +1,8 @@
 lvsd_unit_test(ctl_test
   check_test.cc
   compare_test.cc
-  convert_foreign_test.cc
+  convert_keepalived_test.cc
+  convert_ldirectord_test.cc
   convert_test.cc
   decode_test.cc
   junit_test.cc
@@ -10,6 +11,11 @@ lvsd_unit_test(ctl_test
   pcap_test.cc
   pcapng_test.cc
   LIBS lvsd_ctl lvsd_test_support nlohmann_json::nlohmann_json)
-lvsd_unit_test(realserver_test realserver_test.cc LIBS lvsd_realserver)
-lvsd_unit_test(doctor_test doctor_frames_test.cc doctor_questions_test.cc doctor_ruleset_test.cc doctor_test.cc LIBS lvsd_doctor)
+lvsd_unit_test(realserver_test realserver_address_test.cc realserver_test.cc LIBS lvsd_realserver)
+lvsd_unit_test(doctor_test
+  doctor_frames_test.cc
+  doctor_questions_test.cc
+  doctor_ruleset_test.cc
+  doctor_test.cc
+  LIBS lvsd_doctor)
 target_include_directories(doctor_test PRIVATE ${PROJECT_SOURCE_DIR}/src)

@@ -11,4 +11,7 @@ lvsd_unit_test(daemon_test
   daemon_retire_test.cc
   health_keeper_test.cc
   man_test.cc
-  LIBS lvsd_doctor lvsd_daemon spdlog::spdlog)
+  metrics_server_test.cc
+  metrics_test.cc
+  pace_test.cc
+  LIBS lvsd_doctor lvsd_daemon lvsd_test_support spdlog::spdlog)

@@ -3,6 +3,7 @@
 // have become.
 #include <gtest/gtest.h>
 
+#include "lvsd/forward/icmp_error.h"
 #include "lvsd/forward/rewrite.h"
 #include "support/director_fixture.h"
 #include "support/packet_diff.h"
@@ -115,6 +116,32 @@ TEST(SuperPackets, SegmentsAreNoLargerThanEitherEndAnnounced) {
   EXPECT_EQ(f.reply(9000), 1220U);
 }
 
+// However small: it is their own. Below 88 nobody has a reason to.
+TEST(SuperPackets, SegmentsAreAsSmallAsAnEndAnnounced) {
+  EXPECT_EQ(Established(service(DirectRouting{}), 400).request(9000), 400U);
+  EXPECT_EQ(Established(service(DirectRouting{}), 88).request(9000), 88U);
+  EXPECT_EQ(Established(service(DirectRouting{}), 1).request(9000), 88U);
+  Established f(service(Masquerade{}), 400);
+  EXPECT_EQ(f.reply(9000), 400U);
+  f.handle(tcp_packet(kUp, {.flags = kAck}, counting(300)));  // a window's rest
+  EXPECT_EQ(f.request(9000), 400U);
+  f.handle(tcp_packet(kUp, {.flags = kAck}, counting(400)));
+  EXPECT_EQ(f.request(9000), 400U);
+}
+
+TEST(SuperPackets, AnIcmpErrorMakesNoSegmentSmallerThanAnyPathAsksFor) {
+  const auto after_an_error = [](std::uint16_t announced) {
+    Established f(service(Masquerade{}), announced);
+    const Bytes quoted = tcp_packet({.source = kVip, .destination = kClient},
+                                    {.source = 80, .destination = 40000, .flags = kAck});
+    f.handle(icmp_error({.source = "10.0.1.2", .destination = kVip},
+                        {.type = 3, .code = 4, .rest = 100}, quoted));
+    return f.reply(9000);
+  };
+  EXPECT_EQ(after_an_error(1460), 512U);
+  EXPECT_EQ(after_an_error(400), 400U);
+}
+
 TEST(SuperPackets, SegmentsFollowAnIcmpErrorOfThePath) {
   Established f(service(Masquerade{}));
   EXPECT_EQ(f.reply(9000), 1460U);
@@ -150,6 +177,23 @@ TEST(SuperPackets, WaitForTheirNeighbourAsTheyAre) {
   f.set_network(director_network());
   ASSERT_EQ(f.sent.size(), 2U);
   EXPECT_EQ(f.sent[1].unfinished, (Unfinished{.transport_offset = 20, .segment_size = 1460}));
+}
+
+// However many segments it has: 64 may wait for one neighbour, or what one packet is.
+TEST(SuperPackets, OfManySegmentsWaitForTheirNeighbourToo) {
+  Network::Parts parts = director_network();
+  std::erase_if(parts.neighbors, [](const auto& n) { return n.address == address(kServer); });
+  for (const ForwardingMethod& method :
+       {ForwardingMethod{DirectRouting{}}, {Masquerade{}}, {Tunnel{}}}) {
+    Established f(service(method), 536);
+    f.set_network(parts);
+    ASSERT_EQ(describe(f.handle(super(kUp, {}, 60000), 0, kSuper)), "held");
+    EXPECT_EQ(describe(f.handle(super(kUp, {}, 1000), 0, kSuper)), "drop neighbor-queue-full");
+    f.set_network(director_network());
+    const bool tunnel = std::holds_alternative<Tunnel>(method);
+    ASSERT_EQ(f.sent.size(), tunnel ? 112U : 1U);
+    ASSERT_EQ(describe(f.handle(super(kUp, {}, 60000), 0, kSuper)), "forwarded");
+  }
 }
 
 // Where the kernel routes, nobody cuts for us.
@@ -223,6 +267,27 @@ TEST(TunnelSegments, IcmpTellsTheSenderInstead) {
             "drop fragmentation-needed");
   EXPECT_EQ(describe(f.handle(super(kUp, {}, 3000), 0, kSuper)), "forwarded");
   EXPECT_EQ(f.sent.size(), 3U);  // a super-packet was cut by nobody yet
+}
+
+// Both ends of the tunnel are IPv6, and a router in between takes its minimum only.
+TEST(TunnelSegments, FitAPathOfIpv6sMinimum) {
+  Network::Parts parts = director_network();
+  parts.interfaces[1].addresses.push_back({address("fd00:2::1"), 64});
+  parts.neighbors.push_back({address("fd00:2::11"), InterfaceIndex{2}, mac_of(kServer)});
+  const VirtualService web = tcp_service(80, Tunnel{}, {to("fd00:2::11", 80)});
+  DirectorFixture f({web}, parts);
+  ASSERT_EQ(describe(f.handle(syn(1460))), "forwarded");
+  const Bytes outer = f.sent.at(0).packet;
+  Emissions memory;
+  f.handle(make_icmp_error(memory, {.code = icmp::kFragmentationNeeded, .mtu = 1280},
+                           address("fd00:2::2"), address("fd00:2::1"), outer, 1));
+  const Bytes single = tcp_packet(kUp, {.flags = kAck}, counting(1230));  // 1270 bytes
+  ASSERT_EQ(describe(f.handle(single)), "forwarded");
+  EXPECT_EQ(f.sent.size(), 2U);
+  for (const Sent& segment : f.sent) EXPECT_LE(segment.packet.size(), 1280U);
+  ASSERT_EQ(describe(f.handle(super(kUp, {}, 6000), 0, kSuper)), "forwarded");
+  EXPECT_EQ(f.sent.size(), 5U);  // of 1200 bytes each
+  for (const Sent& segment : f.sent) EXPECT_EQ(segment.packet.size(), 1280U);
 }
 
 TEST(TunnelSegments, SplitLeavesDatagramsToIcmp) {

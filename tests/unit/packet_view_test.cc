@@ -8,6 +8,7 @@
 #include <memory>
 #include <random>
 
+#include "lvsd/net/fixed_header.h"
 #include "support/packet_builder.h"
 #include "support/random_seed.h"
 #include "support/view_invariants.h"
@@ -373,6 +374,38 @@ TEST(PacketMutationTest, DamagedPacketsKeepThePromises) {
     if (parse_tight(packet)) ++accepted;
   }
   EXPECT_GT(accepted, 1000U);  // the mutations reach behind the IP header
+}
+
+// What is read without a closer look, in memory of just its size.
+TEST(PacketViewTest, HasTheFixedHeadersAddresses) {
+  const IpFields ip{.source = kClient, .destination = kVip, .options = pattern(8, 1)};
+  for (const Bytes& packet : {tcp_packet(ip), udp_packet({.source = kClient, .destination = kVip}),
+                              icmp_packet({.source = kClient, .destination = kVip}, {})}) {
+    const PacketView view = parsed(packet);
+    for (std::size_t size = 0; size <= packet.size(); ++size) {
+      const Bytes cut(packet.begin(), packet.begin() + static_cast<std::ptrdiff_t>(size));
+      const auto header = fixed_header(cut);
+      ASSERT_EQ(header.has_value(), size >= sizeof(Ipv4Header));
+      if (!header) continue;
+      EXPECT_EQ(header->source, view.tuple.source);
+      EXPECT_EQ(header->destination, view.tuple.destination);
+      EXPECT_EQ(header->protocol, view.tuple.protocol);
+      EXPECT_EQ(header->length, view.transport_offset);
+      EXPECT_FALSE(header->v6);
+    }
+  }
+  Bytes v6(sizeof(Ipv6Header));
+  set(v6, 0, 0x60);
+  set(v6, 6, 58);
+  set(v6, 23, 1);
+  const auto header = fixed_header(v6);
+  ASSERT_TRUE(header);
+  EXPECT_TRUE(header->v6);
+  EXPECT_EQ(header->protocol, 58);
+  EXPECT_EQ(header->source, *IpAddress::parse("::1"));
+  EXPECT_FALSE(fixed_header(View(v6).first(v6.size() - 1)));
+  set(v6, 0, 0x50);
+  EXPECT_FALSE(fixed_header(v6));
 }
 
 }  // namespace

@@ -223,6 +223,30 @@ TEST(RealServerPlan, TheDecapsulatorTakesTheTunnelsThatAreUsed) {
   EXPECT_EQ(host.to_do().back().find("--tunnel"), std::string::npos) << "it takes all";
 }
 
+TEST(RealServerPlan, WhereTheKindIsNotSaidTheDecapsulatorTakesAll) {
+  Host host;
+  host.role(Tunnel{});
+  host.wanted.roles[0].any_tunnel = true;
+  host.wanted.directors = {ip("10.0.2.1")};
+  host.wanted.adds = true;
+  const std::string all = "/usr/sbin/lvsd-decap --device lvsd-tun --vip 10.0.3.100 --from 10.0.2.1";
+  EXPECT_EQ(host.to_do().back(), all + " --mtu 1500 --detach /run/x/decap.pid");
+  host.wanted.roles[0].method =
+      Tunnel{.encapsulation = Encapsulation::gue, .port = Port{std::uint16_t{7000}}};
+  EXPECT_EQ(host.to_do().back(), all + " --gue-port 7000 --mtu 1500 --detach /run/x/decap.pid");
+  host.facts.decap_running = {"lvsd-decap", "--tunnel", "gue"};
+  EXPECT_EQ(host.to_do().back(),
+            all + " --gue-port 6080 --gue-port 7000 --mtu 1500 --detach /run/x/decap.pid")
+      << "its default port was 6080";
+  host.facts.decap_running.clear();
+  host.device("tunl0");
+  host.facts.has_fou = true;
+  const Commands commands = host.to_do();
+  EXPECT_EQ(std::count(commands.begin(), commands.end(), "ip fou add port 7000 gue"), 1);
+  host.wanted.roles[0].method = Tunnel{};
+  EXPECT_NE(host.plan()->notes[0].find("tunl0 takes IPIP"), std::string::npos);
+}
+
 TEST(RealServerPlan, NatWithoutADefaultRouteGetsOne) {
   Host host;
   host.role(Masquerade{});
@@ -305,12 +329,65 @@ TEST(RealServerPlan, NatForClientsOfTheSameNetwork) {
   host.role(Masquerade{}, "10.0.2.100", "10.0.2.11", ServiceProtocol::udp);
   host.wanted.directors = {ip("10.0.2.1")};
   EXPECT_EQ(host.to_do(), (Commands{"ip -4 route add default via 10.0.2.1 dev eth0 table 4201",
-                                    "ip -4 rule add pref 4200 ipproto udp sport 80 lookup 4201"}));
+                                    "ip -4 rule add pref 4000 ipproto udp sport 80 lookup 4201"}));
+  EXPECT_TRUE(host.plan()->notes.empty());
   Host told;
   told.role(Masquerade{});
   told.wanted.directors = {ip("10.0.2.1")};
   told.wanted.clients = {*Prefix::parse("10.0.2.0/24")};
   EXPECT_EQ(told.to_do().size(), 2U);
+}
+
+// Issue 5: the on-link route to the client's network that makes replies bypass the director.
+TEST(RealServerPlan, NatTellsOfRoutesPastTheDirector) {
+  Host host;
+  host.parts.interfaces.push_back(ethernet(3, "eth1", {{ip("10.0.1.11"), 24}}));
+  host.parts.routes = {{*Prefix::parse("0.0.0.0/0"), RouteKind::unicast, ip("10.0.2.1"),
+                        InterfaceIndex{2}, std::nullopt},
+                       {*Prefix::parse("10.8.0.0/16"), RouteKind::unicast, ip("10.0.2.9"),
+                        InterfaceIndex{2}, std::nullopt}};
+  host.settings("0");
+  host.role(Masquerade{});
+  host.wanted.directors = {ip("10.0.2.1")};
+  const auto plan = host.plan();
+  ASSERT_TRUE(plan);
+  ASSERT_EQ(plan->notes.size(), 1U);
+  EXPECT_NE(plan->notes[0].find("to 10.0.2.0/24, 10.0.1.0/24, 10.8.0.0/16: clients there would be "
+                                "answered past the director"),
+            std::string::npos)
+      << plan->notes[0];
+  for (const char* clients : {"10.0.1.0/24", "10.8.3.0/24", "10.0.0.0/8"}) {
+    host.wanted.clients = {*Prefix::parse(clients)};
+    const auto routed = host.plan();
+    ASSERT_TRUE(routed);
+    EXPECT_EQ(command_text(routed->steps.back()),
+              "ip -4 rule add pref 4000 from 10.0.2.11 ipproto tcp sport 80 lookup 4201")
+        << clients;
+    EXPECT_TRUE(routed->notes.empty()) << clients;
+  }
+  host.wanted.clients = {*Prefix::parse("10.9.0.0/16")};
+  EXPECT_EQ(host.to_do(), Commands{}) << "by the default route";
+}
+
+TEST(RealServerPlan, NatOfAllPortsHasToBeMeant) {
+  Host host;
+  host.role(Masquerade{});
+  host.wanted.roles[0].port = {};
+  host.wanted.roles[0].port_unsaid = true;
+  host.wanted.directors = {ip("10.0.2.1")};
+  EXPECT_EQ(host.to_do(), Commands{"ip -4 route add default via 10.0.2.1 dev eth0"});
+  host.wanted.clients = {*Prefix::parse("10.0.2.0/24")};
+  EXPECT_EQ(host.plan().error().message,
+            "--port is missing: clients are on a network of this host, and nothing but what the "
+            "service answers is to go through the director; give --port PORT, or --port any for "
+            "all that 10.0.2.11 sends");
+  host.wanted.clients.clear();
+  host.parts.routes = {{*Prefix::parse("0.0.0.0/0"), RouteKind::unicast, ip("10.0.2.254"),
+                        InterfaceIndex{2}, std::nullopt}};
+  EXPECT_NE(host.plan().error().message.find("this host has another gateway, 10.0.2.254, and"),
+            std::string::npos);
+  host.wanted.roles[0].port_unsaid = false;
+  EXPECT_EQ(host.to_do().back(), "ip -4 rule add pref 4201 from 10.0.2.11 lookup 4201");
 }
 
 TEST(RealServerPlan, NatNeedsADirectorOfItsOwnNetwork) {
@@ -329,7 +406,7 @@ TEST(RealServerPlan, AVipOnANetworkInterfaceIsMoved) {
   const Commands commands = host.to_do();
   const Commands last(commands.end() - 2, commands.end());
   EXPECT_EQ(last,
-            (Commands{"ip addr del 10.0.3.100/32 dev eth0", "ip addr add 10.0.3.100/32 dev lo"}));
+            (Commands{"ip addr add 10.0.3.100/32 dev lo", "ip addr del 10.0.3.100/32 dev eth0"}));
 }
 
 // ---- files for the next boot

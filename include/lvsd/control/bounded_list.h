@@ -4,16 +4,11 @@
 
 #include <cstddef>
 #include <nlohmann/json.hpp>
-#include <string>
 #include <utility>
 
-namespace lvsd {
+#include "lvsd/control/json_text.h"
 
-// As JSON: valid UTF-8, on one line. What is not UTF-8 is replaced rather than thrown at: names
-// from the configuration file may be any bytes.
-inline std::string text_of(const nlohmann::json& value) {
-  return value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-}
+namespace lvsd {
 
 class BoundedList {
  public:

@@ -23,7 +23,7 @@ struct ListedConnections {
 };
 
 nlohmann::json to_json(const ConnectionSnapshot& connection);
-nlohmann::json to_json(const ListedConnections& page);
+std::string connections_reply(const ListedConnections& page);  // without a newline
 Result<ListedConnections, Error> parse_connections(const nlohmann::json& reply);
 
 std::string connections_title(bool with_engine);

@@ -37,6 +37,8 @@ struct Listing {
 // One snapshot per worker; `config` says which services are retired.
 Listing make_listing(std::vector<DirectorSnapshot> workers, const Config& config);
 
+// As JSON on one line, its keys in their order.
+void append_json(std::string& out, const ListedService& listed);
 nlohmann::json to_json(const ListedService& listed);
 nlohmann::json to_json(const Listing& listing);
 Result<Listing, Error> parse_listing(const nlohmann::json& reply);

@@ -19,6 +19,8 @@ struct AskFailure {
 using Reply = Result<nlohmann::json, AskFailure>;
 
 // The reply as it came, ok or not. `patience` covers connecting, asking and the answer.
+Result<std::string, AskFailure> ask_for_text(const std::string& run_dir, const Request& request,
+                                             std::chrono::seconds patience);
 Reply ask(const std::string& run_dir, const Request& request, std::chrono::seconds patience);
 
 // Why the daemon refused: a sentence, or with an indentation the reply itself. The exit status.

@@ -30,8 +30,9 @@ struct Remark {
 struct RuleExtra {
   std::size_t line = 0;
   std::string file = {};
-  std::string what;  // as the file calls it
-  std::string yaml;  // "health: {type: tcp}"
+  std::string what;      // as the file calls it
+  std::string yaml;      // "health: {type: tcp}"
+  bool by_port = false;  // of a check: it asks the destination's port
 };
 
 struct RuleDestination {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // keepalived.conf(5) as blocks within blocks, whatever they mean: words up to the end of a line,
-// and what stands in braces behind them. Comments begin with '!' or '#', quotes hold spaces, a
-// backslash joins lines, `include` takes in files by pattern, `$NAME=text` defines a parameter.
+// and what stands in braces behind them. Comments begin with '!' or '#', quotes hold spaces (and,
+// behind a backslash, quotes), a backslash joins lines, `include` takes in files by pattern,
+// `$NAME=text` defines a parameter, of several lines where they are joined.
 //
 // The text may be anything: what is wrong is a remark, and reading goes on behind it. Depth of
 // blocks and of includes, number of files and growth by parameters are bounded.
@@ -28,6 +29,9 @@ struct Block {
     return at < words.size() ? std::string_view(words[at]) : std::string_view();
   }
 };
+
+// A remark where a statement has more words than its name and `values`.
+void judge_words(const Block& block, std::size_t values, std::vector<Remark>& remarks);
 
 struct TextFile {
   std::string name, text;

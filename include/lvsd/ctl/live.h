@@ -36,6 +36,8 @@ class LiveCommand {
   // A request of the caller's, who prints its reply; nothing where it failed, which is said: with
   // --json by the reply itself.
   std::optional<nlohmann::json> ask(const Request& request);
+  // The reply's text, even where it is a refusal, as status() then tells.
+  std::optional<std::string> ask_for_text(const Request& request);
   int status() const { return status_; }
   int failure() const { return status_ == kFine ? kNo : status_; }
   bool given(const char* option) const { return values_.count(option) > 0; }
@@ -45,7 +47,8 @@ class LiveCommand {
 
  private:
   std::optional<nlohmann::json> exchange(const Request& request);
-  void print_json(const nlohmann::json& reply) const;
+  template <class Reply>
+  std::optional<Reply> taken(Result<Reply, AskFailure> reply);
   void say_refused(const nlohmann::json& reply) const;
 
   Command command_ = Command::status;

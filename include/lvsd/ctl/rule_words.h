@@ -35,6 +35,9 @@ Read<Endpoint> read_endpoint(std::string_view text, const std::string& protocol,
 // 255.255.255.0 or, in IPv6, a prefix length.
 Read<std::uint32_t> read_netmask(const std::string& option, const std::string& text, bool ipv6);
 
+// The YAML of a check, "health: {type: tcp, ...}", with a port in it.
+std::string with_port(std::string check, Port port);
+
 std::vector<std::string> split_flags(std::string_view text);  // "a,b"
 
 // Servers in the order in which they are added -> as they end up in the kernel, which puts a new

@@ -47,6 +47,8 @@ class Fleet {
   Result<std::vector<WorkerSnapshot>, Error> snapshot();
   // Of the configured services only these.
   Result<std::vector<WorkerSnapshot>, Error> snapshot(std::vector<ServiceKey> only);
+  // Without any services: quick, however many there are.
+  Result<std::vector<WorkerSnapshot>, Error> totals();
   void zero(const std::optional<ServiceKey>& service);  // as Director::zero()
   // A part of one worker's table, as Director::connections().
   Result<ConnectionPage, Error> connections(std::size_t worker, std::uint32_t first,

@@ -18,7 +18,7 @@
 namespace lvsd {
 
 struct MetricsFacts {
-  const std::vector<WorkerSnapshot>& workers;
+  std::vector<WorkerSnapshot> workers;
   const Config& running;
   const Network& network;
   Exposure::View exposure;
@@ -27,6 +27,6 @@ struct MetricsFacts {
   const std::optional<ReloadResult>& last_reload;
   HealthView health = {};
 };
-std::string metrics_text(const MetricsFacts& facts);
+std::string metrics_text(MetricsFacts facts);
 
 }  // namespace lvsd

@@ -80,7 +80,7 @@ struct WayOut {
   IpAddress next_hop;
   std::optional<Mac> neighbor;  // where it is known
   std::size_t packet_size = 0, link_mtu = 0, path_mtu = 0, overhead = 0;
-  bool dont_fragment = false, aggregated = false;
+  bool dont_fragment = false, aggregated = false, reassembled = false;
   Oversize oversize = Oversize::icmp;
 };
 

@@ -31,8 +31,11 @@ namespace lvsd {
 
 struct DirectorSettings {
   std::uint32_t connection_limit = 1U << 20U;
-  HashSeed seed;                     // of the tables whose keys clients choose
-  std::uint16_t first_id = 1;        // of the IP headers that the director makes
+  HashSeed seed;               // of the tables whose keys clients choose
+  std::uint16_t first_id = 1;  // of the IP headers that the director makes
+  // Of IPv6 packets that it cuts. Directors that cut packets for one address must not start alike:
+  // it would join their fragments. And nobody may guess it (RFC 7739).
+  std::uint32_t first_fragment_id = 1;
   bool has_peers = false;            // other directors want to know what this one learns
   unsigned worker = 0, workers = 1;  // which of so many this one is
 };

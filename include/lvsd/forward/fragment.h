@@ -2,8 +2,8 @@
 // Cuts a packet to an MTU (RFC 791 section 3.2, RFC 8200 section 4.5). DF is not looked at: the
 // caller has answered what it may not cut, and the kernel's output path ignores DF here as well
 // (reference 6.1 step 5); pieces carry no DF. An IPv4 packet that is itself a fragment is cut
-// further, keeping its place. Of IPv6 only packets that this host made may be cut: tunnel packets
-// around IPv4.
+// further, keeping its place. Of IPv6 only packets that this host made or put together may be cut:
+// tunnel packets, and datagrams that the kernel reassembled.
 #pragma once
 
 #include <span>

@@ -15,8 +15,9 @@
 // Stage early has all in raw PREROUTING; in mangle PREROUTING, as its last, where a firewall-mark
 // service exists, because marks are set by the host's rules in mangle. Stage late has the first
 // part at INPUT after the host's firewall, and the part from ICMP errors on in raw PREROUTING too,
-// for what is not addressed to us. Later fragments do not occur at INPUT: the kernel has
-// reassembled by then.
+// for what is not addressed to us. Later fragments of IPv4 do not occur at INPUT, as the kernel has
+// reassembled by then; those of IPv6 do: their header is read behind the hook. Only where anything
+// uses conntrack have they been joined, too.
 //
 // Where NAT destinations exist, both stages also have: at INPUT, their replies to sockets of the
 // director, behind a rule by which a packet of TCP leaves that the kernel has given to a

@@ -16,11 +16,9 @@
 #include <vector>
 
 #include "lvsd/net/address.h"
+#include "lvsd/net/interface_index.h"
 
 namespace lvsd {
-
-enum class InterfaceIndex : std::uint32_t {};
-inline constexpr InterfaceIndex kNoInterface{0};
 
 struct InterfaceAddress {
   IpAddress address;

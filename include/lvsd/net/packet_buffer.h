@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <span>
 
+#include "lvsd/net/interface_index.h"
 #include "lvsd/net/wire.h"
 
 namespace lvsd {
@@ -43,6 +44,10 @@ class PacketBuffer {
   std::uint32_t mark() const { return mark_; }
   void set_mark(std::uint32_t mark) { mark_ = mark; }
 
+  // The link that it came by, where that is known.
+  InterfaceIndex arrival() const { return arrival_; }
+  void set_arrival(InterfaceIndex interface) { arrival_ = interface; }
+
   // Whether the local stack has read the options of the IPv4 header already, as of what is captured
   // in INPUT; the header's checksum is then as it was before.
   bool options_done() const { return options_done_; }
@@ -61,6 +66,7 @@ class PacketBuffer {
   std::size_t begin_;
   std::size_t size_;
   std::uint32_t mark_ = 0;
+  InterfaceIndex arrival_ = kNoInterface;
   bool options_done_ = false;
   Offload offload_;
 };

@@ -15,6 +15,7 @@
 #include "lvsd/model/config.h"
 #include "lvsd/model/network.h"
 #include "lvsd/net/result.h"
+#include "lvsd/realserver/held_address.h"
 
 namespace lvsd::realserver {
 
@@ -25,8 +26,11 @@ std::string_view to_string(StepKind kind);
 
 struct Step {
   StepKind kind = StepKind::command;
-  std::string what;                      // sysctl: its path below /proc/sys; file: its path
-  std::string value, before;             // sysctl and file: what is to be there, what was
+  // sysctl: its path below /proc/sys; file: its path; an address that is taken away: "eth0 ADDRESS"
+  std::string what;
+  // sysctl and file: what is to be there, what was. An address: those that go back after it, a line
+  // each, as in their `what`.
+  std::string value, before;
   std::vector<std::string> apply, undo;  // command and decapsulator
   std::string why;
   bool done = false;  // the host is so already
@@ -44,7 +48,11 @@ struct Role {
   IpAddress vip, address;
   ForwardingMethod method;
   ServiceProtocol protocol = ServiceProtocol::tcp;
-  Port port = {};  // of the destination; 0: any
+  Port port = {};            // of the destination; 0: any
+  bool port_unsaid = false;  // rather than any
+  // The kind of its tunnel was not said: a decapsulator of ours takes all, the kernel's device the
+  // one that stands in `method`.
+  bool any_tunnel = false;
 };
 
 enum class Decapsulator : std::uint8_t { automatic, kernel, lvsd };
@@ -52,7 +60,7 @@ enum class Decapsulator : std::uint8_t { automatic, kernel, lvsd };
 struct Wanted {
   std::vector<Role> roles;
   std::vector<IpAddress> directors;  // NAT: the way back; tunnels: whom to trust
-  std::vector<Prefix> clients;       // NAT: networks of clients that are this host's own, too
+  std::vector<Prefix> clients;       // NAT: networks of clients that this host has routes to
   Decapsulator decapsulator = Decapsulator::automatic;
   // The roles were given one by one: a decapsulator that runs keeps what it serves beside them.
   bool adds = false;
@@ -69,6 +77,7 @@ struct HostFacts {
   std::string decap_directory;             // where its process number is kept
   std::vector<std::string> decap_running;  // its arguments; empty: it does not run
   std::vector<std::string> decap_kept;     // those of an earlier run of ours that still counts
+  std::vector<HeldAddress> addresses;      // none: ip(8) does not tell
 };
 
 // The destinations of the file that are addresses of this host.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What was done to this host, in the order in which it was done, so that `undo` can take it back.
+// What was done to this host, in the order in which it was done, so that `undo` can take it back,
+// the last first; only addresses that were taken away are ordered by where they go back.
 // Written before each step is carried out: what a crash interrupts is undone, too. Beside it, what
 // the files for the next boot are made from: that outlives what was done, and `undo` forgets it.
 #pragma once
@@ -25,8 +26,8 @@ class State {
  public:
   explicit State(std::string file) : file_(std::move(file)) {}
   Status load();  // no file: nothing was done
-  // A file that was written before keeps what had been there before that.
-  Status add(const Step& step);
+  // Where it is now. A file that was written before keeps what had been there before that.
+  Result<std::size_t, Error> add(const Step& step);
   Status drop(std::size_t place);
   Status keep(const Lasting& more);
   Status forget();

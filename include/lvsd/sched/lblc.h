@@ -22,6 +22,10 @@ class LocalityLeastConnection {
   std::optional<std::size_t> pick(const Pool& pool, const ScheduleKey& key);
   void changed(const Pool& next, std::span<const DestinationId> old_order, bool weights_changed);
   void set_expiration(Duration expiration) { cache_.set_expiration(expiration); }
+  template <class To>
+  void rename(To to) {
+    cache_.for_each([&to](DestinationId& id) { id = to(id); });
+  }
 
  private:
   TargetCache<DestinationId> cache_;

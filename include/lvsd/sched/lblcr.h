@@ -21,6 +21,12 @@ class ReplicatedLeastConnection {
     cache_.set_expiration(expiration);
     expiration_ = expiration;
   }
+  template <class To>
+  void rename(To to) {
+    cache_.for_each([&to](Replicas& set) {
+      for (DestinationId& id : set.members) id = to(id);
+    });
+  }
 
  private:
   struct Replicas {

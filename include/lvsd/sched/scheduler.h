@@ -3,6 +3,7 @@
 // SchedulerKind and a place in the variant; what does not know it yet then does not compile.
 #pragma once
 
+#include <functional>
 #include <variant>
 
 #include "lvsd/sched/dh.h"
@@ -49,6 +50,11 @@ std::optional<std::size_t> pick(Scheduler& scheduler, const Pool& pool, const Sc
 // was before. An id that is in both orders has to be the same destination in both.
 void destinations_changed(Scheduler& scheduler, const Pool& next,
                           std::span<const DestinationId> old_order, bool weights_changed);
+
+// The same destinations under other ids, as in the copy that a dry run makes. Most know them by
+// their places in the pool only.
+void rename_destinations(Scheduler& scheduler,
+                         const std::function<DestinationId(DestinationId)>& to);
 
 // New expiration times for lblc and lblcr, which others do not have.
 void set_expirations(Scheduler& scheduler, Duration lblc, Duration lblcr);

@@ -70,6 +70,13 @@ class TargetCache {
     }
   }
 
+  template <class Do>
+  void for_each(Do what) {
+    for (Bucket& bucket : buckets_) {
+      for (Entry& entry : bucket) what(entry.value);
+    }
+  }
+
   std::size_t size() const { return entries_; }
 
  private:
