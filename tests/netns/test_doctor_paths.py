@@ -177,6 +177,22 @@ def test_a_narrow_path_that_says_so_is_noted(ward):
             realserver(ward, "rs4", "undo")
 
 
+@pytest.mark.parametrize("method, tunnel, name", [
+    ("dr", None, "vip-missing"), ("tun", None, "decapsulator-missing"),
+    ("tun", {"type": "gre"}, "decapsulator-missing"),
+    ("tun", {"type": "gue", "port": 7000}, "decapsulator-missing"), ("nat", None, "nat-wrong-gateway")])
+def test_the_remedy_mends_it_as_it_is_printed(ward, method, tunnel, name):
+    more = {"tunnel": tunnel} if tunnel else {}
+    ward.restart(configuration(service("web", f"{VIP}:80/tcp", method, "10.0.2.11", **more)))
+    remedy, = [one["remedy"] for one in examine(ward)["findings"] if one["name"] == name]
+    words = remedy.split(",")[0].split("lvsctl realserver ")[1].split()
+    realserver(ward, "rs1", *words)
+    try:
+        assert names(examine(ward), "fault") == set()
+    finally:
+        realserver(ward, "rs1", "undo")
+
+
 # ---- who answers ARP -------------------------------------------------------------------------------
 def test_a_real_server_that_answers_by_another_interface(ward):
     """`spare` is on both networks; what it answers on the clients' has a MAC that nobody knows."""
