@@ -56,6 +56,18 @@ struct Row {
   std::string service, destination, method, result;
 };
 
+// What is wrong with this host or with a virtual address is wrong with all of its destinations.
+bool concerns(const Finding& finding, const Row& row) {
+  if (finding.service == row.service && finding.destination == row.destination) return true;
+  return std::find(finding.services.begin(), finding.services.end(), row.service) !=
+         finding.services.end();
+}
+
+std::size_t count(const std::vector<Finding>& findings, Severity severity) {
+  const auto same = [severity](const Finding& finding) { return finding.severity == severity; };
+  return static_cast<std::size_t>(std::count_if(findings.begin(), findings.end(), same));
+}
+
 // The worst of what was found about each destination.
 std::vector<Row> rows(const doctor::Evidence& evidence, const std::vector<Finding>& findings) {
   std::vector<Row> out;
@@ -63,7 +75,7 @@ std::vector<Row> rows(const doctor::Evidence& evidence, const std::vector<Findin
     Row row{seen.service, to_string(seen.destination.endpoint),
             std::string(to_string(seen.destination.method)), "ok"};
     for (const Finding& finding : findings) {
-      if (finding.service != row.service || finding.destination != row.destination) continue;
+      if (!concerns(finding, row)) continue;
       if (finding.severity == Severity::note || row.result == to_string(Severity::fault)) continue;
       row.result = to_string(finding.severity);
     }
@@ -95,10 +107,11 @@ void print(const std::vector<Row>& table, const std::vector<Finding>& findings) 
     std::cout << "\n  what      " << finding.what << "\n  evidence  " << finding.evidence
               << "\n  remedy    " << finding.remedy << "\n";
   }
-  const auto faults = std::count_if(findings.begin(), findings.end(), [](const Finding& finding) {
-    return finding.severity == Severity::fault;
-  });
-  std::cout << "\n" << faults << (faults == 1 ? " fault\n" : " faults\n");
+  const std::size_t faults = count(findings, Severity::fault);
+  const std::size_t unknown = count(findings, Severity::unknown);
+  std::cout << "\n" << faults << (faults == 1 ? " fault" : " faults");
+  if (unknown > 0) std::cout << ", " << unknown << " cannot be told";
+  std::cout << "\n";
 }
 
 void print_json(const std::vector<Row>& table, const std::vector<Finding>& findings, bool ok) {
@@ -114,13 +127,19 @@ void print_json(const std::vector<Row>& table, const std::vector<Finding>& findi
                      {"severity", to_string(finding.severity)},
                      {"service", finding.service},
                      {"destination", finding.destination},
+                     {"services", finding.services},
                      {"what", finding.what},
                      {"evidence", finding.evidence},
                      {"remedy", finding.remedy}});
   }
-  std::cout << json{{"ok", ok}, {"destinations", checked}, {"findings", found}}.dump(
-                   2, ' ', false, json::error_handler_t::replace)
-            << "\n";
+  const json report{{"version", 1},
+                    {"ok", ok},
+                    {"faults", count(findings, Severity::fault)},
+                    {"cannot_tell", count(findings, Severity::unknown)},
+                    {"notes", count(findings, Severity::note)},
+                    {"destinations", checked},
+                    {"findings", found}};
+  std::cout << report.dump(2, ' ', false, json::error_handler_t::replace) << "\n";
 }
 
 }  // namespace
@@ -140,7 +159,10 @@ int doctor(const Words& words) {
   auto config = load_config(file);
   if (!config) return refuse(to_string(config.error().list.front(), file));
   doctor::Examination wanted{.config = std::move(*config), .daemon = {}, .client = {}};
-  if (runs) wanted.daemon = daemon.value("pid", 0);
+  if (runs) {
+    wanted.daemon = daemon.value("pid", 0);
+    wanted.rules_in_place = daemon.value("capture", json::object()).value("in_place", false);
+  }
   wanted.patience = std::chrono::milliseconds(options.values["patience"].as<unsigned>());
   if (options.has("client")) {
     wanted.client = IpAddress::parse(options.text("client"));
@@ -150,9 +172,7 @@ int doctor(const Words& words) {
     const NetworkMonitor monitor;
     const doctor::Evidence evidence = doctor::examine(wanted, *monitor.network());
     const std::vector<Finding> findings = doctor::judge(evidence);
-    const bool ok = std::none_of(findings.begin(), findings.end(), [](const Finding& finding) {
-      return finding.severity == Severity::fault;
-    });
+    const bool ok = count(findings, Severity::fault) == 0;
     const std::vector<Row> table = rows(evidence, findings);
     options.has("json") ? print_json(table, findings, ok) : print(table, findings);
     return ok ? kFine : kFaults;

@@ -2,6 +2,7 @@
 #include "lvsd/daemon/options.h"
 
 #include <boost/program_options.hpp>
+#include <filesystem>
 #include <sstream>
 
 #include "lvsd/control/override_request.h"
@@ -50,7 +51,11 @@ Result<Options, Error> parse_options(int argc, const char* const* argv) {
     return fail(wrong.what());
   }
   Options options;
-  options.config_file = given["config"].as<std::string>();
+  // Others are told of it, who run in other directories (lvsctl doctor).
+  const std::string file = given["config"].as<std::string>();
+  std::error_code error;
+  const std::string absolute = std::filesystem::absolute(file, error).lexically_normal().string();
+  options.config_file = error ? file : absolute;
   options.run_dir = given["run-dir"].as<std::string>();
   if (given.count("state-dir") > 0) options.state_dir = given["state-dir"].as<std::string>();
   if (given.count("metrics") > 0) {

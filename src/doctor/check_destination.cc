@@ -1,38 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The way to a destination, and what it makes of packets.
-#include "checks.h"
+#include "remedies.h"
 
 namespace lvsd::doctor {
 namespace {
-
-bool is_dr(const DestinationEvidence& seen) {
-  return std::holds_alternative<DirectRouting>(seen.destination.method);
-}
-bool is_tunnel(const DestinationEvidence& seen) {
-  return std::holds_alternative<Tunnel>(seen.destination.method);
-}
-bool is_nat(const DestinationEvidence& seen) {
-  return std::holds_alternative<Masquerade>(seen.destination.method);
-}
-std::string rip(const DestinationEvidence& seen) {
-  return to_string(seen.destination.endpoint.address);
-}
-std::string vip(const DestinationEvidence& seen) {
-  return to_string(seen.virtual_service.key.listen.address);
-}
-bool off_link(const DestinationEvidence& seen) {
-  return seen.hop && seen.hop->gateway != seen.destination.endpoint.address;
-}
-
-void add(Findings& out, const DestinationEvidence& seen, std::string_view name, std::string what,
-         std::string evidence, std::string remedy, Severity severity = Severity::fault) {
-  Finding finding = on(seen, name);
-  finding.severity = severity;
-  finding.what = std::move(what);
-  finding.evidence = std::move(evidence);
-  finding.remedy = std::move(remedy);
-  out.push_back(std::move(finding));
-}
 
 // An error that a host sends because nothing takes such packets: protocol 2, port 3 (GUE).
 bool says_no_decapsulator(const Answer& answer) {
@@ -69,50 +40,6 @@ bool says_rejected(const Answer& answer) {
 bool from_server(const DestinationEvidence& seen, const Answer& answer) {
   return answer.from == seen.destination.endpoint.address ||
          answer.from == seen.virtual_service.key.listen.address;
-}
-
-void cannot_tell(Findings& out, const DestinationEvidence& seen, std::string what,
-                 std::string evidence) {
-  add(out, seen, "no-answer", std::move(what), std::move(evidence),
-      "look at it there: tcpdump on the real server", Severity::unknown);
-}
-
-std::string director_of(const DestinationEvidence& seen) {
-  return seen.hop ? to_string(seen.hop->source) : "DIRECTOR";
-}
-
-// What the real server is to be told.
-std::string apply_there(const DestinationEvidence& seen) {
-  return "there: lvsctl realserver apply --vip " + vip(seen) + " --method " +
-         std::string(to_string(seen.destination.method)) + " --director " + director_of(seen);
-}
-
-// What a firewall sees of a tunnel.
-std::string outer_match(const DestinationEvidence& seen) {
-  constexpr Port kGuePort{std::uint16_t{6080}};
-  const Tunnel& tunnel = std::get<Tunnel>(seen.destination.method);
-  switch (tunnel.encapsulation) {
-    case Encapsulation::ipip:
-      return seen.virtual_service.key.listen.address.is_v4() ? "4" : "41";
-    case Encapsulation::gre:
-      return "47";
-    case Encapsulation::gue:
-      break;
-  }
-  return "udp --dport " + to_string(tunnel.port == Port() ? kGuePort : tunnel.port);
-}
-
-// The rule that lets in what was rejected: the tunnel's packets, or the service's.
-std::string accept_there(const DestinationEvidence& seen, bool outer) {
-  const ServiceKey& key = seen.virtual_service.key;
-  const Endpoint& server = seen.destination.endpoint;
-  const IpAddress& target = outer || is_nat(seen) ? server.address : key.listen.address;
-  const std::string match =
-      outer ? outer_match(seen) + " -s " + director_of(seen)
-            : std::string(to_string(key.protocol)) + " --dport " + to_string(server.port);
-  return std::string("there: ") + (target.is_v4() ? "iptables" : "ip6tables") + " -I INPUT -d " +
-         to_string(target) + " -p " + match +
-         " -j ACCEPT, or the like in what its firewall is configured by";
 }
 
 // By a firewall on the real server, where it is what the service's clients send; else by somebody
@@ -166,14 +93,28 @@ bool check_refusals(const DestinationEvidence& seen, const Answer& answer, Findi
   return true;
 }
 
+// By one that takes no echo requests, perhaps.
+bool served(const DestinationEvidence& seen) { return seen.datagram.reply == Reply::accepted; }
+
+// Answered by whom, when nothing came from the port: the host itself, without any doubt.
+bool host_answers(const DestinationEvidence& seen) {
+  return seen.echo_direct.alive() || (seen.asks_tcp() && !off_link(seen) && !seen.macs.empty());
+}
+
 void check_dr(const DestinationEvidence& seen, Findings& out) {
   if (check_refusals(seen, seen.path, out)) return;
-  if (!seen.path.silent()) return;
-  if (seen.direct.reply != Reply::silence) {
+  if (!seen.path.silent() || served(seen)) return check_direct_return(seen, out);
+  if (seen.echo_path.alive()) return check_silent_port(seen, out);
+  if (seen.direct.reply != Reply::silence || seen.echo_direct.alive()) {
+    const std::string echoes = seen.echo_path.silent()
+                                   ? "; an echo request to it: no answer, to its own address: " +
+                                         describe(seen.echo_direct)
+                                   : "";
     return vip_missing(out, seen,
                        "asked by its own address: " + describe(seen.direct) + "; asked as " +
-                           vip(seen) + ": no answer");
+                           vip(seen) + ": no answer" + echoes);
   }
+  if (host_answers(seen)) return check_silent_port(seen, out);
   cannot_tell(out, seen, rip(seen) + " answers ARP and nothing else",
               "no answer from " + rip(seen) + ", none from " + vip(seen) + " there");
 }
@@ -181,15 +122,34 @@ void check_dr(const DestinationEvidence& seen, Findings& out) {
 void check_silent_tunnel(const DestinationEvidence& seen, Findings& out) {
   const std::string said = "inside the tunnel " + vip(seen) + ": no answer, " + rip(seen) + ": " +
                            describe(seen.inner_real);
+  if (seen.echo_path.alive()) return check_silent_port(seen, out);
   if (seen.inner_real.alive()) return vip_missing(out, seen, said);
-  if (seen.direct.silent()) {
+  if (seen.direct.silent() && !seen.echo_direct.alive()) {
     return cannot_tell(out, seen, "neither " + rip(seen) + " nor the tunnel to it answers", said);
   }
   add(out, seen, "realserver-rp-filter",
       "what comes out of the tunnel on " + rip(seen) +
           " is dropped there: by strict reverse path filtering, the likeliest, or a firewall",
-      said + "; without a tunnel: " + describe(seen.direct),
-      "there: sysctl -w net.ipv4.conf.DEVICE.rp_filter=2 for the tunnel's device");
+      said +
+          "; without a tunnel: " + describe(seen.direct.silent() ? seen.echo_direct : seen.direct),
+      "there: sysctl -w net.ipv4.conf.all.rp_filter=2, which is loose for every interface");
+}
+
+// A path that says how much it takes is none that swallows: lvsd's packets obey it.
+void check_full_size(const DestinationEvidence& seen, Findings& out) {
+  if (seen.full_size.reply == Reply::not_asked || seen.full_size.alive()) return;
+  const std::string said = "a small one was answered; one of " + std::to_string(seen.full_bytes) +
+                           " bytes with DF: " + describe(seen.full_size);
+  if (seen.full_size.too_big()) {
+    return add(out, seen, "tunnel-mtu",
+               "the way to " + rip(seen) + " takes packets of " +
+                   std::to_string(seen.full_size.mtu) +
+                   " bytes only, and says so: the first large one of each connection may be lost",
+               said, route_with_mtu(seen, seen.full_size.mtu) + ", or a larger MTU along it",
+               Severity::note);
+  }
+  add(out, seen, "tunnel-mtu", "large packets do not get through the tunnel to " + rip(seen), said,
+      route_with_mtu(seen, 0) + ", or a larger MTU along it");
 }
 
 void check_tunnel(const DestinationEvidence& seen, Findings& out) {
@@ -207,16 +167,9 @@ void check_tunnel(const DestinationEvidence& seen, Findings& out) {
   }
   if (outer && says_not_ours(seen.path)) return vip_missing(out, seen, describe(seen.path));
   if (check_refusals(seen, seen.path, out)) return;
-  if (seen.path.silent()) return check_silent_tunnel(seen, out);
-  if (seen.path.reply == Reply::accepted && seen.full_size.reply != Reply::not_asked &&
-      !seen.full_size.alive()) {
-    add(out, seen, "tunnel-mtu", "large packets do not get through the tunnel to " + rip(seen),
-        "a small one was answered; one of " + std::to_string(seen.full_bytes) +
-            " bytes with DF: " + describe(seen.full_size),
-        "ip route change " + rip(seen) +
-            " mtu N for what the path really takes, or a larger MTU "
-            "along it");
-  }
+  if (seen.path.silent() && !served(seen)) return check_silent_tunnel(seen, out);
+  if (seen.path.reply == Reply::accepted) check_full_size(seen, out);
+  check_direct_return(seen, out);
 }
 
 void check_oversize(const DestinationEvidence& seen, Findings& out) {
@@ -234,7 +187,8 @@ void check_oversize(const DestinationEvidence& seen, Findings& out) {
 
 void check_nat(const DestinationEvidence& seen, Findings& out) {
   if (check_refusals(seen, seen.direct, out)) return;
-  if (seen.direct.silent()) {
+  if (seen.direct.silent() && !served(seen)) {
+    if (seen.asks_tcp() && host_answers(seen)) return check_silent_port(seen, out);
     return cannot_tell(out, seen, rip(seen) + " does not answer",
                        "port " + to_string(seen.destination.endpoint.port) + ": no answer");
   }
@@ -242,20 +196,7 @@ void check_nat(const DestinationEvidence& seen, Findings& out) {
     rejected(out, seen, seen.returned, true,
              "asked as " + to_string(seen.client) + ": " + describe(seen.returned));
   }
-  if (seen.returned.silent() && seen.direct.alive()) {
-    add(out, seen, "nat-wrong-gateway",
-        "answers of " + rip(seen) + " do not come back through the director",
-        "asked as " + director_of(seen) + ": answered; asked as " + to_string(seen.client) +
-            ": its answer did not come here",
-        apply_there(seen));
-  }
-  if (seen.asked_for_neighbour) {
-    add(out, seen, "nat-client-bypass",
-        rip(seen) + " answers clients on its own network directly, past the director",
-        "asked as " + to_string(seen.neighbour) + ", it looked for that address itself",
-        apply_there(seen) +
-            " --clients NETWORK, so that such answers are routed through the director");
-  }
+  check_nat_return(seen, out);
 }
 
 }  // namespace
@@ -337,7 +278,7 @@ void check_server(const DestinationEvidence& seen, Findings& out) {
             ", and so tells everybody that it has it",
         "an ARP request of " + to_string(*seen.speaks_for_vip) + " with " + vip(seen) +
             " as sender",
-        "there: sysctl -w net.ipv4.conf.all.arp_announce=2, or lvsctl realserver apply");
+        apply_there(seen) + ", which sets arp_announce=2");
   }
 }
 

@@ -22,6 +22,11 @@ void check_way(const DestinationEvidence& seen, Findings& out);  // as far as th
 void check_server(const DestinationEvidence& seen, Findings& out);
 void check_local(const DestinationEvidence& seen, Findings& out);  // one that is this host
 
+void check_nat_return(const DestinationEvidence& seen, Findings& out);
+void check_direct_return(const DestinationEvidence& seen, Findings& out);
+void check_silent_port(const DestinationEvidence& seen, Findings& out);
+void check_ways_back(const Evidence& evidence, Findings& out);
+
 // Whether packets get as far as the server's link at all.
 bool reachable(const DestinationEvidence& seen);
 

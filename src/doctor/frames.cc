@@ -10,7 +10,6 @@ namespace lvsd::doctor {
 namespace {
 
 constexpr std::uint8_t number(IpProtocol protocol) { return static_cast<std::uint8_t>(protocol); }
-constexpr std::uint8_t kHops = 64;
 constexpr std::uint32_t kSequence = 0x6c767364;
 
 // In front of `payload`, an IP header of the addresses' family.
@@ -120,6 +119,7 @@ std::optional<Heard> parse_arp(std::span<const std::byte> bytes) {
   heard.mac = arp->sender_mac;
   heard.sender = arp->sender;
   heard.address = heard.kind == Heard::Kind::claim ? arp->sender : arp->target;
+  if (heard.kind == Heard::Kind::claim) heard.target = arp->target;
   return heard;
 }
 
@@ -160,6 +160,7 @@ std::optional<Heard> parse_error(std::span<const std::byte> packet, const Packet
   heard.sender = view.tuple.source;
   heard.type = view.icmp_type;
   heard.code = view.icmp_code;
+  heard.mtu = view.icmp_mtu;
   heard.tuple = quoted.tuple;
   heard.address = quoted.tuple.destination;
   const std::uint8_t protocol = quoted.tuple.protocol;
@@ -187,17 +188,20 @@ Bytes frame_of(const Mac& to, const Mac& from, const Bytes& packet) {
   return frame;
 }
 
-Bytes question_frame(const Mac& own_mac, const IpAddress& own, const IpAddress& about) {
-  if (!about.is_v4()) return solicitation(own_mac, own, about);
+Bytes question_to(const Mac& to, const Mac& own_mac, const IpAddress& own, const IpAddress& about) {
   ArpPacket arp;
   arp.sender_mac = own_mac;
   if (own.is_v4()) arp.sender = own.v4();
   arp.target = about.v4();
   Bytes frame(sizeof(EthernetHeader) + sizeof(arp));
-  store(std::span(frame),
-        EthernetHeader{Mac({0xff, 0xff, 0xff, 0xff, 0xff, 0xff}), own_mac, Be16(ethertype::kArp)});
+  store(std::span(frame), EthernetHeader{to, own_mac, Be16(ethertype::kArp)});
   store(std::span(frame), arp, sizeof(EthernetHeader));
   return frame;
+}
+
+Bytes question_frame(const Mac& own_mac, const IpAddress& own, const IpAddress& about) {
+  if (!about.is_v4()) return solicitation(own_mac, own, about);
+  return question_to(Mac({0xff, 0xff, 0xff, 0xff, 0xff, 0xff}), own_mac, own, about);
 }
 
 Bytes syn(const IpAddress& from, Port from_port, const IpAddress& to, Port to_port,
@@ -219,7 +223,7 @@ Bytes datagram(const IpAddress& from, Port from_port, const IpAddress& to, Port 
   return with_ip(from, to, number(IpProtocol::udp), bytes);
 }
 
-Bytes echo(const IpAddress& from, Port identifier, const IpAddress& to) {
+Bytes echo(const IpAddress& from, Port identifier, const IpAddress& to, std::uint8_t hops) {
   IcmpHeader header;
   header.type = to.is_v4() ? icmp::kEchoRequest : icmpv6::kEchoRequest;
   header.unused = identifier.wire();  // the high half: the identifier
@@ -228,7 +232,7 @@ Bytes echo(const IpAddress& from, Port identifier, const IpAddress& to) {
   header.checksum =
       to.is_v4() ? internet_checksum(bytes) : checksum(from, to, IpProtocol::icmpv6, bytes);
   store(std::span(bytes), header);
-  return with_ip(from, to, number(to.is_v4() ? IpProtocol::icmp : IpProtocol::icmpv6), bytes);
+  return with_ip(from, to, number(to.is_v4() ? IpProtocol::icmp : IpProtocol::icmpv6), bytes, hops);
 }
 
 Bytes tunnelled(const Bytes& inner, const Tunnel& tunnel, const IpAddress& from,
@@ -256,7 +260,7 @@ std::optional<Heard> parse_frame(std::span<const std::byte> frame) {
   heard.mac = ethernet->source;
   heard.sender = view->tuple.source;
   heard.tuple = view->tuple;
-  if (view->is(IpProtocol::tcp)) {
+  if (view->is(IpProtocol::tcp) || view->is(IpProtocol::udp)) {
     heard.kind = Heard::Kind::segment;
     heard.tcp_flags = view->tcp_flags;
     return heard;

@@ -97,23 +97,56 @@ std::vector<QueueEvidence> queues(Config config, int daemon) {
   return out;
 }
 
-void look_at_rules(const Config& config, HostEvidence& host) {
+struct Looked {
+  RulesetView view;
+  bool nft = false, iptables_nft = false, legacy = false;  // what has answered
+};
+
+void take(Looked& looked, RulesetView&& view) {
+  looked.view.captured.merge(view.captured);
+  looked.view.unnumbered = looked.view.unnumbered || view.unnumbered;
+  std::move(view.shadows.begin(), view.shadows.end(), std::back_inserter(looked.view.shadows));
+}
+
+// iptables-nft's rules are in what nft lists, but for what nft does not understand of them. So
+// iptables is asked, too, where nft is not there, or does not know which queue is meant.
+void look_at_iptables(const Sought& sought, bool v4, Looked& looked) {
+  const std::string ip = v4 ? "iptables" : "ip6tables";
+  if (const auto text = run_tool({ip + "-legacy-save"})) {
+    looked.legacy = true;
+    take(looked, view_saved_rules(*text, v4, sought));
+  }
+  if (looked.nft && !looked.view.unnumbered) return;
+  auto text = run_tool({ip + "-nft-save"});
+  if (!text && !looked.legacy) text = run_tool({ip + "-save"});
+  if (!text) return;
+  looked.iptables_nft = true;
+  RulesetView view = view_saved_rules(*text, v4, sought, "iptables");
+  if (looked.nft) view.shadows.clear();  // nft has told of them
+  take(looked, std::move(view));
+}
+
+void look_at_rules(const Examination& wanted, HostEvidence& host) {
+  const Config& config = wanted.config;
+  Sought sought{config, {}};
+  for (const QueueEvidence& queue : host.queues) sought.queues.insert(queue.number);
+  Looked looked;
   if (const auto text = run_tool({"nft", "-j", "list", "ruleset"})) {
-    if (const auto view = view_ruleset(*text, config)) {
-      host.rules_known = true;
-      host.rules_v4 = view->captures_v4;
-      host.rules_v6 = view->captures_v6;
-      host.shadows = view->shadows;
+    if (auto view = view_ruleset(*text, sought)) {
+      looked.nft = true;
+      take(looked, std::move(*view));
     }
   }
-  for (const bool v4 : {true, false}) {
-    const auto saved = run_tool({v4 ? "iptables-legacy-save" : "ip6tables-legacy-save"});
-    if (!saved) continue;
-    const RulesetView view = view_saved_rules(*saved, v4, config);
-    host.rules_v4 = host.rules_v4 || view.captures_v4;
-    host.rules_v6 = host.rules_v6 || view.captures_v6;
-    host.rules_known = true;
-    host.shadows.insert(host.shadows.end(), view.shadows.begin(), view.shadows.end());
+  for (const bool v4 : {true, false}) look_at_iptables(sought, v4, looked);
+  host.rules_known = looked.nft && (!looked.view.unnumbered || looked.iptables_nft);
+  // lvsd has a table of its own, which nft alone shows; but it watches that.
+  const bool own = config.startup.backend != CaptureBackend::manual && wanted.rules_in_place;
+  if (!looked.nft && own) {
+    for (const bool v4 : {true, false}) capture_all(looked.view, config, v4);
+  }
+  host.shadows = std::move(looked.view.shadows);
+  for (const VirtualService& service : config.services) {
+    if (!looked.view.captured.contains(service.name)) host.uncaptured.push_back(service.name);
   }
 }
 
@@ -162,7 +195,7 @@ HostEvidence inspect(const Examination& wanted, const Network& network) {
   host.daemon = wanted.daemon.has_value();
   host.daemon_pid = wanted.daemon.value_or(0);
   host.queues = queues(wanted.config, host.daemon_pid);
-  look_at_rules(wanted.config, host);
+  look_at_rules(wanted, host);
   look_at_settings(wanted.config, network, host);
   host.neighbors_v4 = neighbors(true);
   host.neighbors_v6 = neighbors(false);

@@ -8,7 +8,7 @@
 namespace lvsd::doctor {
 namespace {
 
-constexpr std::array<std::string_view, 30> kNames{"daemon-not-running",
+constexpr std::array<std::string_view, 33> kNames{"daemon-not-running",
                                                   "queue-taken",
                                                   "queue-unread",
                                                   "rules-missing",
@@ -27,6 +27,7 @@ constexpr std::array<std::string_view, 30> kNames{"daemon-not-running",
                                                   "neighbor-unresolved",
                                                   "duplicate-arp",
                                                   "port-closed",
+                                                  "port-silent",
                                                   "rejected",
                                                   "vip-missing",
                                                   "decapsulator-missing",
@@ -35,6 +36,8 @@ constexpr std::array<std::string_view, 30> kNames{"daemon-not-running",
                                                   "tunnel-mtu",
                                                   "nat-wrong-gateway",
                                                   "nat-client-bypass",
+                                                  "no-way-back",
+                                                  "way-back-unseen",
                                                   "arp-announce",
                                                   "no-answer",
                                                   "not-asked"};
@@ -103,6 +106,7 @@ std::vector<Finding> judge(const Evidence& evidence) {
     check_way(seen, findings);
     if (reachable(seen)) check_server(seen, findings);
   }
+  check_ways_back(evidence, findings);
   return findings;
 }
 

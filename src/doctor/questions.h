@@ -15,6 +15,9 @@ namespace lvsd::doctor {
 // An own address of that interface and family to ask or speak with; a virtual one is none.
 IpAddress address_on(const Interface& interface, const IpAddress& about, const Evidence& evidence);
 
+// Of a network, some that are likely to be free.
+std::vector<IpAddress> last_addresses(const Prefix& network, const std::set<IpAddress>& taken);
+
 class Questions {
  public:
   Questions(const Network& network, Wire& wire) : network_(network), wire_(wire) {}
@@ -27,14 +30,20 @@ class Questions {
     friend auto operator<=>(const Key&, const Key&) = default;
   };
   void collect(const Evidence& evidence);
-  void collect_unused(const DestinationEvidence& seen);
+  void collect_unused(const Evidence& evidence, const DestinationEvidence& seen);
   void send(const Evidence& evidence);
   void conclude(Evidence& evidence) const;
+  void choose_neighbour(DestinationEvidence& seen) const;
+  void find_owners(Evidence& evidence);
 
   const Network& network_;
   Wire& wire_;
   std::map<Key, std::set<Mac>> answers_;
-  std::map<IpAddress, std::vector<IpAddress>> unused_;  // by server: addresses that may be free
+  struct Unused {
+    Prefix network;
+    std::vector<IpAddress> candidates;  // addresses that may be free
+  };
+  std::map<IpAddress, Unused> unused_;  // by server
 };
 
 }  // namespace lvsd::doctor

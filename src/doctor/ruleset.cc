@@ -2,11 +2,12 @@
 #include "ruleset.h"
 
 #include <algorithm>
+#include <list>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "chain_walk.h"
+#include "nft_match.h"
 
 namespace lvsd::doctor {
 namespace {
@@ -20,6 +21,7 @@ struct Chain {
   std::string family, table, name, hook;
   int priority = 0;
   int table_handle = 0;
+  bool drops = false;  // its policy
 };
 using Chains = std::map<std::string, Chain>;
 
@@ -31,117 +33,22 @@ std::string key_of(const json& object, const char* chain) {
 bool is_lvsds(const std::string& table) { return table == "lvsd"; }
 bool is_lvsds_chain(const std::string& name) { return name.rfind("LVSD", 0) == 0; }
 
-// Whether one of several values of a match ("10.0.3.100", a prefix, a range, a port) is meant.
-template <typename TakesOne>
-Takes takes_any(const json& right, const TakesOne& takes_one) {
-  const bool set = right.is_object() && right.contains("set");
-  const json& members = set ? right.at("set") : right;
-  if (!members.is_array()) return takes_one(right);
-  Takes takes = Takes::no;
-  for (const json& member : members) takes = std::max(takes, takes_one(member));
-  return takes;
-}
-
-Takes takes_address(const json& right, const IpAddress& address) {
-  return takes_any(right, [&address](const json& one) {
-    std::string text = one.is_string() ? one.get<std::string>() : std::string();
-    if (one.is_object() && one.contains("prefix")) {
-      const json& prefix = one.at("prefix");
-      text = prefix.value("addr", "") + "/" + std::to_string(prefix.value("len", 0));
-    }
-    const auto prefix = Prefix::parse(text);
-    return prefix ? certain(prefix->contains(address)) : Takes::maybe;
-  });
-}
-
-Takes takes_port(const json& right, unsigned port) {
-  return takes_any(right, [port](const json& one) {
-    if (one.is_number_unsigned()) return certain(one.get<unsigned>() == port);
-    if (!one.is_object() || !one.contains("range")) return Takes::maybe;
-    const json& range = one.at("range");
-    if (range.size() != 2 || !range[0].is_number() || !range[1].is_number()) return Takes::maybe;
-    return certain(range[0].get<unsigned>() <= port && port <= range[1].get<unsigned>());
-  });
-}
-
-Takes takes_word(const json& right, const std::string& word) {
-  return takes_any(right, [&word](const json& one) {
-    if (!one.is_string()) return Takes::maybe;
-    const std::string text = one.get<std::string>();
-    return text.rfind('@', 0) == 0 ? Takes::maybe : certain(text == word);
-  });
-}
-
-Takes takes_payload(const json& payload, const json& right, const ServiceKey& key) {
-  const std::string protocol(to_string(key.protocol));
-  const std::string of = payload.value("protocol", ""), field = payload.value("field", "");
-  if (field == "daddr") return takes_address(right, key.listen.address);
-  if (field == "protocol" || field == "nexthdr") return takes_word(right, protocol);
-  for (const char* other : {"tcp", "udp", "sctp"}) {
-    if (of == other && of != protocol) return Takes::no;
-  }
-  if (field != "dport") return Takes::maybe;
-  return takes_port(right, key.listen.port.host());
-}
-
-// Of a request that opens a connection, and came from the network.
-Takes takes_value(const json& left, const json& right, const ServiceKey& key) {
-  const std::string meta = left.contains("meta") ? left.at("meta").value("key", "") : "";
-  if (meta == "l4proto") return takes_word(right, std::string(to_string(key.protocol)));
-  if ((meta == "iifname" || meta == "iif") && right == "lo") return Takes::no;
-  if (left.contains("ct") && left.at("ct").value("key", "") == "state") {
-    return takes_state(takes_word(right, "new"), takes_word(right, "untracked"));
-  }
-  return left.contains("payload") ? takes_payload(left.at("payload"), right, key) : Takes::maybe;
-}
-
-Takes takes(const json& match, const VirtualService& service) {
-  if (!match.contains("left") || !match.contains("right")) return Takes::maybe;
-  const Takes equal = takes_value(match.at("left"), match.at("right"), service.key);
-  const std::string op = match.value("op", "");
-  if (op == "==" || op == "in") return equal;
-  return op == "!=" ? opposite(equal) : Takes::maybe;
-}
-
-Takes takes_rule(const json& rule, const VirtualService& service) {
-  Takes all = Takes::yes;
+// Whether a rule gives packets to one of these queues: a number, a range, or what chooses among
+// several. Empty: that is not told.
+std::optional<bool> queues(const json& rule, const std::set<unsigned>& ours) {
   for (const json& part : rule.value("expr", json::array())) {
-    if (part.contains("match")) all = std::min(all, takes(part.at("match"), service));
-    // An iptables match that nft does not explain, and what takes some packets of many.
-    if (part.contains("xt") || part.contains("limit")) all = std::min(all, Takes::maybe);
-  }
-  return all;
-}
-
-bool refuses(const json& part) { return part.contains("drop") || part.contains("reject"); }
-
-// Whether a part of a rule may end its chain for a packet, otherwise than by dropping it.
-bool lets_go(const json& part) {
-  for (const char* harmless :
-       {"match", "counter", "log", "limit", "mangle", "notrack", "comment"}) {
-    if (part.contains(harmless)) return false;
-  }
-  const bool explained = part.contains("xt") && part.at("xt").is_object();
-  return !refuses(part) && !(explained && part.at("xt").value("type", "") == "match");
-}
-
-Fate fate_in(const json& rule, const VirtualService& service) {
-  const Takes takes = takes_rule(rule, service);
-  const json parts = rule.value("expr", json::array());
-  if (takes == Takes::no) return Fate::goes_on;
-  if (std::any_of(parts.begin(), parts.end(), refuses)) {
-    return takes == Takes::yes ? Fate::dropped : Fate::goes_on;
-  }
-  return std::any_of(parts.begin(), parts.end(), lets_go) ? Fate::may_leave : Fate::goes_on;
-}
-
-bool queues(const json& rule) {
-  for (const json& part : rule.value("expr", json::array())) {
-    if (part.contains("queue")) return true;
-    if (part.contains("xt") && part.at("xt").is_object() &&
-        part.at("xt").value("name", "") == "NFQUEUE") {
-      return true;
+    if (part.contains("xt")) {  // perhaps iptables' target, of which nft does not know more
+      const bool told = part.at("xt").is_object() && part.at("xt").contains("name");
+      if (!told || part.at("xt").value("name", "") == "NFQUEUE") return std::nullopt;
     }
+    if (!part.contains("queue")) continue;
+    const json& queue = part.at("queue");
+    const json number = queue.is_object() ? queue.value("num", json(0U)) : json(0U);
+    if (number.is_number_unsigned()) return ours.contains(number.get<unsigned>());
+    const bool range = number.is_object() && number.contains("range");
+    if (!range || number.at("range").size() != 2) return std::nullopt;
+    const auto first = ours.lower_bound(number.at("range")[0].get<unsigned>());
+    return first != ours.end() && *first <= number.at("range")[1].get<unsigned>();
   }
   return false;
 }
@@ -161,8 +68,8 @@ bool jumps_to_lvsd(const json& rule) {
 // Where lvsd's rules are, of those that the chain's packets meet: in a table of its own (nft), or
 // behind a jump in the chain itself (iptables).
 struct Own {
-  std::map<std::string, int> tables;    // by family: the handle of the table
-  std::map<std::string, int> position;  // by key of a chain: of the rule that jumps
+  std::map<std::string, int> tables;            // by family: the handle of the table
+  std::map<std::string, std::size_t> position;  // by key of a chain: of the rule that jumps
 
   std::optional<int> table(const std::string& family) const {
     const auto found = tables.find(family);
@@ -171,11 +78,9 @@ struct Own {
   }
 };
 
-// Whether the rule at this position of the chain sees a request before lvsd's do. Of two tables
-// with one priority the kernel asks the younger one first (tried), and handles grow.
-bool comes_before(const Chain& chain, int position, const Own& own, CaptureStage stage) {
-  const auto jump = own.position.find(chain.family + " " + chain.table + " " + chain.name);
-  if (jump != own.position.end()) return position < jump->second;
+// Whether a chain without lvsd's jump sees a request before lvsd's rules do. Of two tables with one
+// priority the kernel asks the younger one first (tried), and handles grow.
+bool comes_before(const Chain& chain, const Own& own, CaptureStage stage) {
   if (chain.hook == "ingress") return true;
   if (stage == CaptureStage::late) {
     return chain.hook == "prerouting" || (chain.hook == "input" && chain.priority < kSecurity);
@@ -185,17 +90,38 @@ bool comes_before(const Chain& chain, int position, const Own& own, CaptureStage
   return chain.table_handle > own.table(chain.family).value_or(0);
 }
 
-std::string rule_text(const Chain& chain, const json& rule) {
-  return "table " + chain.family + " " + chain.table + ", chain " + chain.name + " (" + chain.hook +
-         ", priority " + std::to_string(chain.priority) + "), handle " +
-         std::to_string(rule.value("handle", 0));
+std::string chain_text(const Chain& chain) {
+  return "table " + chain.family + " " + chain.table + ", chain " + chain.name +
+         (chain.hook.empty()
+              ? ""
+              : " (" + chain.hook + ", priority " + std::to_string(chain.priority) + ")");
 }
+
+struct Rule {
+  json text;
+  const Chain* at = nullptr;
+};
+using Rules = std::vector<const Rule*>;
 
 struct Read {
   std::map<std::string, int> tables;  // "family name": handle
   Chains chains;
-  std::vector<json> rules;
+  std::map<std::string, NftSets> sets;  // by table; of maps, too
+  std::list<Rule> all;
+  std::map<std::string, Rules> rules;  // by key of their chain
 };
+
+void read_chain(const json& chain, Read& out) {
+  Chain one{chain.value("family", ""),
+            chain.value("table", ""),
+            chain.value("name", ""),
+            chain.value("hook", ""),
+            chain.value("prio", 0),
+            0,
+            chain.value("policy", "") == "drop"};
+  one.table_handle = out.tables[one.family + " " + one.table];
+  out.chains.emplace(key_of(chain, "name"), std::move(one));
+}
 
 Read read(const json& ruleset) {
   Read out;
@@ -205,57 +131,130 @@ Read read(const json& ruleset) {
       out.tables[table.value("family", "") + " " + table.value("name", "")] =
           table.value("handle", 0);
     } else if (entry.contains("chain")) {
-      const json& chain = entry.at("chain");
-      Chain one{chain.value("family", ""), chain.value("table", ""), chain.value("name", ""),
-                chain.value("hook", ""),   chain.value("prio", 0),   0};
-      one.table_handle = out.tables[one.family + " " + one.table];
-      out.chains.emplace(key_of(chain, "name"), std::move(one));
+      read_chain(entry.at("chain"), out);
+    } else if (entry.contains("set") || entry.contains("map")) {
+      const json& set = entry.contains("set") ? entry.at("set") : entry.at("map");
+      out.sets[set.value("family", "") + " " + set.value("table", "")][set.value("name", "")] =
+          set.value("elem", json::array());
     } else if (entry.contains("rule")) {
-      out.rules.push_back(entry.at("rule"));
+      out.all.push_back({entry.at("rule"), nullptr});
     }
+  }
+  for (Rule& rule : out.all) {
+    const std::string key = key_of(rule.text, "chain");
+    const auto chain = out.chains.find(key);
+    if (chain == out.chains.end()) continue;
+    rule.at = &chain->second;
+    out.rules[key].push_back(&rule);
   }
   return out;
 }
 
 Own find_own(const Read& ruleset) {
   Own own;
-  for (int position = 0; const json& rule : ruleset.rules) {
-    ++position;
-    const std::string key = key_of(rule, "chain");
-    const auto chain = ruleset.chains.find(key);
-    if (chain == ruleset.chains.end()) continue;
-    const Chain& at = chain->second;
-    const bool jumps = jumps_to_lvsd(rule);
-    if (jumps) own.position.emplace(key, position);
-    if (jumps || is_lvsds(at.table)) own.tables.emplace(at.family, at.table_handle);
+  for (const auto& [key, rules] : ruleset.rules) {
+    for (std::size_t place = 0; place < rules.size(); ++place) {
+      const Chain& at = *rules[place]->at;
+      const bool jumps = jumps_to_lvsd(rules[place]->text);
+      if (jumps) own.position.emplace(key, place);
+      if (jumps || is_lvsds(at.table)) own.tables.emplace(at.family, at.table_handle);
+    }
   }
   return own;
 }
 
+void view_capture(const Read& ruleset, const Sought& sought, RulesetView& view) {
+  static const NftSets kNone;
+  for (const Rule& rule : ruleset.all) {
+    if (rule.at == nullptr) continue;
+    const Chain& at = *rule.at;
+    if (is_lvsds(at.table) || is_lvsds_chain(at.name)) {
+      if (at.family != "ip6") capture_all(view, sought.config, true);
+      if (at.family != "ip") capture_all(view, sought.config, false);
+      continue;
+    }
+    const auto ours = queues(rule.text, sought.queues);
+    if (!ours) view.unnumbered = true;
+    if (!ours || !*ours) continue;
+    const auto sets = ruleset.sets.find(at.family + " " + at.table);
+    for (const VirtualService& service : sought.config.services) {
+      if (!serves(at, service)) continue;
+      const bool takes =
+          service.key.is_by_mark() ||
+          meaning_of(rule.text, service.key, sets == ruleset.sets.end() ? kNone : sets->second)
+                  .takes != Takes::no;
+      if (takes) view.captured.insert(service.name);
+    }
+  }
+}
+
+// What the chain does with the requests before lvsd has them.
+void view_chain(const Read& ruleset, const std::string& key, const Rules& rules, bool to_its_end,
+                const Sought& sought, RulesetView& view) {
+  const Chain& chain = ruleset.chains.at(key);
+  const std::string table = chain.family + " " + chain.table;
+  const auto found = ruleset.sets.find(table);
+  const NftSets sets = found == ruleset.sets.end() ? NftSets() : found->second;
+  for (const VirtualService& service : sought.config.services) {
+    if (service.key.is_by_mark() || !serves(chain, service)) continue;
+    const auto outcome = walk(
+        rules,
+        [&](const Rule& rule) {
+          const auto ours = queues(rule.text, sought.queues);
+          if (ours && *ours) return Meaning{Takes::some, Act::leaves};
+          return meaning_of(rule.text, service.key, sets);
+        },
+        [&](const std::string& name) -> const Rules* {
+          static const Rules kEmpty;
+          if (!ruleset.chains.contains(table + " " + name)) return nullptr;
+          const auto target = ruleset.rules.find(table + " " + name);
+          return target == ruleset.rules.end() ? &kEmpty : &target->second;
+        });
+    using End = Outcome<Rule>::End;
+    const bool by_policy = outcome.end == End::goes_on && to_its_end && chain.drops;
+    const bool drops = outcome.end == End::drops || by_policy;
+    if (outcome.open || (!drops && outcome.drops == nullptr)) continue;
+    const bool named = !by_policy && outcome.drops != nullptr;
+    add_shadow(view,
+               named ? chain_text(*outcome.drops->at) + ", handle " +
+                           std::to_string(outcome.drops->text.value("handle", 0))
+                     : chain_text(chain) + ", policy drop",
+               service, drops && !outcome.unsure);
+  }
+}
+
 }  // namespace
 
-Result<RulesetView, Error> view_ruleset(std::string_view text, const Config& config) {
+void capture_all(RulesetView& view, const Config& config, bool v4) {
+  for (const VirtualService& service : config.services) {
+    if (service.key.listen.address.is_v4() == v4) view.captured.insert(service.name);
+  }
+}
+
+void add_shadow(RulesetView& view, const std::string& rule, const VirtualService& service,
+                bool sure) {
+  const auto same = std::find_if(
+      view.shadows.begin(), view.shadows.end(),
+      [&](const ShadowEvidence& other) { return other.rule == rule && other.sure == sure; });
+  if (same != view.shadows.end()) return same->services.push_back(service.name);
+  view.shadows.push_back({rule, {service.name}, sure});
+}
+
+Result<RulesetView, Error> view_ruleset(std::string_view text, const Sought& sought) {
   try {
     RulesetView view;
     const Read ruleset = read(json::parse(text));
+    view_capture(ruleset, sought, view);
     const Own own = find_own(ruleset);
-    std::map<std::string, ChainWalk> walks;
-    for (int position = 0; const json& rule : ruleset.rules) {
-      ++position;
-      const auto chain = ruleset.chains.find(key_of(rule, "chain"));
-      if (chain == ruleset.chains.end()) continue;
-      const Chain& at = chain->second;
-      if (is_lvsds(at.table) || is_lvsds_chain(at.name) || queues(rule)) {
-        view.captures_v4 = view.captures_v4 || at.family != "ip6";
-        view.captures_v6 = view.captures_v6 || at.family == "ip6" || at.family == "inet";
-        continue;
-      }
-      if (at.hook.empty() || !comes_before(at, position, own, config.startup.stage)) continue;
-      const VirtualService* dropped = walks[chain->first].meet(
-          config, [&](const VirtualService& service) { return serves(at, service); },
-          [&](const VirtualService& service) { return fate_in(rule, service); });
-      if (dropped == nullptr) continue;
-      view.shadows.push_back(rule_text(at, rule) + ": drops packets to " + to_string(dropped->key));
+    for (const auto& [key, chain] : ruleset.chains) {
+      if (chain.hook.empty() || is_lvsds(chain.table)) continue;
+      const auto found = ruleset.rules.find(key);
+      Rules rules = found == ruleset.rules.end() ? Rules() : found->second;
+      const auto jump = own.position.find(key);
+      const bool jumps = jump != own.position.end();
+      if (jumps) rules.resize(jump->second);
+      if (!jumps && !comes_before(chain, own, sought.config.startup.stage)) continue;
+      view_chain(ruleset, key, rules, !jumps, sought, view);
     }
     return view;
   } catch (const json::exception& wrong) {

@@ -3,24 +3,39 @@
 // are in it, too, unless they are iptables-legacy's: those have a text of their own.
 #pragma once
 
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "lvsd/model/config.h"
+#include "lvsd/doctor/evidence.h"
 #include "lvsd/net/result.h"
 
 namespace lvsd::doctor {
 
-struct RulesetView {
-  bool captures_v4 = false, captures_v6 = false;  // a rule of lvsd's, or any that queues
-  std::vector<std::string> shadows;
+// Whom rules are looked at for.
+struct Sought {
+  const Config& config;
+  std::set<unsigned> queues;  // that the daemon reads
 };
-Result<RulesetView, Error> view_ruleset(std::string_view json, const Config& config);
 
-// The same of what iptables-legacy-save or ip6tables-legacy-save prints, for services of that
-// family. Against capture rules that are nft's it knows the order at the late stage only, since
-// nothing tells which of two tables with one priority is older.
-RulesetView view_saved_rules(std::string_view saved, bool v4, const Config& config);
+struct RulesetView {
+  std::set<std::string> captured;  // services that a rule of lvsd's takes, or another to its queues
+  std::vector<ShadowEvidence> shadows;
+  bool unnumbered = false;  // a rule queues, but nft does not know where to
+};
+Result<RulesetView, Error> view_ruleset(std::string_view json, const Sought& sought);
+
+// The same of what iptables-save or ip6tables-save prints, for services of that family; `tool` is
+// what it calls itself. Against capture rules that are nft's it knows the order at the late stage
+// only, since nothing tells which of two tables with one priority is older.
+RulesetView view_saved_rules(std::string_view saved, bool v4, const Sought& sought,
+                             std::string_view tool = "iptables-legacy");
+
+// All of that version.
+void capture_all(RulesetView& view, const Config& config, bool v4);
+// One more service of which a rule (or policy) drops requests, or may.
+void add_shadow(RulesetView& view, const std::string& rule, const VirtualService& service,
+                bool sure);
 
 }  // namespace lvsd::doctor

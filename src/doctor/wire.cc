@@ -31,21 +31,23 @@ constexpr sock_filter if_probe(std::uint8_t yes, std::uint8_t no) {
   return BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, kFirstProbePort, yes, no);
 }
 
-// ARP; ICMP of both versions; TCP to a port of the probes'. Jumps count from the next line.
+// ARP; ICMP of both versions; TCP and UDP to a port of the probes'. Jumps count from the next line.
 constexpr std::array kFilter{
     load_half(12),
-    if_equal(ethertype::kArp, 14, 0),
-    if_equal(ethertype::kIpv4, 0, 6),
+    if_equal(ethertype::kArp, 16, 0),
+    if_equal(ethertype::kIpv4, 0, 7),
     load_byte(23),
-    if_equal(1, 11, 0),
-    if_equal(6, 0, 9),
+    if_equal(1, 13, 0),
+    if_equal(6, 1, 0),
+    if_equal(17, 0, 10),
     sock_filter BPF_STMT(BPF_LDX | BPF_B | BPF_MSH, 14),
     sock_filter BPF_STMT(BPF_LD | BPF_H | BPF_IND, 16),
-    if_probe(7, 6),
-    if_equal(ethertype::kIpv6, 0, 5),
+    if_probe(8, 7),
+    if_equal(ethertype::kIpv6, 0, 6),
     load_byte(20),
-    if_equal(58, 4, 0),
-    if_equal(6, 0, 2),
+    if_equal(58, 5, 0),
+    if_equal(6, 1, 0),
+    if_equal(17, 0, 2),
     load_half(56),
     if_probe(1, 0),
     sock_filter BPF_STMT(BPF_RET | BPF_K, 0),

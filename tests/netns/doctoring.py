@@ -11,6 +11,7 @@ virtual address and its servers on 10.0.2.0/24.
 """
 import json
 import os
+import subprocess
 
 import servers
 from bare import Small, realserver
@@ -58,7 +59,7 @@ class Ward(Small):
 
     def treat(self, host):
         realserver(self, host, "apply", "-c", self.daemon.file, "--director", "10.0.2.1",
-                   "--director", "fd00:2::1")
+                   "--director", "fd00:2::1", "--clients", "10.0.2.0/24", "--clients", "fd00:2::/64")
 
     def restart(self, text=None):
         self.daemon.stop()
@@ -77,13 +78,25 @@ def text_of(*more, director=None, drop=()):
     return configuration(*chosen, director=director)
 
 
-def examine(ward, *words):
-    """What the doctor says: exit status, and the findings by name."""
-    output = ward.run("director", [os.path.join(build_directory(), "lvsctl"), "doctor", "--json",
-                                   "-c", ward.daemon.file, "--run-dir", ward.daemon.run_dir, *words],
-                      check=False)
+def doctor(ward, *words, before=()):
+    """Its exit status and what it prints. `before`: a command that runs it."""
+    process = subprocess.run(
+        ward.command("director", [*before, os.path.join(build_directory(), "lvsctl"), "doctor",
+                                  "--run-dir", ward.daemon.run_dir, *words]),
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd="/")
+    return process.returncode, process.stdout + process.stderr
+
+
+def examine(ward, *words, before=()):
+    """What the doctor says, the exit status of which says the same."""
+    status, output = doctor(ward, "--json", "-c", ward.daemon.file, *words, before=before)
+    assert status in (0, 1), output
     report = json.loads(output)
-    assert report["ok"] == ("fault" not in [one["severity"] for one in report["findings"]])
+    counted = [one["severity"] for one in report["findings"]]
+    assert report["version"] == 1
+    assert report["ok"] == ("fault" not in counted) == (status == 0)
+    assert [report[key] for key in ("faults", "cannot_tell", "notes")] == \
+        [counted.count(severity) for severity in ("fault", "cannot tell", "note")]
     return report
 
 

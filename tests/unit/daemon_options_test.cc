@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include "lvsd/daemon/options.h"
 
 namespace lvsd {
@@ -26,7 +28,7 @@ TEST(DaemonOptions, EachIsRead) {
                               "--log-target", "journal"});
   ASSERT_TRUE(options) << options.error().message;
   EXPECT_TRUE(options->check);
-  EXPECT_EQ(options->config_file, "a.yaml");
+  EXPECT_EQ(options->config_file, std::filesystem::current_path() / "a.yaml");
   EXPECT_EQ(options->run_dir, "/run/b");
   EXPECT_EQ(options->log_level, LogLevel::debug);
   EXPECT_EQ(options->log_target, LogTarget::journal);

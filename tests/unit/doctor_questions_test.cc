@@ -38,5 +38,25 @@ TEST(DoctorQuestions, AreAskedAsNobodyWhereThereIsNoAddressOfThatVersion) {
   EXPECT_TRUE(address_on(interface, ip("10.0.2.11"), evidence).is_unspecified());
 }
 
+// For the checks that speak as somebody who is not there.
+TEST(DoctorQuestions, LookForFreeAddressesInSmallNetworks) {
+  const auto candidates = [](std::string_view network, const std::set<IpAddress>& taken = {}) {
+    std::vector<std::string> out;
+    for (const IpAddress& one : last_addresses(*Prefix::parse(network), taken)) {
+      out.push_back(to_string(one));
+    }
+    return out;
+  };
+  using Texts = std::vector<std::string>;
+  EXPECT_EQ(candidates("10.0.2.0/24"),
+            (Texts{"10.0.2.253", "10.0.2.252", "10.0.2.251", "10.0.2.250"}));
+  EXPECT_EQ(candidates("10.0.2.0/29", {ip("10.0.2.4"), ip("10.0.2.3")}),
+            (Texts{"10.0.2.6", "10.0.2.5", "10.0.2.2", "10.0.2.1"}));
+  EXPECT_EQ(candidates("10.0.2.8/30"), (Texts{"10.0.2.10", "10.0.2.9"}));
+  EXPECT_EQ(candidates("10.0.2.8/31"), Texts());
+  EXPECT_EQ(candidates("10.0.2.8/32"), Texts());
+  EXPECT_EQ(candidates("fd00::/125").size(), 4U);
+}
+
 }  // namespace
 }  // namespace lvsd::doctor

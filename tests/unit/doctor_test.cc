@@ -1,20 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The doctor's judgement and its reading of frames: what needs no network.
+// The doctor's judgement, which needs no network.
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <set>
 
-#include "doctor/frames.h"
 #include "lvsd/doctor/judge.h"
-#include "lvsd/net/checksum.h"
 
 namespace lvsd::doctor {
 namespace {
 
 IpAddress ip(std::string_view text) { return *IpAddress::parse(text); }
-const Mac kOwn({2, 0, 0, 0, 0, 1}), kServer({2, 0, 0, 0, 0, 11}), kStranger({2, 0, 0, 0, 0, 66});
-constexpr Port kHttp{std::uint16_t{80}}, kMine{std::uint16_t{61005}};
+const Mac kServer({2, 0, 0, 0, 0, 11}), kStranger({2, 0, 0, 0, 0, 66});
+constexpr Port kHttp{std::uint16_t{80}};
 
 Evidence healthy(ForwardingMethod method) {
   Evidence evidence;
@@ -23,7 +21,7 @@ Evidence healthy(ForwardingMethod method) {
   service.key = {ServiceProtocol::tcp, {ip("10.0.1.100"), kHttp}};
   service.destinations = {{{ip("10.0.2.11"), kHttp}, method, Weight()}};
   evidence.config.services = {service};
-  evidence.host.daemon = evidence.host.rules_known = evidence.host.rules_v4 = true;
+  evidence.host.daemon = evidence.host.rules_known = true;
   evidence.host.daemon_pid = 7;
   evidence.host.queues = {{0, true, 7, "lvsd"}};
   evidence.vips = {{ip("10.0.1.100"), true, "cl", {}}};
@@ -64,6 +62,69 @@ struct Row {
   Names expected;
 };
 
+Finding only(const Evidence& evidence) {
+  const std::vector<Finding> findings = judge(evidence);
+  EXPECT_EQ(findings.size(), 1U);
+  return findings.empty() ? Finding() : findings.front();
+}
+
+// As one would type it.
+TEST(DoctorJudge, RemediesAreWholeCommands) {
+  Evidence evidence = healthy(DirectRouting{});
+  first(evidence).path.reply = Reply::silence;
+  EXPECT_EQ(only(evidence).remedy,
+            "there: lvsctl realserver apply --vip 10.0.1.100 --method dr --director 10.0.2.1 "
+            "--address 10.0.2.11 --port 80 --protocol tcp");
+  evidence =
+      healthy(Tunnel{.encapsulation = Encapsulation::gue, .port = Port{std::uint16_t{7000}}});
+  first(evidence).path.reply = Reply::silence;
+  first(evidence).inner_real.reply = Reply::accepted;
+  EXPECT_EQ(only(evidence).remedy,
+            "there: lvsctl realserver apply --vip 10.0.1.100 --method tun --director 10.0.2.1 "
+            "--address 10.0.2.11 --port 80 --protocol tcp --tunnel gue --gue-port 7000");
+  first(evidence).destination.endpoint.port = Port();
+  EXPECT_NE(only(evidence).remedy.find("--port any --protocol tcp --tunnel gue"),
+            std::string::npos);
+  evidence = healthy(Masquerade{});
+  first(evidence).network = Prefix::parse("10.0.0.0/16");
+  first(evidence).asked_for_neighbour = true;
+  EXPECT_NE(only(evidence).remedy.find(" --port 80 --protocol tcp --clients 10.0.0.0/16, so"),
+            std::string::npos);
+}
+
+// Where the way tells what it takes, large packets are cut to that.
+TEST(DoctorJudge, APathWithAnMtuOfItsOwnIsANote) {
+  Evidence evidence = healthy(Tunnel{});
+  first(evidence).full_bytes = 1500;
+  first(evidence).full_size = {Reply::error, false, 3, 4, ip("10.0.2.254"), 1400};
+  const Finding finding = only(evidence);
+  EXPECT_EQ(finding.name, "tunnel-mtu");
+  EXPECT_EQ(finding.severity, Severity::note);
+  EXPECT_NE(finding.what.find("1400 bytes"), std::string::npos) << finding.what;
+}
+
+TEST(DoctorJudge, WhatIsTrueOfTheHostNamesItsServices) {
+  Evidence evidence = healthy(DirectRouting{});
+  evidence.host.daemon = false;
+  EXPECT_EQ(only(evidence).services, std::vector<std::string>{"web"});
+  evidence = healthy(DirectRouting{});
+  evidence.vips[0].claims = {{"cl", kStranger}};
+  EXPECT_EQ(only(evidence).services, std::vector<std::string>{"web"});
+}
+
+TEST(DoctorJudge, WhatCannotBeToldIsNoFault) {
+  Evidence evidence = healthy(DirectRouting{});
+  evidence.host.uncaptured = {"web"};
+  evidence.host.rules_known = false;
+  EXPECT_EQ(only(evidence).severity, Severity::unknown);
+  evidence = healthy(Masquerade{});
+  first(evidence).virtual_service.key.protocol = ServiceProtocol::sctp;
+  first(evidence).client = ip("198.51.100.77");
+  first(evidence).returned_echo.reply = Reply::silence;
+  EXPECT_EQ(only(evidence).name, "nat-wrong-gateway");
+  EXPECT_EQ(only(evidence).severity, Severity::unknown);
+}
+
 TEST(DoctorJudge, NamesOneFaultForOneCause) {
   const std::vector<Row> rows{
       {"nothing", DirectRouting{}, [](Evidence&) {}, {}},
@@ -79,8 +140,16 @@ TEST(DoctorJudge, NamesOneFaultForOneCause) {
        },
        {"queue-taken"}},
       {"unread", DirectRouting{}, [](Evidence& e) { e.host.queues[0] = {}; }, {"queue-unread"}},
-      {"rules", DirectRouting{}, [](Evidence& e) { e.host.rules_v4 = false; }, {"rules-missing"}},
-      {"shadow", DirectRouting{}, [](Evidence& e) { e.host.shadows = {"x"}; }, {"rules-shadowed"}},
+      {"rules",
+       DirectRouting{},
+       [](Evidence& e) { e.host.uncaptured = {"web"}; },
+       {"rules-missing"}},
+      {"shadow",
+       DirectRouting{},
+       [](Evidence& e) {
+         e.host.shadows = {{"x", {"web"}, true}};
+       },
+       {"rules-shadowed"}},
       {"neighbours nearly full",
        DirectRouting{},
        [](Evidence& e) {
@@ -166,7 +235,69 @@ TEST(DoctorJudge, NamesOneFaultForOneCause) {
       {"dr: silent",
        DirectRouting{},
        [](Evidence& e) { first(e).path.reply = first(e).direct.reply = Reply::silence; },
+       {"port-silent"}},
+      {"dr: silent, and so is an echo",
+       DirectRouting{},
+       [](Evidence& e) {
+         first(e).virtual_service.key.protocol = ServiceProtocol::udp;
+         first(e).path.reply = first(e).direct.reply = Reply::silence;
+       },
        {"no-answer"}},
+      {"dr: a firewall drops the port of the VIP alone",
+       DirectRouting{},
+       [](Evidence& e) {
+         first(e).path.reply = Reply::silence;
+         first(e).echo_direct.reply = first(e).echo_path.reply = Reply::accepted;
+       },
+       {"port-silent"}},
+      {"dr: the VIP does not answer an echo either",
+       DirectRouting{},
+       [](Evidence& e) {
+         first(e).path.reply = first(e).echo_path.reply = Reply::silence;
+         first(e).echo_direct.reply = Reply::accepted;
+       },
+       {"vip-missing"}},
+      {"dr: answers that do not arrive",
+       DirectRouting{},
+       [](Evidence& e) {
+         first(e).client = ip("10.0.1.1");
+         first(e).client_is_near_vip = true;
+         first(e).returned.reply = Reply::silence;
+         first(e).client_arp.reply = Reply::accepted;
+       },
+       {"no-way-back"}},
+      {"dr: rp_filter",
+       DirectRouting{},
+       [](Evidence& e) {
+         first(e).client = ip("10.0.1.1");
+         first(e).client_is_near_vip = true;
+         first(e).returned.reply = first(e).client_arp.reply = Reply::silence;
+       },
+       {"realserver-rp-filter"}},
+      {"dr: answers that arrive",
+       DirectRouting{},
+       [](Evidence& e) {
+         first(e).client = ip("10.0.1.1");
+         first(e).client_is_near_vip = true;
+         first(e).returned.reply = Reply::accepted;
+         first(e).client_arp.reply = Reply::silence;  // arp_ignore=2
+       },
+       {}},
+      {"dr: answers that nobody here sees",
+       DirectRouting{},
+       [](Evidence& e) {
+         first(e).client = ip("198.51.100.77");
+         first(e).returned.reply = Reply::silence;
+         first(e).client_arp.reply = Reply::accepted;
+       },
+       {"way-back-unseen"}},
+      {"dr: no free address to ask as",
+       DirectRouting{},
+       [](Evidence& e) {
+         first(e).network = Prefix::parse("10.0.2.8/30");
+         first(e).network_full = true;
+       },
+       {"not-asked"}},
       {"dr: speaks",
        DirectRouting{},
        [](Evidence& e) { first(e).speaks_for_vip = kServer; },
@@ -298,8 +429,62 @@ TEST(DoctorJudge, NamesOneFaultForOneCause) {
        {"tunnel-mtu"}},
       {"nat: gateway",
        Masquerade{},
-       [](Evidence& e) { first(e).returned.reply = Reply::silence; },
+       [](Evidence& e) {
+         first(e).client = ip("198.51.100.77");
+         first(e).returned.reply = Reply::silence;
+       },
        {"nat-wrong-gateway"}},
+      {"nat: gateway, of datagrams",
+       Masquerade{},
+       [](Evidence& e) {
+         first(e).virtual_service.key.protocol = ServiceProtocol::udp;
+         first(e).client = ip("198.51.100.77");
+         first(e).datagram.reply = Reply::accepted;
+         first(e).returned.reply = first(e).returned_echo.reply = Reply::silence;
+       },
+       {"nat-wrong-gateway"}},
+      {"nat: datagrams that nobody answers, but echoes come back",
+       Masquerade{},
+       [](Evidence& e) {
+         first(e).virtual_service.key.protocol = ServiceProtocol::udp;
+         first(e).client = ip("198.51.100.77");
+         first(e).datagram.reply = first(e).returned.reply = Reply::silence;
+         first(e).returned_echo.reply = Reply::accepted;
+       },
+       {}},
+      {"nat: clients of its network are answered elsewhere",
+       Masquerade{},
+       [](Evidence& e) {
+         first(e).network = Prefix::parse("10.0.0.0/16");
+         first(e).returned_on_link.reply = Reply::silence;
+       },
+       {"nat-client-bypass"}},
+      {"dr: datagrams are answered, but no echo requests",
+       DirectRouting{},
+       [](Evidence& e) {
+         first(e).virtual_service.key.protocol = ServiceProtocol::udp;
+         first(e).path.reply = first(e).direct.reply = Reply::silence;
+         first(e).datagram.reply = Reply::accepted;
+       },
+       {}},
+      {"nat: silent",
+       Masquerade{},
+       [](Evidence& e) { first(e).direct.reply = Reply::silence; },
+       {"port-silent"}},
+      {"nat: a router answers for it, and nobody else",
+       Masquerade{},
+       [](Evidence& e) {
+         first(e).hop->gateway = ip("10.0.2.254");
+         first(e).direct.reply = Reply::silence;
+       },
+       {"no-answer"}},
+      {"nat: asks for a neighbour, in the name of another service",
+       Masquerade{},
+       [](Evidence& e) {
+         first(e).asked_for_neighbour = true;
+         first(e).returned_on_link.reply = Reply::accepted;
+       },
+       {}},
       {"nat: bypass",
        Masquerade{},
        [](Evidence& e) { first(e).asked_for_neighbour = true; },
@@ -317,6 +502,20 @@ TEST(DoctorJudge, NamesOneFaultForOneCause) {
          first(e).datagram = {Reply::error, false, 3, 3, ip("10.0.2.11")};
        },
        {"port-closed"}},
+      {"ipv6 redirects",
+       Masquerade{},
+       [](Evidence& e) {
+         first(e).virtual_service.key.listen.address = ip("fd00:2::100");
+         first(e).network = Prefix::parse("fd00:2::/64");
+         e.host.forwards_v6 = true;
+       },
+       {"sends-redirects", "ip-forward"}},
+      {"arp by another interface",
+       DirectRouting{},
+       [](Evidence& e) {
+         e.vips[0].claims = {{"cl", kStranger, ip("10.0.2.11")}};
+       },
+       {"realserver-answers-arp"}},
       {"standby",
        DirectRouting{},
        [](Evidence& e) {
@@ -369,75 +568,6 @@ TEST(DoctorJudge, NamesOneFaultForOneCause) {
     Evidence evidence = healthy(row.method);
     row.change(evidence);
     EXPECT_EQ(names(evidence), row.expected) << row.what;
-  }
-}
-
-// ---- frames
-// --------------------------------------------------------------------------------------
-TEST(DoctorFrames, AnswersAreRead) {
-  const IpAddress vip = ip("10.0.1.100"), own = ip("10.0.2.1");
-  const auto asked = parse_frame(question_frame(kOwn, own, vip));
-  ASSERT_TRUE(asked);
-  EXPECT_EQ(asked->kind, Heard::Kind::question);
-  EXPECT_EQ(asked->address, vip);
-  EXPECT_EQ(asked->sender, own);
-  const auto segment = parse_frame(frame_of(kOwn, kServer, syn(vip, kHttp, own, kMine)));
-  ASSERT_TRUE(segment);
-  EXPECT_EQ(segment->kind, Heard::Kind::segment);
-  EXPECT_EQ(segment->tuple.destination_port, kMine);
-  EXPECT_EQ(segment->mac, kServer);
-}
-
-TEST(DoctorFrames, Ipv6QuestionsAreRead) {
-  const auto asked = parse_frame(question_frame(kOwn, ip("fd00::1"), ip("fd00::100")));
-  ASSERT_TRUE(asked);
-  EXPECT_EQ(asked->kind, Heard::Kind::question);
-  EXPECT_EQ(asked->address, ip("fd00::100"));
-}
-
-TEST(DoctorFrames, EveryPrefixIsHarmless) {
-  const IpAddress own = ip("10.0.2.1"), vip = ip("10.0.1.100");
-  const Bytes inner = syn(own, kMine, vip, kHttp, 100);
-  for (const Bytes& frame :
-       {question_frame(kOwn, own, vip), question_frame(kOwn, ip("fd00::1"), ip("fd00::2")),
-        frame_of(kOwn, kServer, inner), frame_of(kOwn, kServer, echo(own, kMine, vip)),
-        frame_of(kOwn, kServer, datagram(own, kMine, vip, kHttp)),
-        frame_of(kOwn, kServer, tunnelled(inner, Tunnel{}, own, ip("10.0.2.11"), true))}) {
-    for (std::size_t length = 0; length < frame.size(); ++length) {
-      static_cast<void>(parse_frame(std::span<const std::byte>(frame).first(length)));
-    }
-  }
-}
-
-TEST(DoctorFrames, AnErrorAboutATunnelNamesThePacketInside) {
-  const IpAddress own = ip("10.0.2.1"), vip = ip("10.0.1.100"), server = ip("10.0.2.11");
-  const Bytes inner = syn(own, kMine, vip, kHttp);
-  for (const Tunnel& tunnel :
-       {Tunnel{}, Tunnel{.encapsulation = Encapsulation::gre},
-        Tunnel{.encapsulation = Encapsulation::gue, .port = Port{std::uint16_t{6080}}}}) {
-    const Bytes outer = tunnelled(inner, tunnel, own, server, true);
-    Ipv4Header ip4;
-    IcmpHeader icmp;
-    icmp.type = 3;
-    icmp.code = 13;
-    ip4.total_length = Be16(static_cast<std::uint16_t>(sizeof(ip4) + sizeof(icmp) + outer.size()));
-    ip4.ttl = 64;
-    ip4.protocol = 1;
-    ip4.source = server.v4();
-    ip4.destination = own.v4();
-    finish_checksum(ip4);
-    Bytes packet(sizeof(ip4) + sizeof(icmp));
-    store(std::span(packet), ip4);
-    store(std::span(packet), icmp, sizeof(ip4));
-    packet.insert(packet.end(), outer.begin(), outer.end());
-    const auto heard = parse_frame(frame_of(kOwn, kServer, packet));
-    ASSERT_TRUE(heard);
-    EXPECT_EQ(heard->kind, Heard::Kind::error);
-    EXPECT_TRUE(heard->quotes_tunnel);
-    EXPECT_EQ(heard->address, server);
-    ASSERT_TRUE(heard->has_inner);
-    EXPECT_EQ(heard->tuple.destination, vip);
-    EXPECT_EQ(heard->tuple.source_port, kMine);
   }
 }
 

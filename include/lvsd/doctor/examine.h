@@ -15,6 +15,7 @@ namespace lvsd::doctor {
 struct Examination {
   Config config;
   std::optional<int> daemon;  // the process number of the lvsd that answered; none: it does not run
+  bool rules_in_place = false;      // that lvsd says that its capture rules are there
   std::optional<IpAddress> client;  // whose answers of NAT to ask for; none: one is made up
   std::chrono::milliseconds patience{2000};  // with a probe that nobody answers
 };

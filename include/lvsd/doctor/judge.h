@@ -21,6 +21,7 @@ struct Finding {
   Severity severity = Severity::fault;
   std::string service, destination;  // empty: the host's, or of a virtual address
   std::string what, evidence, remedy;
+  std::vector<std::string> services;  // the host's, or of an address: whom it concerns
 };
 
 std::vector<Finding> judge(const Evidence& evidence);
