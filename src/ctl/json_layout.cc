@@ -12,6 +12,13 @@ bool is_sign(char c) {
   return c == ',' || c == ':' || c == '[' || c == ']' || c == '{' || c == '}' || c == '"';
 }
 
+bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
+
+std::size_t past_blanks(std::string_view text, std::size_t at) {
+  while (at < text.size() && is_blank(text[at])) ++at;
+  return at;
+}
+
 // Behind the string that begins at `at`.
 std::size_t end_of_string(std::string_view text, std::size_t at) {
   for (++at; at < text.size(); ++at) {
@@ -41,11 +48,12 @@ std::size_t end_of_value(std::string_view text, std::size_t at) {
   return at;
 }
 
-// What stands at `at`, past which it goes, with the sign behind it.
+// What stands at `at`, past which it goes, with the sign and the blanks behind it.
 std::string_view take_value(std::string_view text, std::size_t& at) {
   const std::size_t begin = std::min(at, text.size()), end = end_of_value(text, begin);
-  const std::string_view value = text.substr(begin, end - begin);
-  at = end + 1;
+  std::string_view value = text.substr(begin, end - begin);
+  while (!value.empty() && is_blank(value.back())) value.remove_suffix(1);
+  at = past_blanks(text, end + 1);
   return value;
 }
 
@@ -63,20 +71,21 @@ JsonPrinter& JsonPrinter::line(std::size_t depth) {
 }
 
 JsonPrinter& JsonPrinter::value(std::string_view json, std::size_t depth) {
-  const auto closes = [json](std::size_t at) {
-    return at < json.size() && (json[at] == ']' || json[at] == '}');
-  };
   for (std::size_t at = 0; at < json.size();) {
     const char c = json[at];
     const std::size_t begin = at++;
     if (c == '"') {
       at = end_of_string(json, begin);
       raw(json.substr(begin, at - begin));
-    } else if ((c == '[' || c == '{') && closes(at)) {
-      raw(json.substr(begin, 2));
-      ++at;
     } else if (c == '[' || c == '{') {
-      raw({&c, 1}).line(++depth);
+      at = past_blanks(json, at);
+      const bool empty = at < json.size() && (json[at] == ']' || json[at] == '}');
+      raw({&c, 1});
+      if (empty) {
+        raw(json.substr(at++, 1));
+      } else {
+        line(++depth);
+      }
     } else if (c == ']' || c == '}') {
       if (depth > 0) --depth;
       line(depth).raw({&c, 1});
@@ -84,8 +93,8 @@ JsonPrinter& JsonPrinter::value(std::string_view json, std::size_t depth) {
       raw(",").line(depth);
     } else if (c == ':') {
       raw(": ");
-    } else {
-      while (at < json.size() && !is_sign(json[at])) ++at;
+    } else if (!is_blank(c)) {
+      while (at < json.size() && !is_sign(json[at]) && !is_blank(json[at])) ++at;
       raw(json.substr(begin, at - begin));
     }
   }
@@ -98,8 +107,10 @@ void JsonPrinter::flush() {
 }
 
 std::optional<std::string_view> json_member(std::string_view object, std::string_view key) {
-  if (object.empty() || object.front() != '{') return std::nullopt;
-  for (std::size_t at = 1; at < object.size() && object[at] == '"';) {
+  std::size_t at = past_blanks(object, 0);
+  if (at == object.size() || object[at] != '{') return std::nullopt;
+  at = past_blanks(object, at + 1);
+  while (at < object.size() && object[at] == '"') {
     const std::string_view name = take_value(object, at);
     const std::string_view value = take_value(object, at);
     const bool quoted = name.size() == key.size() + 2 && name.substr(1, key.size()) == key;
@@ -109,8 +120,10 @@ std::optional<std::string_view> json_member(std::string_view object, std::string
 }
 
 void each_element(std::string_view array, const std::function<void(std::string_view)>& what) {
-  if (array.empty() || array.front() != '[') return;
-  for (std::size_t at = 1; at < array.size() && array[at] != ']';) what(take_value(array, at));
+  std::size_t at = past_blanks(array, 0);
+  if (at == array.size() || array[at] != '[') return;
+  at = past_blanks(array, at + 1);
+  while (at < array.size() && array[at] != ']') what(take_value(array, at));
 }
 
 }  // namespace lvsd::ctl

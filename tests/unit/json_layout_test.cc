@@ -56,6 +56,16 @@ TEST(JsonLayout, IsTheLibrarysWithoutItsTree) {
   for (int round = 0; round < 2000; ++round) {
     const json value = any_value(random, 6);
     ASSERT_EQ(laid_out(value.dump()), value.dump(2));
+    ASSERT_EQ(laid_out(value.dump(3, '\t')), value.dump(2));
+    const json object = {{"a b", value}, {"ok", true}, {"z", json::array({value, value})}};
+    for (const std::string& text : {object.dump(), object.dump(1), " " + object.dump(4, '\t')}) {
+      ASSERT_EQ(json_member(text, "ok"), "true");
+      ASSERT_EQ(json::parse(json_member(text, "a b").value_or("")), value);
+      json elements = json::array();
+      each_element(json_member(text, "z").value_or(""),
+                   [&](std::string_view each) { elements.push_back(json::parse(each)); });
+      ASSERT_EQ(elements, object["z"]);
+    }
   }
 }
 

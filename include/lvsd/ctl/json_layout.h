@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // A reply of the daemon's as `--json` prints it: its text laid out over lines as nlohmann's dump(2)
 // does, without a tree being made of it, which for a hundred thousand destinations took a second
-// and most of a gigabyte. What is JSON on one line comes out byte for byte as through the tree
-// (tests/unit/json_layout_test.cc); of what is not, nothing is promised but an end.
+// and most of a gigabyte. What is JSON, with blanks or without, comes out byte for byte as through
+// the tree where its keys are in their order (tests/unit/json_layout_test.cc); of what is not,
+// nothing is promised but an end.
 #pragma once
 
 #include <functional>
