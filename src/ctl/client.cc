@@ -81,10 +81,6 @@ Unexpected<AskFailure> unreadable(const std::string& path) {
   return failure(path, "lvsd's answer cannot be read", false);
 }
 
-bool has_result(const json& reply) {
-  return reply.is_object() && reply.contains("ok") && reply["ok"].is_boolean();
-}
-
 }  // namespace
 
 Result<std::string, AskFailure> ask_for_text(const std::string& run_dir, const Request& request,
@@ -103,18 +99,17 @@ Result<std::string, AskFailure> ask_for_text(const std::string& run_dir, const R
   if (error != 0) return failed("lvsd did not answer: " + reason(error));
   line.pop_back();
   const auto ok = json_member(line, "ok");
-  if (ok == "true" || ok == "false") return line;
-  // Not as lvsd writes it: with blanks, perhaps.
-  const json reply = json::parse(line, nullptr, /*allow_exceptions=*/false);
-  if (!has_result(reply)) return unreadable(path);
-  return reply.dump(-1, ' ', false, json::error_handler_t::replace);
+  if (ok != "true" && ok != "false") return unreadable(path);
+  return line;
 }
 
 Reply ask(const std::string& run_dir, const Request& request, std::chrono::seconds patience) {
   const auto text = ask_for_text(run_dir, request, patience);
   if (!text) return Unexpected{text.error()};
   json reply = json::parse(*text, nullptr, /*allow_exceptions=*/false);
-  if (!has_result(reply)) return unreadable(control_socket(run_dir));
+  if (!reply.is_object() || !reply.contains("ok") || !reply["ok"].is_boolean()) {
+    return unreadable(control_socket(run_dir));
+  }
   return reply;
 }
 

@@ -134,6 +134,10 @@ int explain_typed(const ExplainSettings& settings, std::vector<std::byte> packet
   packet.insert(packet.begin(), kPacketHeadroom, std::byte{0});
   PacketBuffer buffer(packet, kPacketHeadroom, packet.size() - kPacketHeadroom);
   buffer.set_mark(settings.mark);
+  if (const auto view = parse_packet(buffer.bytes())) {  // as Director::explain() takes it to come
+    const auto hop = network->route(view->tuple.source);
+    if (hop) buffer.set_arrival(hop->interface);
+  }
   Decision decision;
   director.handle(buffer, now, out, decision);
   ExplainPrinter printer(settings);

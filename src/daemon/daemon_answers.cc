@@ -51,7 +51,7 @@ void Daemon::State::answer(std::string_view line, const Peer& peer,
   }
   if (request->command == Command::plan) return plan(*std::move(request->config), reply);
   if (request->command == Command::list) return list(*request, reply);
-  if (request->command == Command::explain) return explain(std::move(*request), reply);
+  if (request->command == Command::explain) return explain(std::move(*request), peer, reply);
   if (request->command == Command::connections) return reply(connections(request->cursor));
   reply(text_of(answer(*request)));
 }

@@ -19,6 +19,8 @@ namespace {
 using nlohmann::json;
 
 constexpr std::size_t kLargestPacket = 65535;
+// lvsctl gives up after ten seconds.
+constexpr std::chrono::seconds kPatience{10};
 // Of what passed since it was asked last, in all: no line of the control socket is longer.
 constexpr std::size_t kMostOfTrace = kMaxRequest - kMaxShort;
 
@@ -69,23 +71,32 @@ Result<TapFilter, Error> filter_of(const Request& request, const Config& running
 
 }  // namespace
 
-void Daemon::State::explain(Request request, ControlSocket::Reply reply) {
-  explaining.wanted.emplace_back(std::move(request), std::move(reply));
-  if (explaining.wanted.size() == 1) next_explanation();
+void Daemon::State::explain(Request request, const Peer& peer, ControlSocket::Reply reply) {
+  const bool idle = explaining.of_changers.empty() && explaining.of_readers.empty();
+  auto& queue = peer.may_change ? explaining.of_changers : explaining.of_readers;
+  queue.push_back({std::move(request), std::move(reply), Pace::Clock::now()});
+  if (idle) next_explanation();
 }
 
-// One at a time, in the order in which they were asked for.
+// One at a time. A crowd of readers makes each other wait, not those who may change things; and
+// what nobody waits for any more costs the workers nothing.
 void Daemon::State::next_explanation() {
   explaining.timer.expires_at(explaining.pace.next());
   explaining.timer.async_wait([this](boost::system::error_code error) {
     if (error) return;
+    auto& queue = explaining.of_changers.empty() ? explaining.of_readers : explaining.of_changers;
+    const Explaining::Wanted wanted = std::move(queue.front());
+    queue.pop_front();
     const auto from = Pace::Clock::now();
-    const std::string said = text_of(explain(explaining.wanted.front().first));
-    explaining.pace.worked(from, Pace::Clock::now());
-    const ControlSocket::Reply reply = std::move(explaining.wanted.front().second);
-    explaining.wanted.pop_front();
-    if (!explaining.wanted.empty()) next_explanation();
-    reply(said);
+    std::string said;
+    if (from - wanted.since < kPatience) {
+      said = text_of(explain(wanted.request));
+      explaining.pace.worked(from, Pace::Clock::now());
+    } else {
+      said = error_reply("too many ask for explanations; try again");
+    }
+    if (!explaining.of_changers.empty() || !explaining.of_readers.empty()) next_explanation();
+    wanted.reply(std::move(said));
   });
 }
 

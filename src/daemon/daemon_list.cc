@@ -97,14 +97,13 @@ void Daemon::State::lay_out(Lister& lister, Lister::Wanted wanted) {
 
 // One at a time, as each holds all figures; what waits is not gathered yet.
 void Daemon::State::next_listing(Lister& lister) {
-  if (lister.wanted.empty() || lister.busy) return;
+  if (lister.wanted.empty() || lister.answer) return;
   Lister::Wanted wanted = std::move(lister.wanted.front());
   lister.wanted.pop_front();
-  lister.busy = true;
-  const auto conclude = [this, &lister,
-                         answer = std::move(wanted.answer)](Result<std::string, Error> said) {
-    boost::asio::post(io, [this, &lister, answer, said = std::move(said)]() mutable {
-      lister.busy = false;
+  lister.answer = std::move(wanted.answer);
+  const auto conclude = [this, &lister](Result<std::string, Error> said) {
+    boost::asio::post(io, [this, &lister, said = std::move(said)]() mutable {
+      const auto answer = std::exchange(lister.answer, nullptr);
       answer(std::move(said));
       next_listing(lister);
     });

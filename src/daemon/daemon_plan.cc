@@ -50,13 +50,14 @@ std::string finish(Draft& draft) {
 }  // namespace
 
 void Daemon::State::plan(std::string text, ControlSocket::Reply reply) {
-  if (plans >= kMostPlans) return reply(error_reply("too many plans at once; try again"));
+  if (plans.size() >= kMostPlans) return reply(error_reply("too many plans at once; try again"));
   if (!planner) planner.emplace(1);
-  ++plans;
-  const auto conclude = [this, reply = std::move(reply)](std::string said) {
-    boost::asio::post(io, [this, reply, said = std::move(said)]() mutable {
-      --plans;
-      reply(std::move(said));
+  const std::uint64_t number = ++plans_begun;
+  plans.emplace(number, std::move(reply));
+  const auto conclude = [this, number](std::string said) {
+    boost::asio::post(io, [this, number, said = std::move(said)]() mutable {
+      const auto asked = plans.extract(number);
+      asked.mapped()(std::move(said));
     });
   };
   const auto compare = [this, conclude](const std::shared_ptr<Read>& next) {

@@ -12,6 +12,7 @@
 #include <chrono>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
@@ -55,14 +56,21 @@ struct Lister {
     std::optional<ServiceKey> only = {};                     // of this service; else of all
   };
   std::deque<Wanted> wanted;
-  bool busy = false;
+  // Of the one that is laid out. It holds its client, and stays on the control thread: where the
+  // last copy goes, the client's session ends.
+  std::function<void(Result<std::string, Error>)> answer;
   std::optional<boost::asio::thread_pool> thread;
 };
 
 // Explanations are the workers' own work, which packets wait for: all who ask get a share of it.
 struct Explaining {
   explicit Explaining(boost::asio::io_context& io) : timer(io) {}
-  std::deque<std::pair<Request, ControlSocket::Reply>> wanted;
+  struct Wanted {
+    Request request;
+    ControlSocket::Reply reply;
+    Pace::Clock::time_point since;
+  };
+  std::deque<Wanted> of_changers, of_readers;  // who may change things, goes first
   Pace pace;
   boost::asio::steady_timer timer;
 };
@@ -108,7 +116,7 @@ struct Daemon::State {
   void open_metrics();  // where the command line or the file says; throws std::runtime_error
 
   // daemon_explain.cc
-  void explain(Request request, ControlSocket::Reply reply);
+  void explain(Request request, const Peer& peer, ControlSocket::Reply reply);
   void next_explanation();
   nlohmann::json explain(const Request& request);
   nlohmann::json drops();
@@ -156,7 +164,8 @@ struct Daemon::State {
   bool reconcile_due = false;
   Explaining explaining{io};
   std::optional<ControlSocket> control;
-  std::size_t plans = 0;  // being made
+  std::map<std::uint64_t, ControlSocket::Reply> plans;  // being made; see Lister::answer
+  std::uint64_t plans_begun = 0;
   // These threads end before what they look at.
   std::optional<boost::asio::thread_pool> planner;
   Lister text_lister, json_lister, metrics_lister;

@@ -76,6 +76,7 @@ Status Exposure::put_addresses(const Network& network) {
   addresses_failed_ = !synced;
   const bool announces = captured_.announce.enabled;
   const Status listening = claims_.listen(announces ? addresses_ : std::vector<IpAddress>());
+  deaf_ = !listening;
   for (const IpAddress& address : announcer_.take_restored()) {
     spdlog::warn("virtual address {} was gone from its interface: restored", to_string(address));
   }
@@ -137,8 +138,8 @@ void Exposure::watch(const Network& network) {
     spdlog::info("another program deleted tables of the packet filter: not the capture rules");
   }
   if (failed) spdlog::info("capture rules are in place again");
-  if (failed || addresses_failed_) sync_addresses(network);
-  if (!addresses_failed_) last_error_.clear();
+  if (failed || addresses_failed_ || deaf_) sync_addresses(network);
+  if (!addresses_failed_ && !deaf_) last_error_.clear();
 }
 
 void Exposure::release(const Config& running, const Live& live, const Network& network) {

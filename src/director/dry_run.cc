@@ -242,6 +242,10 @@ Verdict Director::explain(PacketBuffer& packet, TimePoint now, Emissions& out,
     return decision.verdict;
   }
   Director::State scratch(*state_, packet, *view, at);
+  if (packet.arrival() == kNoInterface) {
+    // Nobody said by which link it comes: by the one that leads to where it is from.
+    packet.set_arrival(scratch.egress.route(view->tuple.source).hop.interface);
+  }
   scratch.decision = &decision;
   scratch.note_packet(packet, at);
   decision.verdict = scratch.handle(packet, at, out);

@@ -82,21 +82,23 @@ void Director::State::forget(ConnectionId id) {
 }
 
 // expire_nodest_conn: what belongs to a removed destination ends, then the templates that led there
-// and whatever else controlled some of it. So many places of the table at a time; what has not had
-// its turn is not found by packets.
+// and whatever else controlled some of it, as long as there is any. So many places of the table at
+// a time; what has not had its turn is not found by packets.
 void Director::State::sweep_orphans(TimePoint now) {
   while (orphans) {
     const bool controllers = orphans->controllers;
     const auto next = connections.visit_places(
         orphans->place, kPlacesPerSweep, now, [&](ConnectionId id, const Connection& connection) {
           if (!is_orphan(connection) || connection.controls > 0) return;
-          if (controllers || !connection.is_template()) forget(id);
+          if (!controllers && connection.is_template()) return;
+          orphans->found = true;
+          forget(id);
         });
     if (next) {
       orphans->place = *next;
       return;
     }
-    if (controllers) {
+    if (controllers && !orphans->found) {
       orphans.reset();
     } else {
       orphans = OrphanSweep{.controllers = true};

@@ -90,9 +90,11 @@ inline bool has_ip_options(const PacketView& view) {
 }
 
 // Where the search for connections of removed destinations is: in the first pass over the table, or
-// in the second, for what controlled others.
+// in one of those for what controlled others, which go on while they find any: a template controls
+// what controls a data connection.
 struct OrphanSweep {
   bool controllers = false;
+  bool found = false;  // in this pass
   std::uint32_t place = 0;
 };
 

@@ -69,8 +69,11 @@ std::string apply_unit(const Lasting& lasting) {
       "[Unit]\nDescription=What a real server of lvsd needs\n"
       "Documentation=man:lvsctl(8)\nWants=network-online.target\nAfter=network-online.target\n\n"
       "[Service]\nType=oneshot\nRemainAfterExit=yes\n";
+  // One that fails must not keep the others from their addresses; only the last one's failure is
+  // the unit's, the rest is in the journal.
   for (const auto& command : lasting.commands) {
-    text += "ExecStart=" + joined(command, quote_for_systemd) + "\n";
+    text += &command == &lasting.commands.back() ? "ExecStart=" : "ExecStart=-";
+    text += joined(command, quote_for_systemd) + "\n";
   }
   // The decapsulator that it starts goes on by itself.
   return text + "KillMode=process\n\n[Install]\nWantedBy=multi-user.target\n";

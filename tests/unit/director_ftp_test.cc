@@ -3,6 +3,7 @@
 // behind them.
 #include <gtest/gtest.h>
 
+#include "lvsd/config/diff.h"
 #include "support/director_fixture.h"
 #include "support/packet_diff.h"
 
@@ -302,6 +303,29 @@ TEST(FtpControl, DataConnectionsKeepItAlive) {
   f.pass(seconds(2000));
   EXPECT_EQ(f.from_client(kAck), "accept not-schedulable");
   EXPECT_EQ(f.director.snapshot().connections, 0U);
+}
+
+// A template controls the control connection, which controls the data connection.
+TEST(FtpControl, GoesWithItsRemovedDestinationToTheLastTemplate) {
+  VirtualService service = ftp_service();
+  service.persistence = Persistence{.timeout = seconds(1000)};
+  Control f(service);
+  f.from_client(kPush, "PASV\r\n");
+  f.from_server(kPush, "227 (10,0,2,11,117,48)\r\n");
+  ASSERT_EQ(f.data_syn(30000), "forwarded");
+  ASSERT_EQ(f.director.snapshot().connections, 3U);
+  VirtualService empty = service;
+  empty.destinations.clear();
+  Config before, after;
+  before.services = {service};
+  after.services = {empty};
+  Changes changes = diff(before, after);
+  changes.ipvs = IpvsOptions();
+  changes.ipvs->expire_nodest_conn = true;
+  f.apply(changes);
+  f.pass({});
+  EXPECT_EQ(f.director.snapshot().connections, 0U);
+  EXPECT_TRUE(f.director.snapshot().services.at(0).destinations.empty());
 }
 
 TEST(FtpControl, WithoutTheHelperAllIsText) {

@@ -3,6 +3,7 @@
 // they came by, cut again for the one they leave by.
 #include <gtest/gtest.h>
 
+#include "lvsd/director/decision.h"
 #include "lvsd/net/extension_headers.h"
 #include "support/director_fixture.h"
 
@@ -82,6 +83,20 @@ struct Reassembled : DirectorFixture {
 
 Bytes behind(const Bytes& packet, std::size_t count) {
   return {packet.begin() + static_cast<std::ptrdiff_t>(count), packet.end()};
+}
+
+// Who asks what would become of a packet cannot always say by which link it comes.
+TEST(ReassembledIpv6, IsExplainedAsIfItCameByTheWayBack) {
+  Reassembled f{DirectRouting{}};
+  const Bytes packet = request(3000);
+  Bytes storage(kPacketHeadroom);
+  storage.insert(storage.end(), packet.begin(), packet.end());
+  PacketBuffer asked(storage, kPacketHeadroom, packet.size());
+  Emissions out;
+  Decision decision;
+  f.director.explain(asked, f.now, out, decision);
+  EXPECT_EQ(describe(decision.verdict), describe(f.handle(packet)));
+  EXPECT_EQ(describe(decision.verdict), "forwarded");
 }
 
 TEST(ReassembledIpv6, IsCutAgainForDirectRouting) {

@@ -483,7 +483,7 @@ TEST(RealServerFiles, RunsAddUp) {
   EXPECT_EQ(all.steps[2].apply, (Commands{"ip", "b"}));
   const auto files = persist(all, Persistence::systemd, "/root");
   ASSERT_EQ(files.size(), 1U);
-  EXPECT_NE(files[0].value.find("\nExecStart=lvsctl a\nExecStart=lvsctl b\n"), std::string::npos);
+  EXPECT_NE(files[0].value.find("\nExecStart=-lvsctl a\nExecStart=lvsctl b\n"), std::string::npos);
   EXPECT_TRUE(is_persisted(files[0].what, "/root"));
   EXPECT_FALSE(is_persisted(files[0].what, ""));
 }

@@ -81,6 +81,7 @@ class Exposure {
   CapturePlan plan_;                  // as last asked for: of captured_, but amid a reload
   bool rules_failed_ = false;         // the kernel does not have plan_
   bool addresses_failed_ = false;
+  bool deaf_ = false;  // claims_ could not be opened
   std::uint64_t restored_ = 0;
   std::string settings_error_;
   std::string last_error_;  // logged once, not once a second
