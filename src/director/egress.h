@@ -43,16 +43,18 @@ struct ResolvedRoute {
 // and nothing in it: a dry run needs a handful, and half a megabyte would be most of what it costs.
 class RouteCache {
  public:
-  RouteCache() : entries_(4096) {}
-  RouteCache(const RouteCache&) : entries_(16) {}
+  RouteCache() : RouteCache(4096) {}
+  RouteCache(const RouteCache&) : RouteCache(16) {}
   RouteCache& operator=(const RouteCache&) = delete;
-  ResolvedRoute& operator[](std::size_t hash) { return entries_[hash & (entries_.size() - 1)]; }
+  ResolvedRoute& operator[](std::size_t hash) { return entries_[hash & mask_]; }
   void forget() {
     for (ResolvedRoute& entry : entries_) entry.known = false;
   }
 
  private:
+  explicit RouteCache(std::size_t size) : entries_(size), mask_(size - 1) {}
   std::vector<ResolvedRoute> entries_;  // a power of two of them
+  std::size_t mask_;
 };
 
 class Egress {
