@@ -46,8 +46,7 @@ std::vector<TextSet> sets_of(const FamilyPlan& plan, IpFamily family) {
 class NftWriter {
  public:
   NftWriter(const CapturePlan& plan, const Words& words, const NftVerdicts& verdicts)
-      : early_(plan.stage == CaptureStage::early),
-        plan_(family_plan(plan, words.family)),
+      : plan_(family_plan(plan, words.family)),
         words_(words),
         prefix_(words.family == IpFamily::v4 ? plan.steering.prefix.v4 : plan.steering.prefix.v6),
         marks_(plan.probe_marks),
@@ -190,7 +189,6 @@ class NftWriter {
     return text;
   }
 
-  bool early_;
   const FamilyPlan& plan_;
   const Words& words_;
   std::uint8_t prefix_;
