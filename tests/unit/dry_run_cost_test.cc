@@ -22,12 +22,14 @@ void* count(void* memory, std::size_t size) {
 }  // namespace
 
 void* operator new(std::size_t size) { return count(std::malloc(size), size); }
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return std::malloc(size); }
 void* operator new(std::size_t size, std::align_val_t alignment) {
   const auto line = static_cast<std::size_t>(alignment);
   return count(std::aligned_alloc(line, (size + line - 1) / line * line), size);
 }
 void operator delete(void* memory) noexcept { std::free(memory); }
 void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+void operator delete(void* memory, const std::nothrow_t&) noexcept { std::free(memory); }
 void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
 void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
 
