@@ -20,6 +20,14 @@ from servers import build_directory
 
 FLAT = {"client": 2, "director": 1, "rs1": 11, "rs2": 12}
 
+# Links of Small: director and router between clients and real servers, beside each other.
+TWO_NETWORKS = (("client", "eth0", "brcl", ("10.0.1.2/24", "fd00:1::2/64")),
+                ("director", "cl", "brcl", ("10.0.1.1/24", "fd00:1::1/64")),
+                ("router", "cl", "brcl", ("10.0.1.254/24", "fd00:1::fe/64")),
+                ("director", "be", "brbe", ("10.0.2.1/24", "fd00:2::1/64")),
+                ("router", "be", "brbe", ("10.0.2.254/24", "fd00:2::fe/64")),
+                ("rs1", "eth0", "brbe", ("10.0.2.11/24", "fd00:2::11/64")))
+
 
 class Bare(Lab):
     def _keep_vip_silent(self, server):

@@ -14,7 +14,7 @@ import os
 import subprocess
 
 import servers
-from bare import Small, realserver
+from bare import TWO_NETWORKS, Small, realserver
 from daemon import Lvsd, configuration, service
 from servers import build_directory
 
@@ -25,12 +25,7 @@ VIP6 = {"dr": "fd00:1::100", "tun": "fd00:1::101", "nat": "fd00:1::102"}
 
 
 class Ward(Small):
-    LINKS = (("client", "eth0", "brcl", ("10.0.1.2/24", "fd00:1::2/64")),
-             ("director", "cl", "brcl", ("10.0.1.1/24", "fd00:1::1/64")),
-             ("router", "cl", "brcl", ("10.0.1.254/24", "fd00:1::fe/64")),
-             ("director", "be", "brbe", ("10.0.2.1/24", "fd00:2::1/64")),
-             ("router", "be", "brbe", ("10.0.2.254/24", "fd00:2::fe/64")),
-             ("rs1", "eth0", "brbe", ("10.0.2.11/24", "fd00:2::11/64")),
+    LINKS = (*TWO_NETWORKS,
              ("rs2", "eth0", "brbe", ("10.0.2.12/24", "fd00:2::12/64")),
              ("spare", "eth0", "brbe", ("10.0.2.66/24", "fd00:2::66/64")),
              ("spare", "eth1", "brcl", ("10.0.1.66/24", "fd00:1::66/64")),

@@ -5,19 +5,14 @@ import re
 import pytest
 
 import servers
-from bare import Small, realserver, snapshot
+from bare import TWO_NETWORKS, Small, realserver, snapshot
 from daemon import Lvsd, configuration, service
 from traffic import curl, udp_ask
 
 
 class Ways(Small):
     """Director and router between two networks; the server's gateway is the router. `both` is on either."""
-    LINKS = (("client", "eth0", "brcl", ("10.0.1.2/24", "fd00:1::2/64")),
-             ("director", "cl", "brcl", ("10.0.1.1/24", "fd00:1::1/64")),
-             ("router", "cl", "brcl", ("10.0.1.254/24", "fd00:1::fe/64")),
-             ("director", "be", "brbe", ("10.0.2.1/24", "fd00:2::1/64")),
-             ("router", "be", "brbe", ("10.0.2.254/24", "fd00:2::fe/64")),
-             ("rs1", "eth0", "brbe", ("10.0.2.11/24", "fd00:2::11/64")),
+    LINKS = (*TWO_NETWORKS,
              ("both", "eth0", "brbe", ("10.0.2.66/24",)),
              ("both", "eth1", "brcl", ("10.0.1.66/24",)))
     ROUTES = (("rs1", "default via 10.0.2.254"), ("client", "default via 10.0.1.254"),

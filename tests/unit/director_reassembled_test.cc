@@ -6,6 +6,7 @@
 #include "lvsd/director/decision.h"
 #include "lvsd/net/extension_headers.h"
 #include "support/director_fixture.h"
+#include "unit/director_families.h"
 
 namespace lvsd {
 namespace {
@@ -37,20 +38,6 @@ Bytes datagram(std::string_view source, std::string_view destination, std::uint1
 }
 Bytes request(std::size_t size) { return datagram(kClient, kVip, kClientPort, kPort, size); }
 Bytes reply(std::size_t size) { return datagram(kServer, kClient, kPort, kClientPort, size); }
-
-Network::Parts both_families() {
-  Network::Parts parts = director_network();
-  parts.interfaces[0].addresses.push_back({address("fd00:1::1"), 64});
-  parts.interfaces[1].addresses.push_back({address("fd00:2::1"), 64});
-  Route clients;
-  clients.to = *Prefix::parse("fd00:c::/64");
-  clients.via = address("fd00:1::2");
-  clients.interface = InterfaceIndex{1};
-  parts.routes.push_back(clients);
-  parts.neighbors.push_back({address("fd00:1::2"), InterfaceIndex{1}, mac_of("10.0.1.2")});
-  parts.neighbors.push_back({address(kServer), InterfaceIndex{2}, mac_of("10.0.2.11")});
-  return parts;
-}
 
 struct Reassembled : DirectorFixture {
   explicit Reassembled(const ForwardingMethod& method, std::string_view server = kServer,

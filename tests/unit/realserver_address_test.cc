@@ -9,18 +9,10 @@
 #include "lvsd/realserver/held_address.h"
 #include "lvsd/realserver/own_address.h"
 #include "lvsd/realserver/state.h"
+#include "unit/realserver_network.h"
 
 namespace lvsd::realserver {
 namespace {
-
-IpAddress ip(std::string_view text) { return *IpAddress::parse(text); }
-
-Interface ethernet(std::uint32_t index, std::string name, std::vector<InterfaceAddress> addresses) {
-  return {.index = InterfaceIndex{index},
-          .name = std::move(name),
-          .mac = Mac({2, 0, 0, 0, 0, static_cast<std::uint8_t>(index)}),
-          .addresses = std::move(addresses)};
-}
 
 struct Question {
   Network::Parts parts;
