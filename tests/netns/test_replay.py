@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What the live director did, `lvsctl replay` does again from the capture, byte for byte."""
+import os
+
 import pytest
 
 from capture import Capture
 from daemon import configuration, replay, service
-from lab import ADDRESS, MAC, SERVERS, VIP, wait_for
+from lab import ADDRESS, MAC, SERVERS, VIP, namespaces, processes_in, wait_for
 from scapy.layers.inet import ICMP
 from scapy.utils import RawPcapReader
 from traffic import CLIENT, IP, UDP, Ether, UdpClient, curl, ip_frames, trimmed, udp_ask
@@ -12,6 +14,21 @@ from traffic import CLIENT, IP, UDP, Ether, UdpClient, curl, ip_frames, trimmed,
 RIPS = [ADDRESS[server] for server in SERVERS]
 METHODS = ("dr", "tun", "nat")
 CLOSED = 9999
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_cpu(lab):
+    """Two CPUs that send through one interface have a frame's time taken, the frame captured and the
+    frame queued in three orders (a connection's last ACK by one, the next one's SYN by the other);
+    a single one has them in one order."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(before)})  # what is started from here on inherits it
+    for space in namespaces(lab.prefix):
+        for pid in processes_in(space):
+            for thread in os.listdir(f"/proc/{pid}/task"):
+                os.sched_setaffinity(int(thread), {min(before)})
+    yield
+    os.sched_setaffinity(0, before)
 
 
 def text():
