@@ -8,8 +8,9 @@
 #include <algorithm>
 #include <cstdio>
 #include <fstream>
-#include <iterator>
 #include <nlohmann/json.hpp>
+
+#include "lvsd/io/text_file.h"
 
 #include "lvsd/daemon/health_keeper.h"
 
@@ -144,11 +145,10 @@ void HealthKeeper::save() {
 }
 
 void HealthKeeper::load() {
-  std::ifstream in(file_, std::ios::binary);
-  if (!in) return;
-  const std::string text{std::istreambuf_iterator<char>(in), {}};
+  const auto text = read_text_file(file_);
+  if (!text) return;
   try {
-    const json record = json::parse(text);
+    const json record = json::parse(*text);
     const auto now =
         std::chrono::duration_cast<std::chrono::seconds>(system_clock::now().time_since_epoch());
     const std::int64_t age = now.count() - record.at("time").get<std::int64_t>();

@@ -4,10 +4,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <fstream>
-#include <iterator>
 
 #include "lvsd/io/queue_message.h"
+#include "lvsd/io/text_file.h"
 
 namespace lvsd {
 namespace {
@@ -88,8 +87,7 @@ bool OverloadWatch::overloaded() const {
 }
 
 std::string read_queue_table() {
-  std::ifstream file("/proc/thread-self/net/netfilter/nfnetlink_queue");
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  return read_text_file("/proc/thread-self/net/netfilter/nfnetlink_queue").value_or("");
 }
 
 }  // namespace lvsd

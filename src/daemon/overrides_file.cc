@@ -7,11 +7,11 @@
 
 #include <cerrno>
 #include <cstdio>
-#include <fstream>
 #include <iterator>
 #include <system_error>
 
 #include "lvsd/control/json_reader.h"
+#include "lvsd/io/text_file.h"
 
 namespace lvsd {
 namespace {
@@ -120,13 +120,11 @@ Result<Overrides, Error> parse_overrides(std::string_view text) {
 }
 
 OverridesFile::Loaded OverridesFile::load() const {
-  errno = 0;
-  std::ifstream in(path(), std::ios::binary);
-  if (!in && errno == ENOENT) return {};
-  if (!in)
+  const auto text = read_text_file(path());
+  if (!text && errno == ENOENT) return {};
+  if (!text)
     return {{}, failed("cannot read " + path()).error.message + ": no overrides are in effect"};
-  const std::string text{std::istreambuf_iterator<char>(in), {}};
-  auto overrides = parse_overrides(text);
+  auto overrides = parse_overrides(*text);
   if (overrides) return {std::move(*overrides), {}};
   const std::string aside = path() + ".damaged";
   const bool moved = std::rename(path().c_str(), aside.c_str()) == 0;

@@ -20,6 +20,7 @@
 #include "lvsd/io/announce_frames.h"
 #include "lvsd/io/announcer_record.h"
 #include "lvsd/io/netlink_socket.h"
+#include "lvsd/io/text_file.h"
 
 namespace lvsd {
 namespace {
@@ -161,9 +162,8 @@ struct Announcer::State {
 };
 
 void Announcer::State::load() {
-  std::ifstream file(directory / "addresses");
-  const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-  for (OwnAddress& entry : parse_record(text)) own.insert(std::move(entry));
+  const auto text = read_text_file(directory / "addresses");
+  for (OwnAddress& entry : parse_record(text.value_or(""))) own.insert(std::move(entry));
 }
 
 // Replaces the record whole: a reader, or the next start, sees the old one or the new one.

@@ -4,10 +4,11 @@
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <optional>
 #include <sstream>
 #include <system_error>
+
+#include "lvsd/io/text_file.h"
 
 namespace lvsd {
 namespace {
@@ -72,9 +73,7 @@ std::string format_changed_settings(const ChangedSettings& changed) {
 
 HostSettings::HostSettings(std::string run_dir, std::string root)
     : file_(std::move(run_dir) + "/settings"), root_(std::move(root)) {
-  std::ifstream file(file_);
-  changed_ = parse_changed_settings(
-      std::string{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()});
+  changed_ = parse_changed_settings(read_text_file(file_).value_or(""));
 }
 
 Status HostSettings::save() const {

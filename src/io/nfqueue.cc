@@ -12,10 +12,11 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <fstream>
 #include <iterator>
 #include <string>
 #include <system_error>
+
+#include "lvsd/io/text_file.h"
 
 namespace lvsd {
 namespace {
@@ -44,9 +45,8 @@ constexpr std::size_t kVerdictSize =
 
 // The namespace of the calling thread, which is where the socket was made.
 std::optional<QueueStatus> read_status(std::uint16_t queue) {
-  std::ifstream file("/proc/thread-self/net/netfilter/nfnetlink_queue");
-  const std::string table((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-  return parse_queue_status(table, queue);
+  const auto table = read_text_file("/proc/thread-self/net/netfilter/nfnetlink_queue");
+  return parse_queue_status(table.value_or(""), queue);
 }
 
 // The kernel answers EPERM both to strangers and to a second owner: its list of queues tells which.

@@ -9,22 +9,17 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <system_error>
 #include <thread>
 
 #include "lvsd/io/process.h"
+#include "lvsd/io/text_file.h"
 
 namespace lvsd::realserver {
 namespace {
 
 constexpr const char* kProgram = "lvsd-decap";
 constexpr std::chrono::milliseconds kEnd{5000}, kLook{20};
-
-std::string read_text(const std::string& path) {
-  std::ifstream file(path);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-}
 
 std::optional<std::string> read_setting(const std::string& path) {
   std::ifstream file("/proc/sys/" + path);
@@ -57,8 +52,8 @@ std::string process(pid_t pid, const char* file) {
 // Numbers are used again, and one that has ended keeps its own until somebody waits for it: in a
 // container, perhaps nobody does.
 bool is_running(pid_t pid) {
-  if (read_text(process(pid, "comm")) != std::string(kProgram) + "\n") return false;
-  const std::string stat = read_text(process(pid, "stat"));
+  if (read_text_file(process(pid, "comm")) != std::string(kProgram) + "\n") return false;
+  const std::string stat = read_text_file(process(pid, "stat")).value_or("");
   const std::size_t state = stat.rfind(") ");
   return state != std::string::npos && stat[state + 2] != 'Z' && stat[state + 2] != 'X';
 }
@@ -73,7 +68,7 @@ pid_t running(const std::string& pid_file) {
 std::vector<std::string> arguments_of(pid_t pid) {
   std::vector<std::string> words;
   if (pid == 0) return words;
-  const std::string text = read_text(process(pid, "cmdline"));
+  const std::string text = read_text_file(process(pid, "cmdline")).value_or("");
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t end = std::min(text.find('\0', at), text.size());
     words.push_back(text.substr(at, end - at));

@@ -3,9 +3,9 @@
 
 #include <algorithm>
 #include <array>
-#include <fstream>
-#include <iterator>
 #include <map>
+
+#include "lvsd/io/text_file.h"
 
 namespace lvsd::realserver {
 namespace {
@@ -48,8 +48,7 @@ Step file(const std::string& root, const std::string& path, std::string text) {
             .apply = {},
             .undo = {},
             .why = "brings it back after a reboot"};
-  std::ifstream old(step.what);
-  step.before.assign(std::istreambuf_iterator<char>(old), std::istreambuf_iterator<char>());
+  step.before = read_text_file(step.what).value_or("");
   step.done = step.before == step.value;
   return step;
 }

@@ -10,6 +10,8 @@
 #include <nlohmann/json.hpp>
 #include <system_error>
 
+#include "lvsd/io/text_file.h"
+
 namespace lvsd::realserver {
 namespace {
 
@@ -94,13 +96,12 @@ Result<Record, Error> parse_state(std::string_view text) {
 
 Status State::load() {
   record_ = {};
-  std::ifstream file(file_);
-  if (!file) {
+  const auto text = read_text_file(file_);
+  if (!text) {
     if (errno == ENOENT) return Done{};
     return fail("cannot read " + file_ + ": " + std::generic_category().message(errno));
   }
-  const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-  Result<Record, Error> record = parse_state(text);
+  Result<Record, Error> record = parse_state(*text);
   if (!record) return fail(file_ + ": " + record.error().message);
   record_ = std::move(*record);
   return Done{};

@@ -11,6 +11,7 @@ lvsd_unit_test(lvsd_edges_test
   mailbox_test.cc
   queue_message_test.cc
   tap_test.cc
+  text_file_test.cc
   vip_guard_test.cc
   worker_count_test.cc
   LIBS lvsd_io
