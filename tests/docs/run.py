@@ -12,6 +12,7 @@ import sys
 import tempfile
 
 import commands
+import live
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
@@ -22,15 +23,8 @@ NOT_RUN = {
     r"sudo scripts/test$": "it is what runs this",
     r"cmake -S \. -B build": "it built what is tested here",
     r"\(cd build && cpack": "tests/package/run installs the package, in a container",
-    r"dumpcap ": "it needs the interfaces of a director",
-    r"systemctl reload lvsd$": "tests/systemd/run does it, in a container",
-    r"lvsctl doctor\b": "it judges a whole network; tests/netns runs it in one",
-    r"lvsctl (trace|capture) ": "they follow traffic; tests/netns runs them beside some",
-    r"lvsctl realserver ": "it changes the machine; tests/netns runs it in a namespace",
-    r"lvsctl (drain|undrain|weight|drift|top)\b": "tests/netns/test_drain.py and test_top.py do it",
-    r"lvsd-decap ": "it stays; tests/netns runs it in a namespace",
+    r"systemctl (start|reload) lvsd$": "tests/systemd/run does it, in a container",
 }
-LIVE = (r"lvsctl plan new.yaml$", r"lvsctl explain (?!-c)",r"lvsctl (list|status|rules|network|zero|health|reload)\b",)
 # Programs that are not here, and files that have another name here.
 IPVSADM = """#!/bin/sh
 if [ "$1" = -S ]; then printf '%s\\n' '-A -t 192.0.2.10:80 -s rr' '-a -t 192.0.2.10:80 -r 10.0.0.1:80 -g -w 1'
@@ -39,10 +33,6 @@ else grep -q '^-A '; fi
 KEEPALIVED = "virtual_server 192.0.2.10 80 {\n lvs_sched rr\n lvs_method DR\n protocol TCP\n real_server 10.0.0.1 80 { }\n}\n"
 LDIRECTORD = "virtual=192.0.2.10:80\n real=10.0.0.1:80 gate\n protocol=tcp\n"
 PLACES = {"/etc/lvsd/": "", "/etc/keepalived/": "", "/etc/ha.d/": ""}
-
-
-def matches(patterns, command):
-    return any(re.match(pattern, command) for pattern in patterns)
 
 
 def records(path):
@@ -119,7 +109,7 @@ def offline(build, all_commands):
     for where, command in all_commands:
         listed = next((each for each in NOT_RUN if re.match(each, command)), None)
         used.add(listed)
-        if listed or matches(LIVE, command):
+        if listed or live.is_live(command):
             continue
         with tempfile.TemporaryDirectory() as place:  # one command's files are not the next one's
             repository(place, build)
@@ -133,39 +123,11 @@ def offline(build, all_commands):
     return failed
 
 
-LAB = """
-mount -t tmpfs none /run && mkdir -p /run/lvsd
-ip link set lo up
-for i in 0 1; do
-  ip link add eth$i type veth peer name peer$i && ip link set eth$i up && ip link set peer$i up
-done
-ip addr add 10.0.2.1/24 dev eth0 && ip addr add 10.0.3.1/24 dev eth1
-lvsd -c lvsd.yaml --log-target stderr & daemon=$!
-trap 'kill $daemon; wait $daemon' EXIT
-for i in $(seq 100); do lvsctl status >/dev/null 2>&1 && break; sleep 0.1; done
-"""
-
-
-def live(build, all_commands):
-    chosen = [command for _, command in all_commands if matches(LIVE, command)]
-    assert len(chosen) >= 5, chosen
-    with tempfile.TemporaryDirectory() as place:
-        repository(place, build)
-        script = LAB + "".join(f"echo '== {each}'; {each}\n" for each in chosen) + "echo all fine\n"
-        path = build + ":" + os.environ["PATH"]
-        done = subprocess.run(["unshare", "--net", "--mount", "bash", "-e", "-c", script], cwd=place,
-                              env=dict(os.environ, PATH=path), capture_output=True, text=True,
-                              timeout=120, stdin=subprocess.DEVNULL, check=False)
-    if done.returncode != 0 or not done.stdout.endswith("all fine\n"):
-        return [done.stdout + done.stderr]
-    print(f"{len(chosen)} commands run beside a daemon")
-    return []
-
-
 def main(build, *more):
     found = list(commands.all_commands(TOP))
     assert len(found) >= 20, f"only {len(found)} commands found in the documents"
-    failed = (live if "--live" in more else offline)(os.path.abspath(build), found)
+    build = os.path.abspath(build)
+    failed = live.run(build, TOP, found) if "--live" in more else offline(build, found)
     print("\n".join(failed))
     if failed:
         print("(What cannot be run is listed in tests/docs/run.py, with the reason.)")

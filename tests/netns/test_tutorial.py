@@ -2,6 +2,8 @@
 """man/lvsd-tutorial.7: from bare hosts to each method by the page's own commands, and what it shows of
 each leg is what is captured."""
 import os
+import re
+import subprocess
 
 import pytest
 from scapy.layers.inet import IP, TCP
@@ -10,14 +12,13 @@ from scapy.layers.l2 import ARP, Ether
 import servers
 from bare import Small
 from capture import Capture
-from daemon import Lvsd, configuration, service
+from daemon import Lvsd
 from lab import wait_for
 from traffic import curl
 
 PAGE = os.path.join(servers.SOURCE, "man", "lvsd-tutorial.7")
 VIP = {"dr": "10.0.1.100", "tun": "10.0.1.101", "nat": "10.0.1.102"}
 RIP = "10.0.2.11"
-COMMAND = "lvsctl realserver apply --vip {vip} --method {method} --port 80 --director 10.0.2.1"
 
 
 class Classroom(Small):
@@ -36,6 +37,7 @@ class Classroom(Small):
 def room():
     with Classroom() as lab:
         servers.start_nginx(lab, "rs1")
+        lab.ip("rs1", "link set eth1 down", "link set eth2 down")  # for the ARP matter only
         yield lab
 
 
@@ -70,33 +72,66 @@ def lines_of(wires):
 
 def legs(lab, vip):
     """What passes each wire, in order: at the client, and at the real server."""
-    with Capture(lab, "client", ["eth0"]) as near, Capture(lab, "rs1", ["eth0", "eth1", "eth2"]) as far:
+    with Capture(lab, "client", ["eth0"]) as near, Capture(lab, "rs1", ["eth0"]) as far:
         wires = {"client": near, "rs1": far}
         assert curl(lab, f"http://{vip}/").strip() == "rs1"
         wait_for(lambda: len(lines_of(wires)) >= 4, lambda: f"the legs, not {lines_of(wires)}")
         return lines_of(wires)
 
 
+def blocks():
+    return re.findall(r"^\.Bd -literal[^\n]*\n(.*?)^\.Ed", page(), re.S | re.M)
+
+
+def file_of(method):
+    """The page's file; for the other methods with what the page says of them in it."""
+    text = next(block for block in blocks() if "lvsd.yaml" in block and "services:" in block)
+    if method == "dr":
+        return text
+    words = re.search(rf"^With\n\.Ql method: {method}\nand\n\.Ql (listen: [^ \n]+)", page(), re.M)
+    return text.replace("method: dr", f"method: {method}").replace(f"listen: {VIP['dr']}:80/tcp", words[1])
+
+
+def commands_of(method):
+    """Those for the director, and the one for the real server."""
+    found = [line for block in blocks() for line in block.splitlines() if re.match(r"(lvsd|lvsctl|systemctl) ", line)]
+    director = [line for line in found if "realserver" not in line]
+    assert [line.split()[0] for line in director] == ["lvsd", "systemctl", "lvsctl"], director
+    there, = (line for line in found if f"apply --vip {VIP[method]} --method {method} " in line)
+    return director, there
+
+
 @pytest.mark.parametrize("method", ("dr", "tun", "nat"))
 def test_each_method_from_bare_hosts(room, method):
-    vip = VIP[method]
-    with Lvsd(room, configuration(service("web", f"{vip}:80/tcp", method, RIP))):
-        state = room.path("tutorial", "state.json")
-        words = COMMAND.format(vip=vip, method=method)
-        assert words in page()
-        program = os.path.join(servers.build_directory(), "lvsctl")
-        room.run("rs1", [program, *words.split()[1:], "--state", state])
+    """systemctl cannot be here (tests/systemd/run does that), and files are in other places."""
+    (check, _, doctor), apply = commands_of(method)
+    daemon = Lvsd(room, file_of(method))
+    build, state = servers.build_directory(), room.path("tutorial", "state.json")
+
+    def run(space, command, *more):
+        words = [daemon.file if word == "/etc/lvsd/lvsd.yaml" else word for word in command.split()]
+        return subprocess.run(room.command(space, [os.path.join(build, words[0]), *words[1:], *more]), text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60, check=False)
+    done = run("director", check)
+    assert done.returncode == 0, done.stdout
+    with daemon:
+        done = run("director", doctor, "--run-dir", daemon.run_dir)
+        assert done.returncode == 1 and (method != "dr" or "vip-missing" in done.stdout), done.stdout
+        done = run("rs1", apply, "--state", state)
+        assert done.returncode == 0, done.stdout
         try:
-            seen = legs(room, vip)
+            done = run("director", doctor, "--run-dir", daemon.run_dir)
+            assert done.returncode == 0, done.stdout
+            seen = legs(room, VIP[method])
             missing = [line for line in seen if line not in page()]
             assert len(seen) == 4 and not missing, "\n".join(seen)
         finally:
-            room.run("rs1", [program, "realserver", "undo", "--state", state])
+            room.run("rs1", [os.path.join(build, "lvsctl"), "realserver", "undo", "--state", state])
 
 
 def test_the_arp_matter(room):
     """Three interfaces on one network, a VIP on lo: who answers, before and after."""
-    room.ip("rs1", "addr add 10.0.2.12/24 dev eth1", "addr add 10.0.2.13/24 dev eth2",
+    room.ip("rs1", "link set eth1 up", "link set eth2 up", "addr add 10.0.2.12/24 dev eth1", "addr add 10.0.2.13/24 dev eth2",
             "addr add 10.0.2.100/32 dev lo")
 
     def answers():
@@ -112,4 +147,4 @@ def test_the_arp_matter(room):
     wait_for(lambda: not answers(), "silence", timeout=5)
     room.run("rs1", [program, "realserver", "undo", "--state", state])
     room.ip("rs1", "addr del 10.0.2.100/32 dev lo", "addr del 10.0.2.12/24 dev eth1",
-            "addr del 10.0.2.13/24 dev eth2")
+            "addr del 10.0.2.13/24 dev eth2", "link set eth1 down", "link set eth2 down")
