@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What lvsd leaves alone and what it defends: redirects, the host's firewall, its own addresses."""
 import os
-import re
 import signal
 
 import pytest
@@ -10,13 +9,14 @@ import servers
 from bare import Flat, realserver
 from capture import Capture
 from daemon import Lvsd, configuration, service
-from lab import VIP as LAB_VIP, Lab, run, wait_for
+from lab import ADDRESS, ADDRESS6, VIP as LAB_VIP, VIP6, Lab, run, wait_for
 from scapy.layers.inet import ICMP, IP, UDP
 from scapy.layers.inet6 import ICMPv6ND_NA, ICMPv6NDOptDstLLAddr, IPv6
 from scapy.layers.l2 import ARP, Ether
 from traffic import curl, curl_many
 
-VIP, VIP6, RIPS = "10.0.2.100", "fd00:2::100", ("10.0.2.11", "10.0.2.12")
+VIP, OWN_VIP6, RIPS = "10.0.2.100", "fd00:2::100", ("10.0.2.11", "10.0.2.12")
+METHODS = ("dr", "tun", "nat")
 SENDS = ("net/ipv4/conf/all/send_redirects", "net/ipv4/conf/eth0/send_redirects")
 
 
@@ -85,7 +85,7 @@ def claims(lvsd):
     return lvsd.ctl_json("status")["status"]["conflicts"]
 
 
-@pytest.mark.parametrize("vip, thief", [(VIP, "02:00:00:00:66:04"), (VIP6, "02:00:00:00:66:06")])
+@pytest.mark.parametrize("vip, thief", [(VIP, "02:00:00:00:66:04"), (OWN_VIP6, "02:00:00:00:66:06")])
 def test_a_thief_is_named_counted_and_answered(flat, vip, thief):
     web = service("web", f"[{vip}]:80/tcp" if ":" in vip else f"{vip}:80/tcp", "dr",
                   "fd00:2::11" if ":" in vip else "10.0.2.11")
@@ -150,7 +150,7 @@ def listeners(lvsd):
 def test_it_listens_for_the_protocols_of_its_addresses_only(flat):
     # What listens for all has each packet copied that the director forwards.
     web = service("web", f"{VIP}:80/tcp", "dr", RIPS[0])
-    web6 = service("web6", f"[{VIP6}]:80/tcp", "dr", "fd00:2::11")
+    web6 = service("web6", f"[{OWN_VIP6}]:80/tcp", "dr", "fd00:2::11")
     with Lvsd(flat, configuration(web, web6)) as lvsd:
         assert listeners(lvsd) == ["0806", "86dd"]
         lvsd.reload(configuration(web))
@@ -168,10 +168,10 @@ def martians(vip):
     return [line for line in log.splitlines() if "martian source" in line and f"from {vip}" in line]
 
 
-@pytest.mark.parametrize("method", ["dr", "nat"])
+@pytest.mark.parametrize("method", METHODS)
 def test_traffic_of_services_logs_no_martians(flat, method):
     """All on one network, where the director hears whatever is sent to everybody."""
-    vip = {"dr": "10.0.2.177", "nat": "10.0.2.178"}[method]
+    vip = {"dr": "10.0.2.177", "nat": "10.0.2.178", "tun": "10.0.2.179"}[method]
     if not os.access("/dev/kmsg", os.R_OK):
         pytest.skip("the kernel's log is not readable here")
     flat.sysctl("director", "net/ipv4/conf/all/log_martians", 1)
@@ -216,29 +216,39 @@ table inet firewall {
 """
 
 
+NEIGHBORS = "add rule inet firewall input icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept\n"
+
+
 @pytest.mark.parametrize("stage", ("early", "late"))
 def test_beside_a_firewall_with_connection_tracking(stage):
     """Policy drop, invalid dropped, established accepted, and the services' ports open: needed at
     stage late alone, where requests pass INPUT first."""
     with Lab() as lab:
         servers.start_all(lab, ("rs1", "rs2"))
-        rips = ("10.0.2.11", "10.0.2.12")
-        opened = f"ip daddr {{ {', '.join(LAB_VIP.values())} }} tcp dport 80 accept"
+        for host in ("rs1", "rs2"):
+            servers.start_any_tunnel_end(lab, host, [VIP6["tun"]])
+        opened = (f"ip daddr {{ {', '.join(LAB_VIP.values())} }} tcp dport 80 accept; "
+                  f"ip6 daddr {{ {', '.join(VIP6.values())} }} tcp dport 80 accept")
         lab.run("director", ["nft", "-f", "-"], stdin=FIREWALL % opened)
-        text = configuration(*(service(method, f"{LAB_VIP[method]}:80/tcp", method, *rips)
-                               for method in ("dr", "tun", "nat")),
-                             director={"capture": {"stage": stage}})
+        text = configuration(
+            *(service(method, f"{LAB_VIP[method]}:80/tcp", method, *RIPS) for method in METHODS),
+            *(service(method + "6", f"[{VIP6[method]}]:80/tcp", method, *(ADDRESS6[one] for one in ("rs1", "rs2")))
+              for method in METHODS),
+            director={"capture": {"stage": stage}})
+        ways = [(ADDRESS["client"], LAB_VIP[method]) for method in METHODS]
+        ways += [(ADDRESS6["client"], f"[{VIP6[method]}]") for method in METHODS]
         with Lvsd(lab, text):
-            for method in ("dr", "tun", "nat"):
-                assert curl_many(lab, LAB_VIP[method], 4) == {"rs1": 2, "rs2": 2}, method
+            for client, vip in ways:
+                assert curl_many(lab, vip, 4, source=client) == {"rs1": 2, "rs2": 2}, vip
             files = lab.path("files")
             with open(files + "/large", "wb") as file:
                 file.write(bytes(3_000_000))
-            for method in ("dr", "tun", "nat"):
-                sizes = curl(lab, f"http://{LAB_VIP[method]}/files/large", "--output", "/dev/null",
+            for _, vip in ways:
+                sizes = curl(lab, f"http://{vip}/files/large", "--output", "/dev/null",
                              "--write-out", "%{size_download}")
-                assert re.fullmatch("3000000", sizes.strip()), method
+                assert sizes.strip() == "3000000", vip
             # Closed again: late is behind the firewall, early is before it.
-            lab.run("director", ["nft", "flush", "chain", "inet", "firewall", "input"])
-            got = curl(lab, f"http://{LAB_VIP['dr']}/", timeout=2, check=False).strip()
-            assert (got in ("rs1", "rs2")) == (stage == "early")
+            lab.run("director", ["nft", "-f", "-"], stdin="flush chain inet firewall input\n" + NEIGHBORS)
+            for vip in (LAB_VIP["dr"], f"[{VIP6['dr']}]"):
+                got = curl(lab, f"http://{vip}/", timeout=2, check=False).strip()
+                assert (got in ("rs1", "rs2")) == (stage == "early"), vip
