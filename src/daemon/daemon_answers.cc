@@ -112,9 +112,9 @@ json Daemon::State::zero(const std::optional<std::string>& name) {
     fleet.zero({});
     return good(json::object());
   }
-  const auto found = std::ranges::find(running.services, *name, &VirtualService::name);
-  if (found == running.services.end()) return bad("there is no service called " + *name);
-  fleet.zero(found->key);
+  const auto found = find_service(running, *name);
+  if (!found) return bad(found.error().message);
+  fleet.zero(*found);
   return good(json::object());
 }
 

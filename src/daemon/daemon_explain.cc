@@ -52,10 +52,9 @@ json to_json(const DecidedPacket& decided, const Network& network, const HealthV
 Result<TapFilter, Error> filter_of(const Request& request, const Config& running) {
   TapFilter filter;
   if (request.service) {
-    const auto found = std::ranges::find(running.services, *request.service, &VirtualService::name);
-    if (found == running.services.end())
-      return fail("there is no service called " + *request.service);
-    filter.service = found->key;
+    const auto found = find_service(running, *request.service);
+    if (!found) return Unexpected{found.error()};
+    filter.service = *found;
   }
   if (request.client) {
     filter.client = Prefix::parse(*request.client);

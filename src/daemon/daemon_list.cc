@@ -41,13 +41,6 @@ Listing listing_of(Gathered& gathered) {
   return shown(std::move(gathered.workers), gathered.running, gathered.health);
 }
 
-std::optional<ServiceKey> key_of(const std::string& name, const Config& running) {
-  const auto found = std::ranges::find_if(running.services, [&name](const VirtualService& service) {
-    return service.name == name || to_string(service.key) == name;
-  });
-  return found == running.services.end() ? std::nullopt : std::optional(found->key);
-}
-
 // A tenth of the bytes.
 std::string as_text(const Listing& listing, const ListOptions& layout) {
   return text_of(
@@ -76,8 +69,9 @@ void Daemon::State::list(const Request& request, ControlSocket::Reply reply) {
   }
   std::optional<ServiceKey> only;
   if (request.service) {
-    only = key_of(*request.service, running);
-    if (!only) return reply(error_reply("there is no service called " + *request.service));
+    const auto found = find_service(running, *request.service);
+    if (!found) return reply(error_reply(found.error().message));
+    only = *found;
   }
   const auto answer = [reply = std::move(reply)](Result<std::string, Error> said) {
     reply(said ? std::move(*said) : error_reply(said.error().message));

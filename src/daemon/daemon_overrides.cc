@@ -22,15 +22,11 @@ struct Found {
   DestinationKey key() const { return {service->key, destination->endpoint}; }
 };
 
-bool is_called(const VirtualService& service, const std::optional<std::string>& name) {
-  return !name || service.name == *name || to_string(service.key) == *name;
-}
-
 std::vector<Found> find(const Config& file, const Request& request) {
   std::vector<Found> found;
   const auto named = parse_named_endpoint(request.override.destination);
   for (const VirtualService& service : file.services) {
-    if (!is_called(service, request.service)) continue;
+    if (request.service && !is_called(service, *request.service)) continue;
     for (const Destination& each : service.destinations) {
       if (named && named->matches(each.endpoint)) found.push_back({&service, &each});
     }

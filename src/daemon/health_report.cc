@@ -10,9 +10,8 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "lvsd/io/text_file.h"
-
 #include "lvsd/daemon/health_keeper.h"
+#include "lvsd/io/text_file.h"
 
 namespace lvsd {
 namespace {
@@ -46,7 +45,8 @@ nlohmann::json HealthKeeper::report(std::string_view filter) const {
     json destinations = json::array();
     for (const auto& [endpoint, member] : pool.members()) {
       const bool asked = filter.empty() || to_string(endpoint) == filter ||
-                         to_string(endpoint.address) == filter || name_of(key) == filter;
+                         to_string(endpoint.address) == filter || name_of(key) == filter ||
+                         to_string(key) == filter;
       if (!asked || !member.track) continue;
       const Track& track = *member.track;
       json entry = {{"destination", to_string(endpoint)},

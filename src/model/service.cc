@@ -169,6 +169,10 @@ std::string_view to_string(CaptureStage stage) {
   return stage == CaptureStage::early ? "early" : "late";
 }
 
+bool is_called(const VirtualService& service, std::string_view name) {
+  return service.name == name || to_string(service.key) == name;
+}
+
 std::size_t ServiceKeyHash::operator()(const ServiceKey& key) const {
   const std::size_t address = IpAddressHash{}(key.listen.address);
   const std::size_t rest = std::size_t{key.listen.port.host()} << 8U |

@@ -226,6 +226,9 @@ struct VirtualService {
   friend bool operator==(const VirtualService&, const VirtualService&) = default;
 };
 
+// Whether an operator means this service: by its name, or by its key as text (192.0.2.10:80/tcp).
+bool is_called(const VirtualService& service, std::string_view name);
+
 struct ServiceKeyHash {
   std::size_t operator()(const ServiceKey& key) const;
 };
