@@ -149,6 +149,8 @@ class Null(Subject):
         log = self.lab.path("null.log")
         open(log, "w", encoding="ascii").close()
         program = os.path.join(build_directory(), "bench", "null_forward")
+        if not os.path.exists(program):
+            raise LabError(f"{program} is not there: scripts/bench builds it")
         self.children.append(self.lab.start("director", pinned(program, *self.program), log=log))
         wait_for(lambda: "ready" in servers.read(log), f"the {self.name}")
         self.rules("-A")
