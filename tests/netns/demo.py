@@ -47,6 +47,7 @@ def look_around(lab, daemon):
 Everything is left running. Look around:
   {enter}client curl http://{VIP['dr']}/
   {enter}director {build}/lvsctl list --run-dir {daemon.run_dir}
+  {enter}director {build}/lvsctl drain {ADDRESS['rs1']} --run-dir {daemon.run_dir}
   {enter}director tcpdump -eni be
   {enter}rs1 ip addr
 Change {daemon.file}, then
