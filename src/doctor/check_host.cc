@@ -119,27 +119,6 @@ void check_rules(const Evidence& evidence, Findings& out) {
   }
 }
 
-// There is no send_redirects of IPv6: a router of it always tells.
-void check_redirects_v6(const Evidence& evidence, Findings& out) {
-  Names services;
-  std::string interface;
-  for (const DestinationEvidence& seen : evidence.destinations) {
-    const bool nat = std::holds_alternative<Masquerade>(seen.destination.method);
-    const IpAddress& vip = seen.virtual_service.key.listen.address;
-    if (!nat || vip.is_v4() || !seen.network || !seen.network->contains(vip)) continue;
-    interface = seen.interface;
-    if (services.empty() || services.back() != seen.service) services.push_back(seen.service);
-  }
-  if (!evidence.host.forwards_v6 || services.empty()) return;
-  add(out, "sends-redirects", Severity::note,
-      "this host forwards IPv6, and so tells the NAT servers of " + listed(services) +
-          " of ways past itself, to others on their network",
-      "net.ipv6.conf.all.forwarding is 1, and there is no setting against redirects of IPv6",
-      "sysctl -w net.ipv6.conf.all.forwarding=0, or ip6tables -A OUTPUT -o " + interface +
-          " -p icmpv6 --icmpv6-type redirect -j DROP",
-      services);
-}
-
 void check_settings(const Evidence& evidence, Findings& out) {
   const HostEvidence& host = evidence.host;
   if (host.forwards_v4 && !services_if(evidence.config, has_nat_v4).empty() &&
@@ -151,7 +130,6 @@ void check_settings(const Evidence& evidence, Findings& out) {
             sysctl_each(host.redirecting, "send_redirects", 0),
         services_if(evidence.config, has_nat_v4));
   }
-  check_redirects_v6(evidence, out);
   if (host.forwards_v4 || host.forwards_v6) {
     Names keys;
     if (host.forwards_v4) keys.emplace_back("net.ipv4.ip_forward");

@@ -120,6 +120,20 @@ class IptablesWriter {
     }
   }
 
+  // There is no send_redirects of IPv6: where the kernel forwards, too, it tells a NAT server's
+  // host of the client's own MAC on their network, and the next answer goes past the director.
+  void drop_redirects() {
+    if (v4()) return;
+    const std::string match = "-p ipv6-icmp -m icmp6 --icmpv6-type 137";
+    if (sets_) {
+      rules_.push_back(match + ' ' + set_match(kAddressStem, true, "dst") + " -j DROP");
+      return;
+    }
+    for (const IpAddress& address : family_plan_.replies.addresses) {
+      rules_.push_back(address_match(address, false) + ' ' + match + " -j DROP");
+    }
+  }
+
   void leave_groups() { rules_.emplace_back("-m pkttype ! --pkt-type unicast -j RETURN"); }
   void leave_connected() { rules_.emplace_back("-p tcp -m cgroup --path / -j RETURN"); }
   void leave_local() { rules_.emplace_back("-m addrtype --dst-type LOCAL -j RETURN"); }
@@ -294,6 +308,7 @@ std::vector<IptablesChain> iptables_chains(const CapturePlan& plan, IpFamily fam
     write_nat(plan, features, forward);
     if (features.cgroup) input.leave_connected();
     input.endpoints(true);
+    output.drop_redirects();
     output.endpoints(true);
   }
   if (part.own_requests) {

@@ -69,6 +69,13 @@ class NftWriter {
                 true);
   }
 
+  // There is no send_redirects of IPv6 (iptables_text.cc).
+  std::string redirects() const {
+    if (v4()) return {};
+    return "\t\tip6 daddr @" + set_name(kAddressStem, words_.family, true) +
+           " icmpv6 type nd-redirect counter drop\n";
+  }
+
   // Fragments come first and then leave: kernels before 5.17 would read the port of a later
   // fragment from its payload.
   std::string fragments(bool requests, bool replies) const {
@@ -251,7 +258,7 @@ std::string output(const Writers& writers) {
   std::string probes, replies, requests;
   for (const NftWriter& writer : writers) {
     if (writer.has_probes()) probes += writer.probes();
-    if (writer.has_nat()) replies += writer.endpoints(true);
+    if (writer.has_nat()) replies += writer.redirects() + writer.endpoints(true);
     if (writer.own_requests()) requests += writer.requests();
   }
   if (probes.empty() && replies.empty() && requests.empty()) return {};

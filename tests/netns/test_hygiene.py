@@ -11,7 +11,7 @@ from capture import Capture
 from daemon import Lvsd, configuration, service
 from lab import ADDRESS, ADDRESS6, VIP as LAB_VIP, VIP6, Lab, run, wait_for
 from scapy.layers.inet import ICMP, IP, UDP
-from scapy.layers.inet6 import ICMPv6ND_NA, ICMPv6NDOptDstLLAddr, IPv6
+from scapy.layers.inet6 import ICMPv6ND_NA, ICMPv6ND_Redirect, ICMPv6NDOptDstLLAddr, IPv6
 from scapy.layers.l2 import ARP, Ether
 from traffic import curl, curl_many
 
@@ -62,6 +62,33 @@ def test_no_redirects_while_it_runs(flat):
     for host in ("rs1", "rs2"):
         realserver(flat, host, "undo")
     flat.sysctl("director", "net/ipv4/ip_forward", 0)
+
+
+def test_no_redirects_of_ipv6_while_it_runs(flat):
+    """There is no setting against them; a rule of lvsd's drops those to NAT destinations."""
+    flat.sysctl("director", "net/ipv6/conf/all/forwarding", 1)
+
+    def told(done=lambda wire: True):
+        """Something that is not lvsd's, by way of the director to a neighbour."""
+        flat.ip("rs1", "route add fd00:2::2/128 via fd00:2::1")
+        with Capture(flat, "rs1", ["eth0"]) as wire:
+            flat.run("rs1", ["ping", "-c", "3", "-i", "0.2", "fd00:2::2"])
+            wait_for(lambda: done(wire.frames), "a redirect")
+        flat.ip("rs1", "route del fd00:2::2/128 via fd00:2::1", "route flush cache")
+        return redirects6(wire.frames)
+    try:
+        with Lvsd(flat, configuration(service("web", f"[{OWN_VIP6}]:80/tcp", "nat", "fd00:2::11"))) as lvsd:
+            assert not told()
+            lvsd.reload(configuration(service("web", f"[{OWN_VIP6}]:80/tcp", "dr", "fd00:2::11")))
+            assert told(redirects6), "nothing is NAT now"
+        assert told(redirects6), "and so it would have been"
+    finally:
+        flat.sysctl("director", "net/ipv6/conf/all/forwarding", 0)
+
+
+def redirects6(frames):
+    packets = [Ether(frame.data) for frame in list(frames) if frame.data[12:14] == b"\x86\xdd"]
+    return [one for one in packets if ICMPv6ND_Redirect in one]
 
 
 def redirects(frames):

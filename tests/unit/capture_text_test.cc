@@ -335,8 +335,11 @@ TEST(CaptureText, EachVersionOfIpHasItsOwnSetsAndRules) {
   EXPECT_EQ(count(text, "create lvsd-services6 hash:ip,port family inet6 maxelem 65536\n"), 1U);
   EXPECT_EQ(count(text, "add lvsd-services6 2001:db8::1,tcp:80\n"), 1U);
   EXPECT_LT(text.find("# ip6tables-restore"), text.find("lvsd-nat-sources6 src"));
+  const std::string redirects = "-A LVSD-OUT -p ipv6-icmp -m icmp6 --icmpv6-type 137 ";
+  EXPECT_EQ(count(text, redirects + "-m set --match-set lvsd-nat-addresses6 dst -j DROP\n"), 1U);
   const std::string nft = nft_text(plan, "accept");
   EXPECT_EQ(count(nft, "icmpv6 type { 1, 2, 3, 4 } counter accept"), 1U);
+  EXPECT_EQ(count(nft, "\t\tip6 daddr @nat-addresses6 icmpv6 type nd-redirect counter drop\n"), 1U);
   EXPECT_EQ(count(nft, "ip6 saddr . meta l4proto . th sport @nat-sources6"), 3U);
   EXPECT_EQ(count(nft, "elements = { 2001:db8::1 . tcp . 80, }"), 1U);
 }
