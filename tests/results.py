@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Results of test runs, from their JUnit files.
     results.py failed FILE...                  what failed, as pytest names it, a line each
-    results.py total [--again FILE] FILE...    one line of totals; a test that failed and then passed when it
-                                               was run again alone has passed, and is named"""
+    results.py total [--again FILE] FILE...    one line of totals, and exit status 1 where one failed; what
+                                               failed and then passed when it was run again alone has passed,
+                                               and is named"""
 import os
 import sys
 import xml.etree.ElementTree as xml
@@ -34,9 +35,14 @@ def total(*paths):
     mended = [name for name, verdict in first if verdict == "failed" and again.get(name) == "passed"]
     verdicts = [verdict if name not in mended else "passed" for name, verdict in first]
     lines = [f"passed only when run again alone: {name}\n" for name in mended]
-    return "".join(lines) + ", ".join(f"{verdicts.count(word)} {word}" for word in ("passed", "failed", "skipped"))
+    lines.append(", ".join(f"{verdicts.count(word)} {word}" for word in ("passed", "failed", "skipped")))
+    return "".join(lines), "failed" in verdicts
 
 
 if __name__ == "__main__":
-    said = {"failed": failed, "total": total}[sys.argv[1]](*sys.argv[2:])
-    print(said, end="" if said.endswith("\n") or not said else "\n")
+    if sys.argv[1] == "failed":
+        print(failed(*sys.argv[2:]), end="")
+    else:
+        text, some_failed = total(*sys.argv[2:])
+        print(text)
+        sys.exit(some_failed)

@@ -24,15 +24,15 @@ def main():
         ctest = file(directory, "ctest.xml", ("Unit", "Unit.One", ' status="run"', ""),
                      ("Unit", "Unit.Off", ' status="disabled"', ""))
         assert results.failed(first, ctest) == "tests/netns/test_a.py::test_two[dr]\n"
-        assert results.total(first, ctest) == "2 passed, 1 failed, 2 skipped"
+        assert results.total(first, ctest) == ("2 passed, 1 failed, 2 skipped", True)
         passed = file(directory, "passed.xml", (*unsteady[:3], ""))
         assert results.total("--again", passed, first) == (
-            "passed only when run again alone: tests/netns/test_a.py::test_two[dr]\n2 passed, 0 failed, 1 skipped")
+            "passed only when run again alone: tests/netns/test_a.py::test_two[dr]\n2 passed, 0 failed, 1 skipped", False)
         for verdict in (fails, errs, skips):
             still = file(directory, "still.xml", (*unsteady[:3], verdict))
-            assert results.total("--again", still, first) == "1 passed, 1 failed, 1 skipped"
+            assert results.total("--again", still, first) == ("1 passed, 1 failed, 1 skipped", True)
         nothing = os.path.join(directory, "none.xml")
-        assert results.total("--again", nothing, first, nothing) == "1 passed, 1 failed, 1 skipped"
+        assert results.total("--again", nothing, first, nothing) == ("1 passed, 1 failed, 1 skipped", True)
         assert results.failed(file(directory, "error.xml", (*steady[:3], errs))) == "tests/netns/test_a.py::test_one\n"
 
 

@@ -73,7 +73,8 @@ void print(const json& services) {
 int health(const Words& words) {
   LiveCommand command(Command::health,
                       "Prints what the checks of destinations found out; with an argument, of that "
-                      "destination (ADDRESS or ADDRESS:PORT) or service.");
+                      "destination (ADDRESS or ADDRESS:PORT) or service (its name, or "
+                      "ADDRESS:PORT/tcp).");
   Words options = words;
   Request request{Command::health};
   if (!options.empty() && !options.front().starts_with('-')) {

@@ -15,7 +15,7 @@ LIVE = {
     r"lvsctl (drain|undrain|weight|drift)\b": (DIRECTOR, (0,)),
     r"lvsctl doctor$": (DIRECTOR, (1,)),  # none of the real servers is there
     r"lvsctl capture --drops ": (DIRECTOR, (0,)),
-    r"lvsctl realserver ": (SERVER, (0,)),
+    r"lvsctl realserver (?!.*--persist)": (SERVER, (0,)),  # that writes to /etc
 }
 # These go on until they are interrupted (the shell then says 130), or until a key is pressed.
 STAYING = {
@@ -24,23 +24,31 @@ STAYING = {
     r"lvsctl top$": DIRECTOR,
     r"lvsd-decap ": SERVER,
 }
+LIMIT = 100  # seconds for all commands of one place; they take ten
 START = """
-mount -t tmpfs none /run && mkdir -p /run/lvsd && mount -t tmpfs none /var/lib
+mount -t tmpfs none /run
+mkdir -p /run/lvsd
+mount -t tmpfs none /var/lib
 ip link set lo up
 for i in 0 1; do
-  ip link add eth$i type veth peer name peer$i && ip link set eth$i up && ip link set peer$i up
+  ip link add eth$i type veth peer name peer$i
+  ip link set eth$i up
+  ip link set peer$i up
 done
 """
 PLACES = {
     DIRECTOR: """
-ip addr add 192.0.2.1/24 dev eth0 && ip addr add 10.0.0.1/24 dev eth1
-ip route add default via 192.0.2.254 && ip route add 10.0.1.0/24 via 10.0.0.254
+ip addr add 192.0.2.1/24 dev eth0
+ip addr add 10.0.0.1/24 dev eth1
+ip route add default via 192.0.2.254
+ip route add 10.0.1.0/24 via 10.0.0.254
 ip route add 172.16.0.0/24 via 10.0.0.254
 lvsd -c lvsd.yaml --log-target stderr &
 for i in $(seq 100); do lvsctl status >/dev/null 2>&1 && break; sleep 0.1; done
 """,
     SERVER: """
-ip addr add 10.0.0.11/24 dev eth0 && ip addr add 10.0.2.11/24 dev eth0
+ip addr add 10.0.0.11/24 dev eth0
+ip addr add 10.0.2.11/24 dev eth0
 ip route add default via 10.0.0.254
 """,
 }
@@ -81,9 +89,24 @@ def shown_configuration(top):
         return re.search(r"^```yaml\n(# /etc/lvsd/lvsd.yaml\n.*?)^```", file.read(), re.S | re.M)[1]
 
 
+def inside(directory, build, script):
+    """Its exit status and all that it said, also where it did not end."""
+    words = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "bash", "-e", "-c", script]
+    with open(os.path.join(directory, "said"), "w+", encoding="utf-8", errors="replace") as said:
+        try:
+            status = subprocess.run(words, cwd=directory, stdout=said, stderr=subprocess.STDOUT, timeout=LIMIT,
+                                    stdin=subprocess.DEVNULL, check=False,
+                                    env=dict(os.environ, PATH=f"{build}:{os.environ['PATH']}", TERM="xterm")).returncode
+        except subprocess.TimeoutExpired:
+            status = "none in time"
+        said.seek(0)
+        return status, said.read()
+
+
 def run(build, top, found):
     """What was said where one failed."""
-    failed = []
+    unused = [each for each in {**LIVE, **STAYING} if not any(re.match(each, command) for _, command in found)]
+    failed = [f"no document has a command such as {each} any more" for each in unused]
     for place, start in PLACES.items():
         chosen = [command for _, command in found if place_of(command) == place]
         assert len(chosen) >= 4, chosen
@@ -93,12 +116,8 @@ def run(build, top, found):
                 with open(os.path.join(directory, name), "w", encoding="utf-8") as file:
                     file.write(content)
             script = START + start + "\n".join(map(step, chosen)) + "\necho all fine\n"
-            done = subprocess.run(["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc",
-                                   "bash", "-e", "-c", script], cwd=directory, stdout=subprocess.PIPE,
-                                  stderr=subprocess.STDOUT, text=True, errors="replace", timeout=120, check=False,
-                                  env=dict(os.environ, PATH=f"{build}:{os.environ['PATH']}", TERM="xterm"),
-                                  stdin=subprocess.DEVNULL)
-        if done.returncode != 0 or not done.stdout.endswith("all fine\n"):
-            failed.append(done.stdout)
+            status, said = inside(directory, build, script)
+        if status != 0 or not said.endswith("all fine\n"):
+            failed.append(said)
         print(f"{len(chosen)} commands run on a {place}")
     return failed

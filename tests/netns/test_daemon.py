@@ -385,8 +385,10 @@ def test_zero_sets_counters_of_one_service_or_of_all(lab, lvsd):
     assert counted() == [(2, 2), (2, 2)]
     daemon.ctl("zero", "--service", "other")
     assert counted() == [(2, 2), (0, 0)]
-    daemon.ctl("zero", "--service", f"{VIP['nat']}:80/tcp")
+    key = f"{VIP['nat']}:80/tcp"
+    daemon.ctl("zero", "--service", key)
     assert counted() == [(0, 0), (0, 0)]
+    assert f" > {VIP['nat']}:80 " in daemon.ctl("trace", "--recent", "--service", key)
     assert sum(row["inactive"] + row["active"]
                for one in daemon.ctl_json("list")["services"] for row in one["destinations"]) == 4
     with pytest.raises(LabError, match="there is no service called 'nobody'|called nobody"):

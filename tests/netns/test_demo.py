@@ -1,72 +1,59 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What scripts/demo runs once it has built: the table it prints, and what it says to try then."""
+"""What scripts/demo runs once it has built: the table it prints, and what it says to try then. In mount and
+process namespaces of their own: `--stop` ends whatever --keep left, and shall not meet anybody's."""
 import os
 import re
-import shutil
 import subprocess
 import sys
-
-import pytest
+import tempfile
 
 import servers
-from lab import KEPT_PREFIX, PREFIX, namespaces, remove_namespace
 
-DEMO = os.path.join(os.path.dirname(os.path.abspath(__file__)), "demo.py")
-
-
-def demo(*words):
-    with subprocess.Popen([sys.executable, DEMO, *words], text=True, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, cwd=servers.SOURCE) as process:
-        printed, _ = process.communicate(timeout=60)
-        assert process.returncode == 0, printed
-        assert not namespaces(f"{PREFIX}{process.pid}."), "what is not kept is removed"
-    return printed
-
-
-@pytest.fixture
-def kept():
-    """What `--keep` printed. Somebody's own kept laboratory stays."""
-    before = namespaces(KEPT_PREFIX)
-    places = []
-    try:
-        printed = demo("--keep")
-        places += re.findall(rf"/run/{KEPT_PREFIX}\w+", printed)[:1]
-        yield printed, not before
-    finally:
-        for name in set(namespaces(KEPT_PREFIX)) - set(before):
-            remove_namespace(name)
-        for place in places:
-            shutil.rmtree(place, ignore_errors=True)
+DEMO = f"{sys.executable} {os.path.join(os.path.dirname(os.path.abspath(__file__)), 'demo.py')}"
+KEEP = """
+%(demo)s --keep | tee "$out/kept"
+sed -n 's/^  sudo //p' "$out/kept" >"$out/lines"
+while read -r line; do
+  echo "== $line"
+  case $line in
+    *tcpdump*)
+      $line >"$out/dump" 2>&1 </dev/null & dump=$!
+      until grep -q "listening on be" "$out/dump"; do sleep 0.05; done
+      kill -INT $dump
+      wait $dump ;;
+    *) $line </dev/null ;;
+  esac
+done <"$out/lines"
+curl=$(head -n 1 "$out/lines")
+echo "== drained"
+for i in 1 2 3 4 5 6; do $curl; done
+%(demo)s --stop
+echo "left: $(ip netns list)"
+"""
 
 
-def served(printed):
-    return re.findall(r"rs[123] +[321] +(\d+) +(\d+)$", printed, re.M)
+def apart(script):
+    script = 'set -eo pipefail; mount -t tmpfs none /run; out=$1; ' + script % {"demo": DEMO}
+    with tempfile.TemporaryDirectory() as directory:
+        done = subprocess.run(["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "bash", "-c",
+                               script, "demo", directory], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              stdin=subprocess.DEVNULL, cwd=servers.SOURCE, timeout=90, check=False)
+    assert done.returncode == 0, done.stdout
+    assert re.findall(r"rs[123] +[321] +(\d+) +(\d+)$", done.stdout, re.M) == \
+        [("60", "60"), ("40", "40"), ("20", "20")] * 3, done.stdout
+    return done.stdout
 
 
 def test_all_are_served_by_weight_and_nothing_stays():
-    printed = demo()
-    assert served(printed) == [("60", "60"), ("40", "40"), ("20", "20")] * 3, printed
-    assert "the namespaces are gone" in printed
+    printed = apart('%(demo)s; echo "left: $(ip netns list)"')
+    assert "the namespaces are gone" in printed and printed.endswith("left: \n"), printed
 
 
-def test_what_it_says_to_try(kept):
-    printed, alone = kept
-    assert served(printed) == [("60", "60"), ("40", "40"), ("20", "20")] * 3, printed
-    lines = re.findall(r"^  sudo (ip netns exec .*)$", printed, re.M)
-    assert len(lines) == 6, printed
-    said = []
-    for line in lines:
-        if "tcpdump" in line:  # it goes on
-            line = "timeout --preserve-status --signal INT 1 " + line
-        done = subprocess.run(line.split(), text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                              cwd=servers.SOURCE, timeout=30, check=False)
-        assert done.returncode == 0, done.stdout
-        said.append(done.stdout)
+def test_what_it_says_to_try():
+    printed = apart(KEEP)
+    said = re.split(r"^== .*\n", printed, flags=re.M)[1:]
+    assert len(said) == 7, printed
     assert re.search(r"^rs[123]$", said[0], re.M) and "10.0.3.100:80 wrr" in said[1]
-    assert "3 destinations changed" in said[2]
-    again = [subprocess.run(lines[0].split(), text=True, stdout=subprocess.PIPE,
-                            stderr=subprocess.DEVNULL, timeout=30, check=True).stdout.strip()
-             for _ in range(9)]
-    assert set(again) == {"rs2", "rs3"}, again
-    if alone:
-        assert "Ended the kept laboratory" in demo("--stop") and not namespaces(KEPT_PREFIX)
+    assert "3 destinations changed" in said[2] and "10.0.2.11" in said[4]
+    assert set(re.findall(r"^rs[123]$", said[6], re.M)) == {"rs2", "rs3"}, "rs1 is drained"
+    assert printed.endswith("Ended the kept laboratory.\nleft: \n"), printed

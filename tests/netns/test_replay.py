@@ -22,13 +22,15 @@ def one_cpu(lab):
     frame queued in three orders (a connection's last ACK by one, the next one's SYN by the other);
     a single one has them in one order."""
     before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {min(before)})  # what is started from here on inherits it
-    for space in namespaces(lab.prefix):
-        for pid in processes_in(space):
-            for thread in os.listdir(f"/proc/{pid}/task"):
-                os.sched_setaffinity(int(thread), {min(before)})
-    yield
-    os.sched_setaffinity(0, before)
+    try:
+        os.sched_setaffinity(0, {min(before)})  # what is started from here on inherits it
+        for space in namespaces(lab.prefix):
+            for pid in processes_in(space):
+                for thread in os.listdir(f"/proc/{pid}/task"):
+                    os.sched_setaffinity(int(thread), {min(before)})
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def text():
