@@ -77,7 +77,8 @@ Findings find(const Options& options) {
 }
 
 void print_json(const Options& options, const Findings& found) {
-  nlohmann::json answer{{"file", options.file},
+  nlohmann::json answer{{"version", 1},
+                        {"file", options.file},
                         {"ok", found.good()},
                         {"problems", to_json(found.problems)},
                         {"network_problems", to_json(found.network_problems)},

@@ -121,7 +121,8 @@ void print_text(const Options& options, const Converted& converted) {
 }
 
 void print_json(const Converted& converted) {
-  nlohmann::json answer{{"text", converted.text}, {"left_out", nlohmann::json::array()}};
+  nlohmann::json answer{
+      {"version", 1}, {"text", converted.text}, {"left_out", nlohmann::json::array()}};
   for (const Remark& remark : converted.left_out) {
     answer["left_out"].push_back({{"line", remark.line}, {"what", remark.what}});
     if (!remark.file.empty()) answer["left_out"].back()["file"] = remark.file;

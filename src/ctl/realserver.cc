@@ -45,9 +45,8 @@ void print_json(const rs::Plan& plan) {
                      {"why", step.why},
                      {"done", step.done}});
   }
-  std::cout << json{{"steps", steps}, {"notes", plan.notes}}.dump(2, ' ', false,
-                                                                  json::error_handler_t::replace)
-            << "\n";
+  const json answer{{"version", 1}, {"steps", steps}, {"notes", plan.notes}};
+  std::cout << answer.dump(2, ' ', false, json::error_handler_t::replace) << "\n";
 }
 
 int refuse(const std::string& message) {

@@ -120,7 +120,9 @@ def snapshot(lab, space):
     """Every setting of the network, all addresses in their order, routes and rules."""
     settings = {}
     with lab.inside(space):
-        for path in glob.glob("/proc/sys/net/ipv[46]/conf/*/*"):
+        for path in glob.glob("/proc/sys/net/ipv[46]/**", recursive=True):
+            if os.path.isdir(path):
+                continue
             try:
                 with open(path, encoding="ascii") as file:
                     settings[path] = file.read()

@@ -30,7 +30,6 @@ def test_nothing_is_wrong(ward):
         assert {row["result"] for row in report["destinations"]} == {"ok"}
 
 
-@pytest.mark.slow
 def test_nothing_is_wrong_twenty_times(ward):
     for _ in range(20):
         assert names(examine(ward)) == set()

@@ -149,7 +149,10 @@ def test_trace_and_capture_show_what_passes(lab, lvsd):
     curl_many(lab, VIP["nat"], 1)  # so that no packet waits for the neighbour
     name = lab.path("passing.pcapng")
     log = lab.path("trace.json")
+    streamed = lab.path("streamed.txt")
     listening = [
+        lab.start("director", ["sh", "-c", f"{LVSCTL} capture --service dns -w - --count 2 --run-dir {daemon.run_dir}"
+                               f" | tcpdump -n -r - >{streamed}"]),
         lab.start("director", [LVSCTL, "trace", "--service", "web", "--json", "--count", "4",
                                "--run-dir", daemon.run_dir], log=log),
         lab.start("director", [LVSCTL, "capture", "--service", "dns", "-w", name, "--count", "2",
@@ -166,6 +169,8 @@ def test_trace_and_capture_show_what_passes(lab, lvsd):
     assert all(p["verdict"] == "forwarded" and ":80" in p["asked"] for p in packets), packets
     read = subprocess.run(["tcpdump", "-n", "-r", name], text=True, capture_output=True, check=True)
     assert len(read.stdout.splitlines()) == 2 and "5353" in read.stdout
+    with open(streamed, encoding="utf-8") as file:
+        assert sum(" > " in line and "5353" in line for line in file) == 2
 
 
 def test_refused_packets_are_kept_with_their_reasons(lab, lvsd):

@@ -45,6 +45,8 @@ def check_all(lab, text, vips, directors):
             realserver(lab, host, "apply", *words)
             assert "MISSING" not in realserver(lab, host, "check", *words)
             assert "\n0 of " in realserver(lab, host, "apply", *words), "a second time there is nothing to do"
+            if not os.path.exists("/sys/module/ipip"):  # tunl0 would do it
+                assert len(decapsulators(lab, host)) == 1
         for vip in vips:
             assert fetch(lab, vip) == ["rs1", "rs2"], vip
     for host in HOSTS:
@@ -116,6 +118,7 @@ def start_ftp(lab, host):
 def test_a_vip_without_a_file(classic):
     plan = json.loads(realserver(classic, "rs1", "plan", "--vip", "202.103.106.9", "--method", "dr",
                                  "--json"))
+    assert plan["version"] == 1
     commands = [step["command"] for step in plan["steps"]]
     assert "ip addr add 202.103.106.9/32 dev lo" in commands
     assert "echo 1 > /proc/sys/net/ipv4/conf/all/arp_ignore" in commands

@@ -75,6 +75,7 @@ TEST(Check, ABrokenNetworkFileIsRefused) {
 TEST(Check, Json) {
   const nlohmann::json good =
       nlohmann::json::parse(run({kFiles + "good/design.yaml", "--json"}).out);
+  EXPECT_EQ(good["version"], 1);
   EXPECT_EQ(good["ok"], true);
   EXPECT_EQ(good["services"], 3);
   EXPECT_EQ(good["destinations"], 4);

@@ -248,6 +248,8 @@ TEST(ConvertCommand, StatusSaysWhetherAllWasCarried) {
   EXPECT_EQ(whole.err, "");
   EXPECT_TRUE(parse_config(whole.out).has_value());
   EXPECT_EQ(run({"--from", "ipvsadm", "--to", "ipvsadm", file}).out, "-A -t 192.0.2.1:80 -s rr\n");
+  const Ran json = run({"--from", "ipvsadm", "--to", "lvsd", "--json", file});
+  EXPECT_NE(json.out.find("\"version\": 1"), std::string::npos) << json.out;
   write("-A -t 192.0.2.1:80 -s rr\n-A -t 192.0.2.1:81 -s nonsense\n");
   const Ran part = run({"--from", "ipvsadm", "--to", "lvsd", file});
   EXPECT_EQ(part.status, kNo);

@@ -157,6 +157,40 @@ void expect_same(const ServiceSnapshot& before, const ServiceSnapshot& after) {
   }
 }
 
+std::map<Endpoint, DestinationSnapshot> in_use(const ServiceSnapshot& service) {
+  std::map<Endpoint, DestinationSnapshot> all;
+  for (const DestinationSnapshot& d : service.destinations) {
+    if (!d.retired) all.emplace(d.config.endpoint, d);
+  }
+  return all;
+}
+
+// Of a service that is changed, what is named became just that, and what is not is as it was.
+void check_destinations(const PlannedService& planned, const ServiceSnapshot& before,
+                        const ServiceSnapshot& after) {
+  auto was = in_use(before), is = in_use(after);
+  for (const PlannedDestination& d : planned.destinations) {
+    const auto old = was.extract(d.endpoint), next = is.extract(d.endpoint);
+    EXPECT_EQ(old.empty(), d.action == PlanAction::added) << to_string(d.endpoint);
+    EXPECT_EQ(next.empty(), d.action == PlanAction::removed) << to_string(d.endpoint);
+    // A drained one has weight 0 whatever the file says, before and after.
+    if (d.action == PlanAction::changed && old && next && !next.mapped().config.drain) {
+      EXPECT_NE(old.mapped().config, next.mapped().config) << to_string(d.endpoint);
+    }
+    if (old) {
+      EXPECT_EQ(d.connections, old.mapped().active + old.mapped().inactive);
+    }
+  }
+  ASSERT_EQ(was.size(), is.size()) << "added or removed, and not named";
+  for (const auto& [endpoint, old] : was) {
+    ASSERT_TRUE(is.contains(endpoint)) << to_string(endpoint);
+    const DestinationSnapshot& next = is.at(endpoint);
+    EXPECT_EQ(old.config, next.config);
+    EXPECT_EQ(old.statistics, next.statistics);
+    EXPECT_EQ(old.active + old.inactive, next.active + next.inactive);
+  }
+}
+
 // What the plan says of each service, against what became of it.
 void check(const Plan& plan, const DirectorSnapshot& was, const DirectorSnapshot& is,
            const Config& next) {
@@ -178,14 +212,13 @@ void check(const Plan& plan, const DirectorSnapshot& was, const DirectorSnapshot
     EXPECT_EQ(entry != planned.end() && entry->second->action == PlanAction::added,
               !before.contains(key));
     if (entry == planned.end() || entry->second->action != PlanAction::changed) continue;
-    std::map<Endpoint, PlanAction> actions;
-    for (const PlannedDestination& d : entry->second->destinations) actions[d.endpoint] = d.action;
-    for (const DestinationSnapshot& d : service.destinations) {
-      const auto action = actions.find(d.config.endpoint);
-      if (d.retired) {
-        ASSERT_TRUE(action != actions.end());
-        EXPECT_EQ(action->second, PlanAction::removed);
-      }
+    check_destinations(*entry->second, before.at(key), service);
+    const auto file = std::ranges::find(next.services, key, &VirtualService::key);
+    const auto now = in_use(service);
+    for (Destination d : file->destinations) {
+      if (d.drain) d.weight = Weight(0);
+      ASSERT_TRUE(now.contains(d.endpoint));
+      EXPECT_EQ(now.at(d.endpoint).config, d) << to_string(d.endpoint);
     }
   }
 }
