@@ -22,7 +22,7 @@ NOT_RUN = {
     r"sudo scripts/demo$": "tests/netns/test_demo.py runs it",
     r"sudo scripts/test$": "it is what runs this",
     r"cmake -S \. -B build": "it built what is tested here",
-    r"\(cd build && cpack": "tests/package/run installs the package, in a container",
+    r"\(cd build && cpack": "tests/package/run makes the package and installs it by apt, in a container",
     r"systemctl (start|reload) lvsd$": "tests/systemd/run does it, in a container",
 }
 # Programs that are not here, and files that have another name here.
