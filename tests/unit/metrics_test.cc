@@ -50,6 +50,25 @@ constexpr std::string_view kFile =
     "    destinations: [{address: 10.0.0.1}, {address: 10.0.0.2, weight: 0}]\n"
     "  - name: empty\n    listen: 192.0.2.1:81/tcp\n    destinations: []\n";
 
+// Those too that no kernel lets through to us, which tests/netns cannot provoke beside a daemon.
+TEST(Metrics, CountEveryReason) {
+  WorkerSnapshot worker;
+  for (std::size_t i = 0; i < kDropReasons; ++i) worker.director.counters.dropped[i] = 100 + i;
+  const std::array<std::uint64_t, kReloadOutcomes> reloads{};
+  const std::optional<ReloadResult> last;
+  const Network network = Network::assumed();
+  const Config running;
+  const std::vector<WorkerSnapshot> workers{worker};
+  const std::string page = metrics_text({workers, running, network, {}, {}, reloads, last});
+  for (std::size_t i = 0; i < kDropReasons; ++i) {
+    const std::string reason(to_string(static_cast<DropReason>(i)));
+    EXPECT_NE(page.find("lvsd_dropped_packets_total{reason=\"" + reason + "\"} " +
+                        std::to_string(100 + i) + "\n"),
+              page.npos)
+        << reason;
+  }
+}
+
 TEST(Metrics, CountUsableDestinationsAlsoWhereNoneIsLeft) {
   const auto file = parse_file(kFile);
   ASSERT_TRUE(file.has_value());
