@@ -5,6 +5,7 @@
 #include "lvsd/control/listing.h"
 #include "lvsd/ctl/live.h"
 #include "lvsd/ctl/status_format.h"
+#include "lvsd/model/verdict.h"
 
 namespace lvsd::ctl {
 namespace {
@@ -48,8 +49,10 @@ bool agree(LiveCommand& command) {
   };
   const auto services = {"tcp-service", "udp-service", "sctp-service", "fwmark-service"};
   if (command.given("from")) {
-    return refuse("--from", first({"connections", "drops", "json", "service"})) &&
-           refuse("--from", first(services));
+    const bool drops = command.given("drops");
+    return refuse("--from", first({"connections", "json", "service"})) &&
+           refuse("--from", first(services)) &&
+           (!drops || refuse("--drops", first({"stats", "rate", "thresholds", "timeout"})));
   }
   if (command.given("connections")) {
     return refuse("--connections", first({"stats", "rate", "thresholds", "timeout", "drops"})) &&
@@ -69,10 +72,16 @@ int say(const Error& error) {
   return kNo;
 }
 
-Result<Listing, Error> read_listing(const std::string& file) {
+Result<json, Error> read_json(const std::string& file) {
   std::ifstream in(file, std::ios::binary);
   if (!in) return fail(file + ": cannot be read");
-  const json whole = json::parse(in, nullptr, /*allow_exceptions=*/false);
+  return json::parse(in, nullptr, /*allow_exceptions=*/false);
+}
+
+Result<Listing, Error> read_listing(const std::string& file) {
+  const auto read = read_json(file);
+  if (!read) return Unexpected{read.error()};
+  const json& whole = *read;
   const bool report = whole.is_object() && whole.contains("listing");
   auto listing = parse_listing(report ? whole.at("listing") : whole);
   if (!listing) return fail(file + ": " + listing.error().message);
@@ -113,7 +122,39 @@ int print_drops(LiveCommand& command) {
   return command.status();
 }
 
+// A report counts by name; the reply to status has a sentence for each reason, too.
+template <class Reason>
+json with_meanings(const json& counts, std::size_t reasons) {
+  json all = json::array();
+  for (std::size_t i = 0; i < reasons; ++i) {
+    const auto reason = static_cast<Reason>(i);
+    const std::string name(to_string(reason));
+    if (!counts.contains(name)) continue;
+    all.push_back({{"reason", name}, {"packets", counts.at(name)}, {"meaning", explain(reason)}});
+  }
+  return all;
+}
+
+int print_drops_of(const std::string& file) {
+  const auto read = read_json(file);
+  if (!read) return say(read.error());
+  try {
+    const json& summary = read->at("summary");
+    json packets{{"forwarded", summary.at("forwarded")},
+                 {"held", summary.at("held").at("packets")},
+                 {"originated", summary.at("originated")},
+                 {"probes", summary.at("probes")}};
+    packets["accepted"] = with_meanings<AcceptReason>(summary.at("accepted"), kAcceptReasons);
+    packets["dropped"] = with_meanings<DropReason>(summary.at("dropped"), kDropReasons);
+    std::cout << format_packets(packets);
+  } catch (const json::exception& wrong) {
+    return say({file + ": is no report of lvsctl replay: " + wrong.what()});
+  }
+  return kFine;
+}
+
 int print_file(LiveCommand& command) {
+  if (command.given("drops")) return print_drops_of(command.text("from"));
   const auto listing = read_listing(command.text("from"));
   if (!listing) return say(listing.error());
   if (command.given("timeout")) {

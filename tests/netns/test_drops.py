@@ -3,6 +3,7 @@
 such a packet through to lvsd, else in replay. Each is found in the recorder's file by tshark, in the
 metrics, and in `lvsctl list --drops`. A new reason fails here until something provokes it."""
 import json
+import os
 import re
 import socket
 import subprocess
@@ -12,6 +13,7 @@ import pytest
 
 from daemon import configuration, replay, service
 from lab import ADDRESS, ADDRESS6, MAC, VIP, VIP6, wait_for
+from servers import build_directory
 
 scapy = pytest.importorskip("scapy.all")
 IP, IPv6, TCP, UDP, ICMP, SCTP, Raw = (scapy.IP, scapy.IPv6, scapy.TCP, scapy.UDP, scapy.ICMP,
@@ -371,3 +373,6 @@ def test_what_the_kernel_discards_is_found_in_replay(lab, reason):
     assert [line.split(":")[0] for line in comments(drops)] == [reason]
     with open(report, encoding="utf-8") as file:
         assert reason in json.dumps(json.load(file))
+    done = subprocess.run([os.path.join(build_directory(), "lvsctl"), "list", "--from", report, "--drops"], text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=30, check=False)
+    assert done.returncode == 0 and re.search(rf"^  dropped +1  {reason} ", done.stdout, re.M), done.stdout
