@@ -67,6 +67,13 @@ Lab::Lab() {
   up(director, "d0", "02:00:00:00:01:01", "10.77.1.1/24");
   up(director, "d1", "02:00:00:00:02:01", "10.77.2.1/24");
   up(server, "s0", "02:00:00:00:02:02", "10.77.2.2/24");
+  // An end that was up before its peer was drops in silence what is sent, until the kernel has
+  // noticed.
+  for (const NetworkNamespace* first : {&client, &director}) {
+    first->run(
+        "for i in $(seq 250); do ip -o link | grep -q 'qdisc noop ' || exit 0; sleep 0.02; done; "
+        "exit 1");
+  }
   client.run("ip route add default via 10.77.1.1");
   server.run("ip route add default via 10.77.2.1");
   // No ARP on the way: the tests are about what is sent when it is asked for.
