@@ -37,18 +37,19 @@ static_assert(sizeof(OffloadHeader) == 10);
 OffloadHeader offload_of(const Emission& frame) {
   constexpr std::size_t kTcpChecksum = 16;
   OffloadHeader out;
-  const Unfinished& todo = frame.unfinished;
-  if (todo.transport_offset == 0) return out;
+  const Unfinished& unfinished = frame.unfinished;
+  if (unfinished.transport_offset == 0) return out;
   out.flags = OffloadHeader::kNeedsChecksum;
-  out.checksum_start = static_cast<std::uint16_t>(sizeof(EthernetHeader) + todo.transport_offset);
+  out.checksum_start =
+      static_cast<std::uint16_t>(sizeof(EthernetHeader) + unfinished.transport_offset);
   out.checksum_offset = kTcpChecksum;
-  if (todo.segment_size == 0) return out;
-  const auto tcp = load<TcpHeader>(frame.packet, todo.transport_offset);
+  if (unfinished.segment_size == 0) return out;
+  const auto tcp = load<TcpHeader>(frame.packet, unfinished.transport_offset);
   if (!tcp) return out;
   const bool v6 = ether_type(frame.packet) == ethertype::kIpv6;
   out.segmentation = v6 ? OffloadHeader::kTcpV6 : OffloadHeader::kTcpV4;
   if ((tcp->flags & TcpHeader::kCwr) != 0) out.segmentation |= OffloadHeader::kCongestionReduced;
-  out.segment_size = todo.segment_size;
+  out.segment_size = unfinished.segment_size;
   out.header_length = static_cast<std::uint16_t>(out.checksum_start + tcp->header_length());
   return out;
 }
