@@ -124,13 +124,10 @@ class IptablesWriter {
   // host of the client's own MAC on their network, and the next answer goes past the director.
   void drop_redirects() {
     if (v4()) return;
-    const std::string match = "-p ipv6-icmp -m icmp6 --icmpv6-type 137";
-    if (sets_) {
-      rules_.push_back(match + ' ' + set_match(kAddressStem, true, "dst") + " -j DROP");
-      return;
-    }
-    for (const IpAddress& address : family_plan_.replies.addresses) {
-      rules_.push_back(address_match(address, false) + ' ' + match + " -j DROP");
+    for (const std::string& rule :
+         address_matches(kAddressStem, family_plan_.replies.addresses, true, false,
+                         "-p ipv6-icmp -m icmp6 --icmpv6-type 137")) {
+      rules_.push_back(rule + " -j DROP");
     }
   }
 
@@ -209,12 +206,21 @@ class IptablesWriter {
 
   void for_addresses(std::string_view stem, const std::vector<IpAddress>& addresses, bool replies,
                      const std::string& match, const Target& target) {
-    if (sets_) {
-      return queue(match + ' ' + set_match(stem, replies, replies ? "src" : "dst"), target);
+    for (const std::string& rule : address_matches(stem, addresses, replies, replies, match)) {
+      queue(rule, target);
     }
+  }
+
+  // Of packets from these addresses, or to them: by their set in one rule, or in one for each.
+  std::vector<std::string> address_matches(std::string_view stem,
+                                           const std::vector<IpAddress>& addresses, bool replies,
+                                           bool source, const std::string& match) const {
+    if (sets_) return {match + ' ' + set_match(stem, replies, source ? "src" : "dst")};
+    std::vector<std::string> rules;
     for (const IpAddress& address : addresses) {
-      queue(address_match(address, replies) + ' ' + match, target);
+      rules.push_back(address_match(address, source) + ' ' + match);
     }
+    return rules;
   }
 
   // One rule for each worker; the last takes what is left.
