@@ -8,6 +8,7 @@ import tempfile
 
 # A command, where it is run, and the exit statuses that the documents promise for it there.
 DIRECTOR, SERVER = "director", "server"
+STAYS = (0, 130)  # goes on until it is interrupted, of which the shell says 130
 LIVE = {
     r"lvsctl plan new.yaml$": (DIRECTOR, (2,)),
     r"lvsctl explain (?!-c)": (DIRECTOR, (0,)),
@@ -16,13 +17,10 @@ LIVE = {
     r"lvsctl doctor$": (DIRECTOR, (1,)),  # none of the real servers is there
     r"lvsctl capture --drops ": (DIRECTOR, (0,)),
     r"lvsctl realserver (?!.*--persist)": (SERVER, (0,)),  # that writes to /etc
-}
-# These go on until they are interrupted (the shell then says 130), or until a key is pressed.
-STAYING = {
-    r"lvsctl (trace|capture --service) ": DIRECTOR,
-    r"dumpcap ": DIRECTOR,
-    r"lvsctl top$": DIRECTOR,
-    r"lvsd-decap ": SERVER,
+    r"lvsctl top$": (DIRECTOR, (0,)),
+    r"lvsctl (trace|capture --service) ": (DIRECTOR, STAYS),
+    r"dumpcap ": (DIRECTOR, STAYS),
+    r"lvsd-decap ": (SERVER, STAYS),
 }
 LIMIT = 100  # seconds for all commands of one place; they take ten
 START = """
@@ -54,13 +52,12 @@ ip route add default via 10.0.0.254
 }
 
 
-def place_of(command):
-    return next((how[0] if isinstance(how, tuple) else how for pattern, how in {**LIVE, **STAYING}.items()
-                 if re.match(pattern, command)), None)
+def entry_of(command):
+    return next((entry for pattern, entry in LIVE.items() if re.match(pattern, command)), None)
 
 
 def is_live(command):
-    return place_of(command) is not None
+    return entry_of(command) is not None
 
 
 def quoted(command):
@@ -69,10 +66,10 @@ def quoted(command):
 
 def step(command):
     """The command as a person would end it, and what its exit status must be."""
-    statuses = next((how[1] for pattern, how in LIVE.items() if re.match(pattern, command)), (0, 130))
+    _, statuses = entry_of(command)
     if command == "lvsctl top":
         run = "script -qec 'lvsctl top' /dev/null <<<q"
-    elif any(re.match(pattern, command) for pattern in STAYING):
+    elif statuses is STAYS:
         run = f"bash -o pipefail -c {quoted('timeout --preserve-status --signal INT 2 ' + command)}"
     else:
         run = f"bash -o pipefail -c {quoted(command)}"
@@ -105,10 +102,10 @@ def inside(directory, build, script):
 
 def run(build, top, found):
     """What was said where one failed."""
-    unused = [each for each in {**LIVE, **STAYING} if not any(re.match(each, command) for _, command in found)]
+    unused = [each for each in LIVE if not any(re.match(each, command) for _, command in found)]
     failed = [f"no document has a command such as {each} any more" for each in unused]
     for place, start in PLACES.items():
-        chosen = [command for _, command in found if place_of(command) == place]
+        chosen = [command for _, command in found if is_live(command) and entry_of(command)[0] == place]
         assert len(chosen) >= 4, chosen
         with tempfile.TemporaryDirectory() as directory:
             text = shown_configuration(top)
