@@ -3,9 +3,9 @@
 #include <iostream>
 
 #include "lvsd/control/listing.h"
+#include "lvsd/control/reason_json.h"
 #include "lvsd/ctl/live.h"
 #include "lvsd/ctl/status_format.h"
-#include "lvsd/model/verdict.h"
 
 namespace lvsd::ctl {
 namespace {
@@ -129,8 +129,7 @@ json with_meanings(const json& counts, std::size_t reasons) {
   for (std::size_t i = 0; i < reasons; ++i) {
     const auto reason = static_cast<Reason>(i);
     const std::string name(to_string(reason));
-    if (!counts.contains(name)) continue;
-    all.push_back({{"reason", name}, {"packets", counts.at(name)}, {"meaning", explain(reason)}});
+    if (counts.contains(name)) all.push_back(reason_json(reason, counts.at(name)));
   }
   return all;
 }

@@ -5,6 +5,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "lvsd/control/reason_json.h"
+
 namespace lvsd {
 namespace {
 
@@ -41,9 +43,7 @@ json reasons_json(const std::array<std::uint64_t, N>& counts) {
   json reasons = json::array();
   for (std::size_t i = 0; i < N; ++i) {
     if (counts[i] == 0) continue;
-    const auto reason = static_cast<Reason>(i);
-    reasons.push_back(
-        {{"reason", to_string(reason)}, {"packets", counts[i]}, {"meaning", explain(reason)}});
+    reasons.push_back(reason_json(static_cast<Reason>(i), counts[i]));
   }
   return reasons;
 }
